@@ -1,0 +1,3 @@
+//! Drives load at a Campaign Manager.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! What an event is: the JSON document, its envelope, and the limits it must keep. Pure: no clock, no I/O.
+
+mod document;
+
+pub use document::{Document, JsonError, Parser};

@@ -1,0 +1,18 @@
+//! Campaign Manager Mini: for each event, find the campaigns that it triggers, and record both, exactly once.
+//!
+//! The modules in the order an event meets them:
+
+pub mod config;
+
+pub mod event;
+pub mod rules;
+pub mod campaign;
+
+pub mod ingest;
+pub mod queue;
+pub mod worker;
+pub mod store;
+pub mod api;
+
+pub mod ops;
+pub mod embedded;

@@ -1,0 +1,3 @@
+//! Campaign Manager Mini.
+
+fn main() {}
