@@ -1,1 +1,29 @@
-//! (to come)
+//! What can be configured, a struct for each concern.
+//!
+//! Every setting is a flag and an environment variable of the same name; a value that cannot work is refused when the
+//! command line is read, before anything is bound or connected. `.env.example` lists them all.
+
+mod bytes;
+mod http;
+mod ingest;
+mod partitions;
+mod servers;
+mod telemetry;
+mod worker;
+
+pub use bytes::Bytes;
+pub use http::{AdminConfig, Auth, HttpConfig};
+pub use ingest::IngestConfig;
+pub use partitions::PartitionConfig;
+pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
+pub use telemetry::{LogFormat, TelemetryConfig};
+pub use worker::WorkerConfig;
+
+use std::time::Duration;
+
+/// Reads a duration as people write it: `2ms`, `30s`, `24h`, `7d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|error| format!("{error}; write it as 500ms, 30s, 15m or 24h"))?;
+    Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
+}

@@ -1,0 +1,114 @@
+//! Where Redis and Postgres are, and how they are used.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::queue::Shards;
+
+/// A URL that may hold a password: shown only without it.
+macro_rules! secret_url {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The URL, password included. Not for logs.
+            #[must_use]
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Infallible> {
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(without_userinfo(&self.0).as_ref())
+            }
+        }
+    };
+}
+
+secret_url! {
+    /// Postgres, as `postgres://user:password@host:port/database`.
+    DatabaseUrl
+}
+secret_url! {
+    /// Redis, as `redis://:password@host:port`.
+    RedisUrl
+}
+
+/// The URL with everything between the scheme and the host left out, and with its query left out.
+fn without_userinfo(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "(not a URL)".to_owned() };
+    let rest = rest.split_once('?').map_or(rest, |(before, _)| before);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{host}")
+}
+
+/// Where the two servers are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServerUrls {
+    /// Postgres, as postgres://user:password@host:port/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: DatabaseUrl,
+    /// Redis, as redis://:password@host:port
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: RedisUrl,
+}
+
+/// The Redis side: streams and connections.
+#[derive(Clone, Debug, clap::Args)]
+pub struct QueueConfig {
+    /// Into how many streams events are spread by user; the same for every process of a deployment
+    #[arg(long, env = "SHARDS", default_value = "8", value_parser = shards)]
+    pub shards: Shards,
+    /// Connections to Redis a process keeps
+    #[arg(long, env = "REDIS_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub redis_connections: u32,
+    /// How long Redis may take to connect or to answer
+    #[arg(long, env = "REDIS_TIMEOUT", default_value = "5s", value_parser = super::duration)]
+    pub redis_timeout: Duration,
+}
+
+/// The Postgres side: connections.
+#[derive(Clone, Debug, clap::Args)]
+pub struct StoreConfig {
+    /// Connections to Postgres a process keeps
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub database_connections: u32,
+    /// How long to wait for a connection to Postgres
+    #[arg(long, env = "DATABASE_TIMEOUT", default_value = "5s", value_parser = super::duration)]
+    pub database_timeout: Duration,
+}
+
+fn shards(text: &str) -> Result<Shards, String> {
+    text.parse().ok().and_then(Shards::new).ok_or_else(|| "write a number from 1 to 32767".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_shows_no_password() {
+        for url in [
+            "postgres://user:canary@localhost:5432/campaigns",
+            "postgres://localhost/campaigns?password=canary",
+            "redis://:can@nary@localhost:6379",
+            "canary",
+        ] {
+            let shown = format!("{:?}", url.parse::<DatabaseUrl>());
+            assert!(!shown.contains("nary"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The frame: many events in one stream entry. Pure.
+//!
+//! ```text
+//! frame   = magic "cf" · version u8 · reserved u8 · events u32 · received_at i64 · body length u32 · checksum u32 · body
+//! body    = event …
+//! event   = received_at i64 · id length u16 · type length u16 · user length u16 · payload length u32
+//!         · id · type · user · payload
+//! ```
+//!
+//! Integers are little-endian, times are microseconds since the Unix epoch, `checksum` is the CRC-32 of everything else
+//! in the frame. `received_at` of the frame is that of its first event.
+//!
+//! Invariants: a frame that decodes is whole (its lengths add up, its checksum holds) and its id, type and user are
+//! UTF-8; decoding arbitrary bytes never panics and allocates no more than the bytes warrant.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+const MAGIC: [u8; 2] = *b"cf";
+const VERSION: u8 = 1;
+/// Bytes of a frame before its body.
+pub const HEADER: usize = 24;
+const CHECKSUM_AT: usize = HEADER - 4;
+const EVENT_HEADER: usize = 18;
+
+/// An event as it travels in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventRecord<'a> {
+    /// When ingest accepted it; kept to the microsecond.
+    pub received_at: Timestamp,
+    /// 1 to 65,535 bytes; ingest's own limit is lower.
+    pub event_id: &'a str,
+    /// At most 65,535 bytes; ingest's own limit is lower.
+    pub event_type: &'a str,
+    /// At most 65,535 bytes; ingest's own limit is lower.
+    pub user_id: &'a str,
+    /// The event's JSON, byte for byte as it will be stored.
+    pub payload: &'a [u8],
+}
+
+impl EventRecord<'_> {
+    /// How many bytes the event takes in a frame.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        EVENT_HEADER + self.event_id.len() + self.event_type.len() + self.user_id.len() + self.payload.len()
+    }
+}
+
+/// Events encoded one after another, not yet framed: what a request stages, and what an open frame grows by.
+#[derive(Debug, Default)]
+pub struct Records {
+    events: u32,
+    received_at: i64,
+    body: Vec<u8>,
+}
+
+impl Records {
+    /// How many events there are.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.events as usize
+    }
+
+    /// How many bytes they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
+    /// Appends an event.
+    ///
+    /// # Panics
+    ///
+    /// When a text is longer than its length field can say; the limits that ingest enforces are far below.
+    pub fn push(&mut self, event: &EventRecord<'_>) {
+        let text_len =
+            |text: &str| u16::try_from(text.len()).expect("ingest limits ids, types and users").to_le_bytes();
+        let received_at = event.received_at.as_microsecond();
+        let payload_len = u32::try_from(event.payload.len()).expect("ingest limits the payload");
+        if self.events == 0 {
+            self.received_at = received_at;
+        }
+        self.events += 1;
+        self.body.reserve(event.encoded_len());
+        self.body.extend_from_slice(&received_at.to_le_bytes());
+        self.body.extend_from_slice(&text_len(event.event_id));
+        self.body.extend_from_slice(&text_len(event.event_type));
+        self.body.extend_from_slice(&text_len(event.user_id));
+        self.body.extend_from_slice(&payload_len.to_le_bytes());
+        self.body.extend_from_slice(event.event_id.as_bytes());
+        self.body.extend_from_slice(event.event_type.as_bytes());
+        self.body.extend_from_slice(event.user_id.as_bytes());
+        self.body.extend_from_slice(event.payload);
+    }
+
+    /// Appends all of `other`.
+    pub fn append(&mut self, other: &Self) {
+        if self.events == 0 {
+            self.received_at = other.received_at;
+        }
+        self.events += other.events;
+        self.body.extend_from_slice(&other.body);
+    }
+
+    /// Frames the records.
+    #[must_use]
+    pub fn into_frame(self) -> Vec<u8> {
+        let body_len = u32::try_from(self.body.len()).expect("a frame is far smaller than 4 GiB");
+        let mut frame = Vec::with_capacity(HEADER + self.body.len());
+        frame.extend_from_slice(&MAGIC);
+        frame.extend_from_slice(&[VERSION, 0]);
+        frame.extend_from_slice(&self.events.to_le_bytes());
+        frame.extend_from_slice(&self.received_at.to_le_bytes());
+        frame.extend_from_slice(&body_len.to_le_bytes());
+        let checksum = checksum(&frame, &self.body);
+        frame.extend_from_slice(&checksum.to_le_bytes());
+        frame.extend_from_slice(&self.body);
+        frame
+    }
+}
+
+fn checksum(header: &[u8], body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(header);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// A decoded frame. It shares the bytes it was decoded from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    bytes: Bytes,
+    received_at: Timestamp,
+    spans: Vec<Span>,
+}
+
+/// Where an event lies in the frame's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    received_at: Timestamp,
+    start: usize,
+    event_type: usize,
+    user_id: usize,
+    payload: usize,
+    end: usize,
+}
+
+/// Why bytes are not a frame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// It does not begin as a frame does.
+    #[error("not a frame: it does not begin with \"cf\"")]
+    NotAFrame,
+    /// Written by a newer release.
+    #[error(
+        "frame version {0} is not known to this release, which reads version {VERSION}; upgrade the worker"
+    )]
+    UnknownVersion(u8),
+    /// Shorter or longer than its header says.
+    #[error("the frame is {actual} bytes long where {expected} were expected")]
+    WrongLength {
+        /// What the lengths in the frame add up to.
+        expected: usize,
+        /// What is there.
+        actual: usize,
+    },
+    /// Its bytes changed since it was written.
+    #[error("the frame's checksum does not hold: its bytes changed since it was written")]
+    WrongChecksum,
+    /// A field holds what no encoder writes.
+    #[error("event {index} of the frame is malformed: {what}")]
+    MalformedEvent {
+        /// Which event, from 0.
+        index: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+impl Frame {
+    /// Decodes and checks a frame.
+    pub fn decode(bytes: Bytes) -> Result<Self, FrameError> {
+        let (events, received_at) = check_header(&bytes)?;
+        let mut spans = Vec::with_capacity(events.min(bytes.len() / EVENT_HEADER));
+        let mut at = HEADER;
+        for index in 0..events {
+            let span = Span::decode(&bytes, at).map_err(|what| FrameError::MalformedEvent { index, what })?;
+            at = span.end;
+            spans.push(span);
+        }
+        if at != bytes.len() {
+            return Err(FrameError::WrongLength { expected: at, actual: bytes.len() });
+        }
+        let received_at = Timestamp::from_microsecond(received_at)
+            .map_err(|_| FrameError::MalformedEvent { index: 0, what: "its time is out of range" })?;
+        Ok(Self { bytes, received_at, spans })
+    }
+
+    /// When the frame's first event was accepted. It is the same at every delivery.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are no events.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// How many bytes the frame takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The events in order.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = EventRecord<'_>> {
+        self.spans.iter().map(|span| span.record(&self.bytes))
+    }
+}
+
+fn check_header(bytes: &[u8]) -> Result<(usize, i64), FrameError> {
+    let Some((header, body)) = bytes.split_first_chunk::<HEADER>() else {
+        return Err(FrameError::WrongLength { expected: HEADER, actual: bytes.len() });
+    };
+    if header[..2] != MAGIC {
+        return Err(FrameError::NotAFrame);
+    }
+    if header[2] != VERSION {
+        return Err(FrameError::UnknownVersion(header[2]));
+    }
+    let body_len = u32_at(header, 16) as usize;
+    if body_len != body.len() {
+        return Err(FrameError::WrongLength { expected: HEADER + body_len, actual: bytes.len() });
+    }
+    if u32_at(header, CHECKSUM_AT) != checksum(&header[..CHECKSUM_AT], body) {
+        return Err(FrameError::WrongChecksum);
+    }
+    Ok((u32_at(header, 4) as usize, i64_at(header, 8)))
+}
+
+impl Span {
+    fn decode(bytes: &[u8], at: usize) -> Result<Self, &'static str> {
+        let header = bytes.get(at..at + EVENT_HEADER).ok_or("its header is cut off")?;
+        let received_at =
+            Timestamp::from_microsecond(i64_at(header, 0)).map_err(|_| "its time is out of range")?;
+        let start = at + EVENT_HEADER;
+        let event_type = start + u16_at(header, 8);
+        let user_id = event_type + u16_at(header, 10);
+        let payload = user_id + u16_at(header, 12);
+        let end = payload + u32_at(header, 14) as usize;
+        if end > bytes.len() {
+            return Err("it is cut off");
+        }
+        for text in [start..event_type, event_type..user_id, user_id..payload] {
+            std::str::from_utf8(&bytes[text]).map_err(|_| "its id, type or user is not UTF-8")?;
+        }
+        Ok(Self { received_at, start, event_type, user_id, payload, end })
+    }
+
+    fn record<'a>(&self, bytes: &'a [u8]) -> EventRecord<'a> {
+        let text = |range| std::str::from_utf8(&bytes[range]).expect("checked when the frame was decoded");
+        EventRecord {
+            received_at: self.received_at,
+            event_id: text(self.start..self.event_type),
+            event_type: text(self.event_type..self.user_id),
+            user_id: text(self.user_id..self.payload),
+            payload: &bytes[self.payload..self.end],
+        }
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> usize {
+    usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn i64_at(bytes: &[u8], at: usize) -> i64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    i64::from_le_bytes(word)
+}

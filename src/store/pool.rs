@@ -1,0 +1,38 @@
+//! Connections to Postgres.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::{Config, NoTls};
+
+use super::StoreError;
+use crate::config::{DatabaseUrl, StoreConfig};
+
+/// A pool of connections to Postgres; nothing is connected before the first use.
+pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreError> {
+    let timeout = config.database_timeout;
+    let manager = Manager::from_config(
+        client_config(url, timeout)?,
+        NoTls,
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    );
+    Pool::builder(manager)
+        .max_size(config.database_connections as usize)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(timeout))
+        .create_timeout(Some(timeout))
+        .build()
+        .map_err(|error| StoreError::Configuration(error.to_string()))
+}
+
+/// The client's settings for `url`, with the time-outs that this project wants.
+pub fn client_config(url: &DatabaseUrl, timeout: Duration) -> Result<Config, StoreError> {
+    let mut config = Config::from_str(url.expose()).map_err(|error| {
+        StoreError::Configuration(format!(
+            "DATABASE_URL is not of the form postgres://user:password@host:port/database: {error}"
+        ))
+    })?;
+    config.connect_timeout(timeout).application_name("campaign-manager");
+    Ok(config)
+}
