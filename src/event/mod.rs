@@ -1,7 +1,12 @@
 //! What an event is: the JSON document, its envelope, and the limits it must keep. Pure: no clock, no I/O.
 
+pub mod split;
 mod document;
+mod envelope;
 mod limits;
+mod rfc3339;
 
 pub use document::{Document, JsonError, Parser};
+pub use envelope::{Envelope, EnvelopeError, EnvelopeReader, Refusal};
 pub use limits::Limits;
+pub use rfc3339::parse as parse_time;

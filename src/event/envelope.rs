@@ -1,0 +1,278 @@
+//! One event's JSON text → its envelope, checked.
+//!
+//! This is where an event is accepted or refused. What is accepted is stored, and is the very document that rules are
+//! matched against: the client's own bytes. Only where `event_id` or `timestamp` is absent, the server's value is put
+//! in, directly behind the opening brace.
+//!
+//! Invariants: an accepted event keeps every limit; its id, type and user hold no U+0000 (Postgres cannot store it in
+//! text); no member of its envelope is unknown or given twice. Reading allocates nothing once the buffers have grown,
+//! except for a refusal.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use simd_json::{Node, StaticNode};
+use uuid::Uuid;
+
+use super::rfc3339;
+use super::{Document, JsonError, Limits, Parser};
+
+/// An accepted event. `'a` is the life of the reader's buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    /// The client's, or the one the server assigned.
+    pub event_id: &'a str,
+    /// What happened.
+    pub event_type: &'a str,
+    /// To whom.
+    pub user_id: &'a str,
+    /// The JSON text of the whole event, as it is stored and matched.
+    pub payload: &'a [u8],
+}
+
+/// Why a text is not an acceptable event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// The text is not JSON at all.
+    #[error(transparent)]
+    Malformed(JsonError),
+    /// The text is JSON, and the event is refused.
+    #[error("{}", .0.detail)]
+    Refused(Refusal),
+}
+
+/// What is wrong with an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The event's own id, where it has one that can be used.
+    pub event_id: Option<String>,
+    /// The place in the event (RFC 6901); empty for the event as a whole.
+    pub pointer: String,
+    /// What is there, and what is allowed.
+    pub detail: String,
+}
+
+impl From<EnvelopeError> for Refusal {
+    fn from(error: EnvelopeError) -> Self {
+        match error {
+            EnvelopeError::Malformed(error) => Self::whole(error.to_string()),
+            EnvelopeError::Refused(refusal) => refusal,
+        }
+    }
+}
+
+impl Refusal {
+    fn whole(detail: String) -> Self {
+        Self { event_id: None, pointer: String::new(), detail }
+    }
+
+    fn member(name: &str, complaint: &str) -> Self {
+        Self { event_id: None, pointer: format!("/{name}"), detail: format!("{name} {complaint}") }
+    }
+
+    fn unknown(name: &str) -> Self {
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        let shown: String = name.chars().take(64).collect();
+        let detail = format!(
+            "{shown:?} is not a member of an event; put what belongs to the event under properties or context"
+        );
+        Self { event_id: None, pointer, detail }
+    }
+}
+
+/// Reads events, one after another, with buffers of its own.
+#[derive(Debug)]
+pub struct EnvelopeReader {
+    parser: Parser,
+    limits: Limits,
+    payload: Vec<u8>,
+}
+
+impl EnvelopeReader {
+    /// A reader that holds events to `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { parser: Parser::new(usize::from(limits.max_depth)), limits, payload: Vec::new() }
+    }
+
+    /// Reads one event and hands it to `accept`, whose result is returned.
+    ///
+    /// `json` is the event's text without white space around it. `received_at` becomes the `timestamp` of an event
+    /// without one, and `assign` is asked for the id of an event without one.
+    pub fn read<R>(
+        &mut self,
+        json: &[u8],
+        received_at: Timestamp,
+        assign: impl FnOnce() -> Uuid,
+        accept: impl FnOnce(Envelope<'_>) -> R,
+    ) -> Result<R, EnvelopeError> {
+        let Self { parser, limits, payload } = self;
+        if json.len() > limits.max_event_bytes as usize {
+            let (is, limit) = (json.len(), limits.max_event_bytes);
+            let detail = format!("the event is {is} bytes long; the limit is {limit}");
+            return Err(EnvelopeError::Refused(Refusal::whole(detail)));
+        }
+        let read = parser.parse(json, |document| {
+            let members = Members::read(document, limits)
+                .map_err(|refusal| Refusal { event_id: usable_id(document, limits), ..refusal })?;
+            let mut id_buffer = Uuid::encode_buffer();
+            let event_id = match members.event_id {
+                Some(event_id) => event_id,
+                None => assign().hyphenated().encode_lower(&mut id_buffer),
+            };
+            let absent_id = members.event_id.is_none().then_some(event_id);
+            let absent_timestamp = members.timestamp.is_none().then_some(received_at);
+            Ok(accept(Envelope {
+                event_id,
+                event_type: members.event_type,
+                user_id: members.user_id,
+                payload: complete(json, absent_id, absent_timestamp, payload),
+            }))
+        });
+        match read {
+            Ok(result) => result.map_err(EnvelopeError::Refused),
+            Err(JsonError::TooDeep { limit }) => {
+                let detail = format!("the event is nested too deep; the limit is {limit} levels");
+                Err(EnvelopeError::Refused(Refusal::whole(detail)))
+            }
+            Err(malformed) => Err(EnvelopeError::Malformed(malformed)),
+        }
+    }
+}
+
+/// The event's text with what the server adds to it; the client's own where nothing is missing.
+fn complete<'a>(
+    json: &'a [u8],
+    event_id: Option<&str>,
+    timestamp: Option<Timestamp>,
+    buffer: &'a mut Vec<u8>,
+) -> &'a [u8] {
+    let [b'{', members @ ..] = json else { return json };
+    if event_id.is_none() && timestamp.is_none() {
+        return json;
+    }
+    buffer.clear();
+    buffer.push(b'{');
+    if let Some(event_id) = event_id {
+        write!(buffer, r#""event_id":"{event_id}","#).expect("a Vec takes any write");
+    }
+    if let Some(timestamp) = timestamp {
+        write!(buffer, r#""timestamp":"{timestamp}","#).expect("a Vec takes any write");
+    }
+    buffer.extend_from_slice(members);
+    buffer
+}
+
+/// The envelope's members as the client gave them.
+struct Members<'a> {
+    event_id: Option<&'a str>,
+    event_type: &'a str,
+    user_id: &'a str,
+    timestamp: Option<&'a str>,
+}
+
+impl<'a> Members<'a> {
+    fn read(document: Document<'a>, limits: &Limits) -> Result<Self, Refusal> {
+        if !document.is_object() {
+            let what = document.nodes().first().map_or("nothing", kind);
+            return Err(Refusal::whole(format!("an event is a JSON object, not {what}")));
+        }
+        let (mut event_id, mut event_type, mut user_id) = (None, None, None);
+        let (mut timestamp, mut properties, mut context) = (None, None, None);
+        for (name, value) in members(document) {
+            match name {
+                "event_id" => once(&mut event_id, name, text(name, value, limits.max_event_id_bytes)?)?,
+                "event_type" => once(&mut event_type, name, text(name, value, limits.max_event_type_bytes)?)?,
+                "user_id" => once(&mut user_id, name, text(name, value, limits.max_user_id_bytes)?)?,
+                "timestamp" => once(&mut timestamp, name, time(name, value)?)?,
+                "properties" => once(&mut properties, name, object(name, value)?)?,
+                "context" => once(&mut context, name, object(name, value)?)?,
+                unknown => return Err(Refusal::unknown(unknown)),
+            }
+        }
+        Ok(Self {
+            event_id,
+            event_type: event_type.ok_or_else(|| Refusal::member("event_type", "is required"))?,
+            user_id: user_id.ok_or_else(|| Refusal::member("user_id", "is required"))?,
+            timestamp,
+        })
+    }
+}
+
+/// The members of the root object, in order.
+fn members(document: Document<'_>) -> impl Iterator<Item = (&str, &Node<'_>)> {
+    let mut rest = document.nodes().get(1..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let [Node::String(name), value, ..] = rest else { return None };
+        let inner = match value {
+            Node::Object { count, .. } | Node::Array { count, .. } => *count,
+            Node::String(_) | Node::Static(_) => 0,
+        };
+        rest = rest.get(2 + inner..).unwrap_or_default();
+        Some((*name, value))
+    })
+}
+
+fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Refusal> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::member(name, "is given twice")),
+    }
+}
+
+fn text<'a>(name: &str, value: &Node<'a>, limit: u16) -> Result<&'a str, Refusal> {
+    let text = string(name, value)?;
+    if text.is_empty() {
+        return Err(Refusal::member(name, "is empty"));
+    }
+    if text.len() > usize::from(limit) {
+        let complaint = format!("is {} bytes long; the limit is {limit}", text.len());
+        return Err(Refusal::member(name, &complaint));
+    }
+    if text.contains('\0') {
+        return Err(Refusal::member(name, "contains U+0000, which cannot be stored"));
+    }
+    Ok(text)
+}
+
+fn time<'a>(name: &str, value: &Node<'a>) -> Result<&'a str, Refusal> {
+    let text = string(name, value)?;
+    if rfc3339::parse(text).is_none() {
+        return Err(Refusal::member(name, "is not an RFC 3339 time such as 2026-11-23T05:00:00Z"));
+    }
+    Ok(text)
+}
+
+fn string<'a>(name: &str, value: &Node<'a>) -> Result<&'a str, Refusal> {
+    match value {
+        Node::String(text) => Ok(text),
+        other => Err(Refusal::member(name, &format!("must be a string, not {}", kind(other)))),
+    }
+}
+
+fn object(name: &str, value: &Node<'_>) -> Result<(), Refusal> {
+    match value {
+        Node::Object { .. } => Ok(()),
+        other => Err(Refusal::member(name, &format!("must be an object, not {}", kind(other)))),
+    }
+}
+
+fn kind(node: &Node<'_>) -> &'static str {
+    match node {
+        Node::String(_) => "a string",
+        Node::Object { .. } => "an object",
+        Node::Array { .. } => "an array",
+        Node::Static(StaticNode::Null) => "null",
+        Node::Static(StaticNode::Bool(_)) => "a boolean",
+        Node::Static(_) => "a number",
+    }
+}
+
+/// The id of a refused event, so that its sender can tell which one it was.
+fn usable_id(document: Document<'_>, limits: &Limits) -> Option<String> {
+    let (_, id) = members(document).find(|(name, _)| *name == "event_id")?;
+    text("event_id", id, limits.max_event_id_bytes).ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests;
