@@ -1,9 +1,15 @@
 //! The queue between ingest and worker: Redis streams of frames, one stream a shard.
 
+mod shard;
 mod entry_id;
 mod frame;
-mod shard;
+mod error;
+mod connection;
+mod producer;
 
+pub use connection::{Link, Links, Pool, pool};
 pub use entry_id::{EntryId, NotAnEntryId};
+pub use error::QueueError;
 pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
+pub use producer::{OutgoingFrame, append};
 pub use shard::{Shard, Shards};
