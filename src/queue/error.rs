@@ -3,8 +3,6 @@
 use bb8_redis::bb8::RunError;
 use bb8_redis::redis::RedisError;
 
-use super::FrameError;
-
 /// A failure of the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -25,9 +23,6 @@ pub enum QueueError {
         /// What was wrong with the answer.
         what: String,
     },
-    /// A stream entry is not a frame.
-    #[error("stream entry: {0}")]
-    Frame(#[from] FrameError),
 }
 
 impl From<RunError<RedisError>> for QueueError {
@@ -36,5 +31,13 @@ impl From<RunError<RedisError>> for QueueError {
             RunError::User(error) => Self::Redis(error),
             RunError::TimedOut => Self::NoConnection,
         }
+    }
+}
+
+impl QueueError {
+    /// Whether trying again later can help. Otherwise somebody has to change something first.
+    #[must_use]
+    pub fn will_pass(&self) -> bool {
+        matches!(self, Self::Redis(_) | Self::NoConnection)
     }
 }

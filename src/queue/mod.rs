@@ -6,8 +6,13 @@ mod frame;
 mod error;
 mod connection;
 mod producer;
+mod reply;
+mod consumer;
+mod claims;
 
+pub use claims::{Claim, claim};
 pub use connection::{Link, Links, Pool, pool};
+pub use consumer::{Consumer, CorruptFrame, Delivery, acknowledge};
 pub use entry_id::{EntryId, NotAnEntryId};
 pub use error::QueueError;
 pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
