@@ -1,7 +1,15 @@
 //! Postgres: campaigns, events with what they triggered, receipts, dead letters, API keys.
 
 mod error;
+mod sqlstate;
 mod pool;
+mod copy;
+mod batch;
+pub mod partitions;
 
+pub use batch::{Receipt, Rows, store};
+pub use copy::CopyRows;
 pub use error::StoreError;
+pub use partitions::Partitions;
 pub use pool::{client_config, connect};
+pub use sqlstate::Action;

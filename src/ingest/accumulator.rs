@@ -1,0 +1,187 @@
+//! Events → frames → Redis, and back to each request the word that its events are safe.
+//!
+//! Requests stage their events ([`Staged`]), submit them, and wait for the frames that carry them. One task,
+//! [`Accumulator::run`], sends what [`Gathering`] says is due, several round trips side by side.
+//!
+//! Invariants: [`Accumulator::submit`] returns `Ok` only after Redis has acknowledged every frame concerned; the lock is
+//! never held across an await; memory is bounded by the configured buffer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use super::gathering::{Departure, Gathering, NoRoom};
+use super::staged::Staged;
+use crate::config::IngestConfig;
+use crate::queue::{self, OutgoingFrame, Pool, Shards};
+
+/// Round trips to Redis under way at once.
+const ROUND_TRIPS: usize = 4;
+
+/// Where requests hand in their events. Clones share one buffer.
+#[derive(Clone, Debug)]
+pub struct Accumulator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shards: Shards,
+    frame_bytes: usize,
+    state: Mutex<State>,
+    /// Wakes the sending task: something came in, or the accumulator was closed.
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    gathering: Gathering<Waiting>,
+    closed: bool,
+}
+
+/// Where a frame's fate is announced to the requests that wait for it.
+type Waiting = Arc<watch::Sender<Fate>>;
+
+/// What became of a frame.
+#[derive(Clone, Debug)]
+enum Fate {
+    Waiting,
+    Acknowledged,
+    Failed(Arc<str>),
+}
+
+/// Why events were not accepted. Sending them again is safe in each case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// Too much is waiting for Redis already.
+    #[error("the ingest buffer is full")]
+    Full,
+    /// Redis refused or could not be reached.
+    #[error("the queue is not available: {0}")]
+    Unavailable(Arc<str>),
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Closed,
+}
+
+impl Accumulator {
+    /// An accumulator for these shards. Nothing leaves until [`Self::run`] runs.
+    #[must_use]
+    pub fn new(shards: Shards, config: &IngestConfig) -> Self {
+        let frame_bytes = config.frame_bytes.get();
+        let gathering = Gathering::new(shards, frame_bytes, config.linger, config.buffer.get());
+        let state = Mutex::new(State { gathering, closed: false });
+        Self(Arc::new(Inner { shards, frame_bytes, state, wake: Notify::new() }))
+    }
+
+    /// An empty stage for one request's events.
+    #[must_use]
+    pub fn stage(&self) -> Staged {
+        Staged::new(self.0.shards, self.0.frame_bytes)
+    }
+
+    /// Hands events in and waits until Redis has acknowledged all of them.
+    ///
+    /// After an error some of the events may be in the queue nevertheless; the worker drops them as duplicates when they
+    /// are sent again.
+    pub async fn submit(&self, staged: Staged) -> Result<(), SubmitError> {
+        for mut fate in self.add(staged)? {
+            match fate.wait_for(|fate| !matches!(fate, Fate::Waiting)).await.as_deref() {
+                Ok(Fate::Failed(reason)) => return Err(SubmitError::Unavailable(Arc::clone(reason))),
+                Ok(_) => {}
+                Err(_) => return Err(SubmitError::Closed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses further events. What was handed in before still leaves; then [`Self::run`] ends.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.0.wake.notify_one();
+    }
+
+    /// Bytes that wait for Redis' acknowledgement.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.lock().gathering.held()
+    }
+
+    /// Sends frames as they fall due, until closed and empty.
+    pub async fn run(&self, pool: Pool) {
+        let mut under_way = JoinSet::new();
+        loop {
+            let (departures, deadline, closed) = self.take_due(under_way.is_empty());
+            if !departures.is_empty() {
+                under_way.spawn(send(pool.clone(), self.clone(), departures));
+                while under_way.len() >= ROUND_TRIPS {
+                    under_way.join_next().await;
+                }
+                continue;
+            }
+            if closed && under_way.is_empty() {
+                return;
+            }
+            tokio::select! {
+                () = self.0.wake.notified() => {}
+                () = until(deadline) => {}
+                Some(_) = under_way.join_next() => {}
+            }
+        }
+    }
+
+    fn add(&self, staged: Staged) -> Result<Vec<watch::Receiver<Fate>>, SubmitError> {
+        let bytes = staged.bytes();
+        let mut fates: Vec<watch::Receiver<Fate>> = Vec::new();
+        {
+            let mut state = self.lock();
+            if state.closed {
+                return Err(SubmitError::Closed);
+            }
+            state.gathering.reserve(bytes).map_err(|NoRoom| SubmitError::Full)?;
+            let now = Instant::now();
+            for (shard, records) in staged.into_runs() {
+                let frame =
+                    state.gathering.add(shard, &records, now, || Arc::new(watch::Sender::new(Fate::Waiting)));
+                fates.push(frame.subscribe());
+            }
+        }
+        self.0.wake.notify_one();
+        Ok(fates)
+    }
+
+    fn take_due(&self, nothing_on_its_way: bool) -> (Vec<Departure<Waiting>>, Option<Instant>, bool) {
+        let mut state = self.lock();
+        let departures = state.gathering.take_due(Instant::now(), nothing_on_its_way);
+        (departures, state.gathering.next_deadline(), state.closed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the state whole: each change of it is a single step.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Waiting>>) {
+    let (frames, waiting): (Vec<OutgoingFrame>, Vec<_>) =
+        departures.into_iter().map(|d| (d.frame, d.waiting)).unzip();
+    let fate = match queue::append(&pool, &frames).await {
+        Ok(()) => Fate::Acknowledged,
+        Err(error) => {
+            tracing::warn!(frames = frames.len(), %error, "frames were not accepted by Redis; their requests are answered with 503");
+            Fate::Failed(error.to_string().into())
+        }
+    };
+    let bytes = frames.iter().map(OutgoingFrame::body_bytes).sum();
+    accumulator.lock().gathering.release(bytes);
+    for frame in waiting {
+        frame.send_replace(fate.clone());
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

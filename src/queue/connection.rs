@@ -1,0 +1,108 @@
+//! Connections to Redis: a bb8 pool whose links know when they are broken.
+//!
+//! `bb8_redis::RedisConnectionManager` never calls a connection broken and gives each command half a second. This one
+//! drops a link after an I/O error, asks an idle link for a PING before lending it, and takes the configured time-out.
+
+use std::time::{Duration, Instant};
+
+use bb8_redis::bb8::{self, ManageConnection};
+use bb8_redis::redis::aio::MultiplexedConnection;
+use bb8_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError};
+
+use super::QueueError;
+use crate::config::{QueueConfig, RedisUrl};
+
+/// A link that answered this recently is lent without asking it first.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// A pool of links to Redis; nothing is connected before the first use.
+pub type Pool = bb8::Pool<Links>;
+
+/// Makes links to one Redis server.
+#[derive(Clone, Debug)]
+pub struct Links {
+    client: Client,
+    timeout: Duration,
+}
+
+/// One connection to Redis.
+#[derive(Debug)]
+pub struct Link {
+    connection: MultiplexedConnection,
+    answered_at: Instant,
+    broken: bool,
+}
+
+impl Links {
+    /// Links to the server at `url`; each connection attempt and each answer may take `timeout`.
+    pub fn new(url: &RedisUrl, timeout: Duration) -> Result<Self, QueueError> {
+        Ok(Self { client: Client::open(url.expose()).map_err(QueueError::Url)?, timeout })
+    }
+
+    /// A pool of these links.
+    #[must_use]
+    pub fn pool(self, size: u32) -> Pool {
+        let timeout = self.timeout;
+        bb8::Pool::builder()
+            .max_size(size)
+            .connection_timeout(timeout)
+            .retry_connection(false)
+            .build_unchecked(self)
+    }
+
+    /// Connects.
+    pub async fn link(&self) -> Result<Link, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout));
+        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        Ok(Link { connection, answered_at: Instant::now(), broken: false })
+    }
+}
+
+/// The pool that `config` asks for.
+pub fn pool(url: &RedisUrl, config: &QueueConfig) -> Result<Pool, QueueError> {
+    Ok(Links::new(url, config.redis_timeout)?.pool(config.redis_connections))
+}
+
+impl Link {
+    /// Sends a pipeline in one round trip and reads its replies.
+    pub async fn run<T: FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, RedisError> {
+        let reply = pipeline.query_async(&mut self.connection).await;
+        self.note(reply)
+    }
+
+    /// Sends one command and reads its reply.
+    pub async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, RedisError> {
+        let reply = command.query_async(&mut self.connection).await;
+        self.note(reply)
+    }
+
+    fn note<T>(&mut self, reply: Result<T, RedisError>) -> Result<T, RedisError> {
+        match &reply {
+            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.broken = true,
+            _ => self.answered_at = Instant::now(),
+        }
+        reply
+    }
+}
+
+impl ManageConnection for Links {
+    type Connection = Link;
+    type Error = RedisError;
+
+    async fn connect(&self) -> Result<Link, RedisError> {
+        self.link().await
+    }
+
+    async fn is_valid(&self, link: &mut Link) -> Result<(), RedisError> {
+        if link.answered_at.elapsed() < FRESH {
+            return Ok(());
+        }
+        link.ask::<()>(&redis::cmd("PING")).await
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.broken
+    }
+}

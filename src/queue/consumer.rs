@@ -1,0 +1,227 @@
+//! Streams → frames, as one consumer of the group that all workers share.
+//!
+//! A consumer first reads what it was given before and has not acknowledged, then what is new. So a worker that comes
+//! back under the same name goes on where it was; what a worker under another name left behind is [reclaimed] when it
+//! has been idle for long enough.
+//!
+//! [reclaimed]: Consumer::reclaim
+
+use std::time::Duration;
+
+use bb8_redis::redis::{self, Pipeline, RedisError, Value};
+use bytes::Bytes;
+
+use super::reply::{self, Entry};
+use super::{EntryId, Frame, FrameError, Link, Links, QueueError, Shard, Shards};
+
+/// The consumer group of the workers.
+const GROUP: &str = "workers";
+
+/// A stream entry that this consumer has to deal with.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The stream it came from.
+    pub shard: Shard,
+    /// The entry's id; with the shard it names the frame.
+    pub entry: EntryId,
+    /// The frame, or the entry's bytes and why they are none.
+    pub frame: Result<Frame, CorruptFrame>,
+}
+
+/// Bytes in a stream that are not a frame.
+#[derive(Debug)]
+pub struct CorruptFrame {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// What is wrong with them.
+    pub error: FrameError,
+}
+
+/// One member of the consumer group, with a connection of its own that may block.
+#[derive(Debug)]
+pub struct Consumer {
+    links: Links,
+    link: Option<Link>,
+    name: String,
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    shard: Shard,
+    key: String,
+    position: Position,
+}
+
+/// What is read next from a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Position {
+    /// This consumer's own unacknowledged entries after this one.
+    Unacknowledged(Option<EntryId>),
+    /// Entries that nobody was given yet.
+    New,
+}
+
+impl Consumer {
+    /// A consumer that connects when it is first used. The links' time-out must exceed the longest wait.
+    #[must_use]
+    pub fn new(links: Links, name: String, shards: Shards) -> Self {
+        let streams = shards
+            .all()
+            .map(|shard| Stream { shard, key: shard.stream(), position: Position::Unacknowledged(None) })
+            .collect();
+        Self { links, link: None, name, streams }
+    }
+
+    /// Reads up to `count` entries of each stream, waiting up to `wait` for the first. After an error the next call
+    /// connects anew and begins with what is unacknowledged.
+    pub async fn read(&mut self, count: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
+        let mut command = redis::cmd("XREADGROUP");
+        command.arg("GROUP").arg(GROUP).arg(&self.name).arg("COUNT").arg(count);
+        command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)).arg("STREAMS");
+        for stream in &self.streams {
+            command.arg(&stream.key);
+        }
+        for stream in &self.streams {
+            command.arg(stream.position.id());
+        }
+        let reply = self.ask(&command).await?;
+        let streams = reply::streams(reply)?;
+        let mut deliveries = Vec::new();
+        let mut gone = Vec::new();
+        for (key, entries) in streams {
+            let Some(stream) = self.streams.iter_mut().find(|stream| stream.key.as_bytes() == key) else {
+                continue;
+            };
+            stream.position.advance(&entries);
+            sort_out(stream.shard, entries, &mut deliveries, &mut gone);
+        }
+        self.acknowledge(&gone).await?;
+        Ok(deliveries)
+    }
+
+    /// Takes over up to `count` entries of each stream that another consumer was given and has not acknowledged for
+    /// `idle`: its worker died, or is stuck.
+    pub async fn reclaim(&mut self, count: usize, idle: Duration) -> Result<Vec<Delivery>, QueueError> {
+        let mut deliveries = Vec::new();
+        let mut gone = Vec::new();
+        for index in 0..self.streams.len() {
+            let Stream { shard, ref key, .. } = self.streams[index];
+            let mut command = redis::cmd("XAUTOCLAIM");
+            command.arg(key).arg(GROUP).arg(&self.name).arg(idle.as_millis().to_string()).arg("0-0");
+            let reply = self.ask(command.arg("COUNT").arg(count)).await?;
+            sort_out(shard, reply::claimed(reply)?, &mut deliveries, &mut gone);
+        }
+        self.acknowledge(&gone).await?;
+        Ok(deliveries)
+    }
+
+    /// Entries that were deleted while somebody still had to deal with them: nothing is left of them but the duty to
+    /// acknowledge them.
+    async fn acknowledge(&mut self, gone: &[(Shard, EntryId)]) -> Result<(), QueueError> {
+        for (shard, entry) in gone {
+            tracing::warn!(%shard, %entry, "a stream entry was deleted before it was acknowledged");
+            self.ask(redis::cmd("XACK").arg(shard.stream()).arg(GROUP).arg(entry.to_string())).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, command: &redis::Cmd) -> Result<Value, QueueError> {
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => self.connect().await?,
+        };
+        let reply = link.ask(command).await;
+        if let Err(error) = &reply
+            && is_without_group(error)
+        {
+            create_groups(&mut link, self.streams.iter().map(|stream| &*stream.key)).await?;
+        }
+        // A link that failed is left behind: a late answer to this command must not be taken for the next one's.
+        let reply = reply?;
+        self.link = Some(link);
+        Ok(reply)
+    }
+
+    async fn connect(&mut self) -> Result<Link, QueueError> {
+        let mut link = self.links.link().await?;
+        create_groups(&mut link, self.streams.iter().map(|stream| &*stream.key)).await?;
+        for stream in &mut self.streams {
+            stream.position = Position::Unacknowledged(None);
+        }
+        Ok(link)
+    }
+}
+
+impl Position {
+    fn id(self) -> String {
+        match self {
+            Self::New => ">".to_owned(),
+            Self::Unacknowledged(None) => "0-0".to_owned(),
+            Self::Unacknowledged(Some(last)) => last.to_string(),
+        }
+    }
+
+    /// Where to go on after these entries came.
+    fn advance(&mut self, entries: &[Entry]) {
+        if let Self::Unacknowledged(_) = self {
+            *self = entries.last().map_or(Self::New, |last| Self::Unacknowledged(Some(last.id)));
+        }
+    }
+}
+
+fn sort_out(
+    shard: Shard,
+    entries: Vec<Entry>,
+    deliveries: &mut Vec<Delivery>,
+    gone: &mut Vec<(Shard, EntryId)>,
+) {
+    for Entry { id: entry, frame } in entries {
+        match frame {
+            None => gone.push((shard, entry)),
+            Some(bytes) => {
+                let frame = Frame::decode(bytes.clone()).map_err(|error| CorruptFrame { bytes, error });
+                deliveries.push(Delivery { shard, entry, frame });
+            }
+        }
+    }
+}
+
+/// The group begins at the first entry of each stream, so that what came before the first worker is not lost.
+async fn create_groups(link: &mut Link, streams: impl Iterator<Item = &str>) -> Result<(), QueueError> {
+    for key in streams {
+        let created: Result<(), RedisError> =
+            link.ask(redis::cmd("XGROUP").arg("CREATE").arg(key).arg(GROUP).arg("0").arg("MKSTREAM")).await;
+        match created {
+            Err(error) if error.code() == Some("BUSYGROUP") => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+fn is_without_group(error: &RedisError) -> bool {
+    error.code() == Some("NOGROUP")
+}
+
+/// Acknowledges entries and deletes them from their streams, in one round trip.
+pub async fn acknowledge(link: &mut Link, entries: &[(Shard, EntryId)]) -> Result<(), QueueError> {
+    let mut pipeline = Pipeline::new();
+    for (shard, ids) in by_shard(entries) {
+        let key = shard.stream();
+        pipeline.cmd("MULTI").ignore();
+        pipeline.cmd("XACK").arg(&key).arg(GROUP).arg(&ids).ignore();
+        pipeline.cmd("XDEL").arg(&key).arg(&ids).ignore();
+        pipeline.cmd("EXEC").ignore();
+    }
+    Ok(link.run(&pipeline).await?)
+}
+
+fn by_shard(entries: &[(Shard, EntryId)]) -> Vec<(Shard, Vec<String>)> {
+    let mut sorted = entries.to_vec();
+    sorted.sort_unstable();
+    sorted
+        .chunk_by(|(left, _), (right, _)| left == right)
+        .map(|run| (run[0].0, run.iter().map(|(_, entry)| entry.to_string()).collect()))
+        .collect()
+}

@@ -1,0 +1,43 @@
+//! What can go wrong with Redis.
+
+use bb8_redis::bb8::RunError;
+use bb8_redis::redis::RedisError;
+
+/// A failure of the queue.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The URL cannot be used.
+    #[error("REDIS_URL is not of the form redis://:password@host:port: {0}")]
+    Url(RedisError),
+    /// Redis refused, did not answer in time, or the connection broke.
+    #[error("Redis: {0}")]
+    Redis(#[from] RedisError),
+    /// No connection was free within the time-out.
+    #[error("no connection to Redis was free in time; raise REDIS_CONNECTIONS or look why Redis is slow")]
+    NoConnection,
+    /// Redis answered in a form that this release does not know.
+    #[error("Redis answered {command} in an unexpected form: {what}")]
+    Reply {
+        /// The command.
+        command: &'static str,
+        /// What was wrong with the answer.
+        what: String,
+    },
+}
+
+impl From<RunError<RedisError>> for QueueError {
+    fn from(error: RunError<RedisError>) -> Self {
+        match error {
+            RunError::User(error) => Self::Redis(error),
+            RunError::TimedOut => Self::NoConnection,
+        }
+    }
+}
+
+impl QueueError {
+    /// Whether trying again later can help. Otherwise somebody has to change something first.
+    #[must_use]
+    pub fn will_pass(&self) -> bool {
+        matches!(self, Self::Redis(_) | Self::NoConnection)
+    }
+}

@@ -1,0 +1,132 @@
+//! Redis' answers about stream entries, taken apart without copying a frame.
+
+use bb8_redis::redis::Value;
+use bytes::Bytes;
+
+use super::producer::FRAME_FIELD;
+use super::{EntryId, QueueError};
+
+/// A stream entry as Redis tells of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) id: EntryId,
+    /// `None` when the entry was deleted while it was unacknowledged.
+    pub(super) frame: Option<Bytes>,
+}
+
+/// A stream's key and the entries read from it.
+type StreamEntries = (Vec<u8>, Vec<Entry>);
+
+/// The answer to `XREADGROUP`: `[[key, [entry, …]], …]`, or nothing.
+pub(super) fn streams(reply: Value) -> Result<Vec<StreamEntries>, QueueError> {
+    const COMMAND: &str = "XREADGROUP";
+    if reply == Value::Nil {
+        return Ok(Vec::new());
+    }
+    array(COMMAND, reply)?
+        .into_iter()
+        .map(|stream| match <[Value; 2]>::try_from(array(COMMAND, stream)?) {
+            Ok([key, entries_of]) => Ok((text(COMMAND, key)?, entries(COMMAND, entries_of)?)),
+            Err(other) => Err(unexpected(COMMAND, &other)),
+        })
+        .collect()
+}
+
+/// The answer to `XAUTOCLAIM`: `[cursor, [entry, …], [deleted id, …]]`.
+pub(super) fn claimed(reply: Value) -> Result<Vec<Entry>, QueueError> {
+    const COMMAND: &str = "XAUTOCLAIM";
+    match array(COMMAND, reply)?.into_iter().nth(1) {
+        Some(claimed) => entries(COMMAND, claimed),
+        None => Err(unexpected(COMMAND, &"no entries")),
+    }
+}
+
+fn entries(command: &'static str, reply: Value) -> Result<Vec<Entry>, QueueError> {
+    array(command, reply)?.into_iter().map(|value| entry(command, value)).collect()
+}
+
+fn entry(command: &'static str, reply: Value) -> Result<Entry, QueueError> {
+    let [id, fields] =
+        <[Value; 2]>::try_from(array(command, reply)?).map_err(|other| unexpected(command, &other))?;
+    let id = text(command, id)?;
+    let id = std::str::from_utf8(&id)
+        .ok()
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| unexpected(command, &String::from_utf8_lossy(&id)))?;
+    let frame = match fields {
+        Value::Nil => None,
+        fields => Some(frame(array(command, fields)?)),
+    };
+    Ok(Entry { id, frame })
+}
+
+/// The frame's bytes; an entry without our field is none of ours, and an empty frame is corrupt.
+fn frame(fields: Vec<Value>) -> Bytes {
+    let mut fields = fields.into_iter();
+    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
+        if let (Value::BulkString(name), Value::BulkString(value)) = (name, value)
+            && name == FRAME_FIELD.as_bytes()
+        {
+            return value.into();
+        }
+    }
+    Bytes::new()
+}
+
+fn array(command: &'static str, reply: Value) -> Result<Vec<Value>, QueueError> {
+    match reply {
+        Value::Array(values) => Ok(values),
+        other => Err(unexpected(command, &other)),
+    }
+}
+
+fn text(command: &'static str, reply: Value) -> Result<Vec<u8>, QueueError> {
+    match reply {
+        Value::BulkString(text) => Ok(text),
+        other => Err(unexpected(command, &other)),
+    }
+}
+
+fn unexpected(command: &'static str, what: &impl std::fmt::Debug) -> QueueError {
+    QueueError::Reply { command, what: format!("{what:?}").chars().take(200).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn entry_of(id: &str, fields: Value) -> Value {
+        Value::Array(vec![bulk(id), fields])
+    }
+
+    #[test]
+    fn frames_are_found_in_a_reply_and_deleted_entries_are_told_apart() {
+        let fields = Value::Array(vec![bulk("x"), bulk("other"), bulk("f"), bulk("frame")]);
+        let reply = Value::Array(vec![Value::Array(vec![
+            bulk("events:{0}"),
+            Value::Array(vec![entry_of("5-0", fields), entry_of("6-1", Value::Nil)]),
+        ])]);
+        let id = |milliseconds, sequence| EntryId { milliseconds, sequence };
+        let expected = vec![
+            Entry { id: id(5, 0), frame: Some(Bytes::from_static(b"frame")) },
+            Entry { id: id(6, 1), frame: None },
+        ];
+        assert_eq!(streams(reply).expect("well-formed"), [(b"events:{0}".to_vec(), expected)]);
+    }
+
+    #[test]
+    fn no_answer_within_the_wait_is_no_entries() {
+        assert_eq!(streams(Value::Nil).expect("well-formed"), []);
+    }
+
+    #[test]
+    fn an_answer_of_another_form_is_an_error_that_names_the_command() {
+        let error = streams(Value::Array(vec![Value::Int(1)])).expect_err("malformed");
+        assert!(error.to_string().contains("XREADGROUP"), "{error}");
+        assert!(claimed(Value::Array(vec![])).is_err());
+    }
+}

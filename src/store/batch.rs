@@ -1,0 +1,124 @@
+//! A batch → Postgres, in one transaction with the receipts of its frames.
+//!
+//! Invariant: a frame with a receipt is never stored again. The receipts go first; a frame whose receipt is there already
+//! leaves the batch. When two workers hold one frame, the second waits here for the first's transaction to end.
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use jiff::Timestamp;
+use tokio_postgres::{Client, Transaction};
+
+use super::{CopyRows, StoreError};
+use crate::queue::{EntryId, Shard};
+
+/// What became of a frame's events. It is written once, in the transaction that stores them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The frame's stream.
+    pub shard: Shard,
+    /// The frame's entry.
+    pub entry: EntryId,
+    /// When the frame's first event was accepted.
+    pub received_at: Timestamp,
+    /// Events that became rows.
+    pub stored: u32,
+    /// Events dropped as duplicates.
+    pub duplicates: u32,
+    /// Events that became dead letters.
+    pub dead_lettered: u32,
+}
+
+/// The rows of a batch, encoded.
+#[derive(Debug)]
+pub struct Rows {
+    /// For [`EVENT_COLUMNS`](Self::EVENT_COLUMNS).
+    pub events: CopyRows,
+    /// For [`TRIGGER_COLUMNS`](Self::TRIGGER_COLUMNS).
+    pub triggers: CopyRows,
+    /// For [`DEAD_LETTER_COLUMNS`](Self::DEAD_LETTER_COLUMNS).
+    pub dead_letters: CopyRows,
+}
+
+impl Rows {
+    /// The fields of a row of `events`.
+    pub const EVENT_COLUMNS: &str = "event_id, user_id, event_type, received_at, campaign_ids, payload";
+    /// The fields of a row of `triggers`.
+    pub const TRIGGER_COLUMNS: &str = "campaign_id, campaign_version, event_id, user_id, received_at";
+    /// The fields of a row of `dead_letters`.
+    pub const DEAD_LETTER_COLUMNS: &str = "reason, detail, shard, entry_ms, entry_seq, payload";
+}
+
+/// Stores a batch. `rows` is asked for the rows of the frames that have no receipt yet, told frame by frame, in the order
+/// of `receipts`; what it was told is returned once all is committed.
+pub async fn store(
+    client: &mut Client,
+    receipts: &[Receipt],
+    rows: impl FnOnce(&[bool]) -> Rows,
+) -> Result<Vec<bool>, StoreError> {
+    let transaction = client.transaction().await?;
+    let unstored = insert_receipts(&transaction, receipts).await?;
+    let rows = rows(&unstored);
+    copy(&transaction, "events", Rows::EVENT_COLUMNS, rows.events).await?;
+    copy(&transaction, "triggers", Rows::TRIGGER_COLUMNS, rows.triggers).await?;
+    copy(&transaction, "dead_letters", Rows::DEAD_LETTER_COLUMNS, rows.dead_letters).await?;
+    transaction.commit().await?;
+    Ok(unstored)
+}
+
+/// For each receipt, whether it is new.
+async fn insert_receipts(
+    transaction: &Transaction<'_>,
+    receipts: &[Receipt],
+) -> Result<Vec<bool>, StoreError> {
+    // Sorted, so that two workers with the same frames wait for one another instead of deadlocking.
+    const INSERT: &str = "insert into frames (shard, entry_ms, entry_seq, received_at, stored, duplicates, dead_lettered)
+        select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::int[], $6::int[], $7::int[])
+            as receipt (shard, entry_ms, entry_seq, received_at, stored, duplicates, dead_lettered)
+        order by shard, entry_ms, entry_seq
+        on conflict do nothing returning shard, entry_ms, entry_seq";
+    let keys: Vec<(i16, i64, i64)> = receipts.iter().map(Receipt::key).collect();
+    let column = |count: fn(&Receipt) -> u32| -> Vec<i32> {
+        receipts.iter().map(|receipt| i32::try_from(count(receipt)).unwrap_or(i32::MAX)).collect()
+    };
+    let inserted = transaction
+        .query(
+            INSERT,
+            &[
+                &keys.iter().map(|key| key.0).collect::<Vec<_>>(),
+                &keys.iter().map(|key| key.1).collect::<Vec<_>>(),
+                &keys.iter().map(|key| key.2).collect::<Vec<_>>(),
+                &receipts.iter().map(|receipt| receipt.received_at).collect::<Vec<_>>(),
+                &column(|receipt| receipt.stored),
+                &column(|receipt| receipt.duplicates),
+                &column(|receipt| receipt.dead_lettered),
+            ],
+        )
+        .await?;
+    let inserted: std::collections::HashSet<(i16, i64, i64)> =
+        inserted.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    Ok(keys.iter().map(|key| inserted.contains(key)).collect())
+}
+
+impl Receipt {
+    fn key(&self) -> (i16, i64, i64) {
+        let shard = i16::try_from(self.shard.number()).expect("Shards allows no more than fit a smallint");
+        let bigint = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+        (shard, bigint(self.entry.milliseconds), bigint(self.entry.sequence))
+    }
+}
+
+async fn copy(
+    transaction: &Transaction<'_>,
+    table: &str,
+    columns: &str,
+    rows: CopyRows,
+) -> Result<(), StoreError> {
+    if rows.rows() == 0 {
+        return Ok(());
+    }
+    let sink = transaction.copy_in(&format!("copy {table} ({columns}) from stdin binary")).await?;
+    let mut sink = std::pin::pin!(sink);
+    sink.send(Bytes::from(rows.finish())).await?;
+    sink.finish().await?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Partitions of `events`, `triggers` and `frames`: made before they are needed, dropped when they are past retention.
+//!
+//! The three tables are cut alike; the table `partitions` records the bounds. All changes happen under one lock, so any
+//! number of workers may maintain them.
+
+mod plan;
+
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use jiff::Timestamp;
+use tokio_postgres::{Client, Transaction};
+
+pub use plan::{Span, missing};
+
+use super::StoreError;
+
+const TABLES: [&str; 3] = ["events", "triggers", "frames"];
+
+/// The partitions that this process knows to exist.
+#[derive(Debug)]
+pub struct Partitions {
+    interval: Duration,
+    known: Vec<Span>,
+}
+
+impl Partitions {
+    /// Knows of none yet; new ones will cover `interval` each.
+    #[must_use]
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, known: Vec::new() }
+    }
+
+    /// Makes the partitions for `from` to `to` where they are missing. Without a query if all are known.
+    pub async fn ensure(
+        &mut self,
+        client: &mut Client,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<(), StoreError> {
+        if missing(&self.known, from, to, self.interval).is_empty() {
+            return Ok(());
+        }
+        let transaction = client.transaction().await?;
+        let mut spans = locked(&transaction).await?;
+        for span in missing(&spans, from, to, self.interval) {
+            create(&transaction, span).await?;
+            spans.push(span);
+        }
+        transaction.commit().await?;
+        self.known = spans;
+        Ok(())
+    }
+
+    /// Forgets what is known; the next [`Self::ensure`] looks again. For after an error: a partition may have been dropped.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+}
+
+/// Drops the partitions that ended before `cutoff`, with all that is in them, and returns their spans.
+pub async fn drop_before(pool: &Pool, cutoff: Timestamp) -> Result<Vec<Span>, StoreError> {
+    let mut client = pool.get().await?;
+    let transaction = client.transaction().await?;
+    let mut expired = locked(&transaction).await?;
+    expired.retain(|span| span.upper <= cutoff);
+    for span in &expired {
+        for table in TABLES {
+            transaction.batch_execute(&format!("drop table {table}_{}", span.suffix())).await?;
+        }
+        transaction.execute("delete from partitions where lower_bound = $1", &[&span.lower]).await?;
+    }
+    transaction.commit().await?;
+    Ok(expired)
+}
+
+/// Brings the BRIN indexes of the partition around `moment` up to date with its rows.
+pub async fn summarize(pool: &Pool, moment: Timestamp) -> Result<(), StoreError> {
+    const INDEXES: &str = "select i.indexrelid::regclass::oid from partitions p
+        join pg_class t on t.relname in ('events_' || p.suffix, 'triggers_' || p.suffix)
+        join pg_index i on i.indrelid = t.oid join pg_class c on c.oid = i.indexrelid
+        join pg_am a on a.oid = c.relam and a.amname = 'brin'
+        where p.lower_bound <= $1 and $1 < p.upper_bound";
+    let client = pool.get().await?;
+    for row in client.query(INDEXES, &[&moment]).await? {
+        let index: u32 = row.get(0);
+        client.execute("select brin_summarize_new_values($1::oid)", &[&index]).await?;
+    }
+    Ok(())
+}
+
+/// The partitions there are. Nobody changes them until the transaction ends.
+async fn locked(transaction: &Transaction<'_>) -> Result<Vec<Span>, StoreError> {
+    transaction.execute("select pg_advisory_xact_lock(hashtext('partitions'))", &[]).await?;
+    let rows = transaction.query("select lower_bound, upper_bound from partitions order by 1", &[]).await?;
+    Ok(rows.iter().map(|row| Span { lower: row.get(0), upper: row.get(1) }).collect())
+}
+
+async fn create(transaction: &Transaction<'_>, span: Span) -> Result<(), StoreError> {
+    let suffix = span.suffix();
+    transaction
+        .execute(
+            "insert into partitions (lower_bound, upper_bound, suffix) values ($1, $2, $3)",
+            &[&span.lower, &span.upper, &suffix],
+        )
+        .await?;
+    for table in TABLES {
+        // Bounds cannot be parameters; they are times that we write ourselves.
+        let statement = format!(
+            "create table {table}_{suffix} partition of {table} for values from ('{}') to ('{}')",
+            span.lower, span.upper
+        );
+        transaction.batch_execute(&statement).await?;
+    }
+    Ok(())
+}

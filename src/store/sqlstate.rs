@@ -1,0 +1,63 @@
+//! SQLSTATE → what to do about it: the one place that decides. Pure but for the client's error type.
+
+use super::StoreError;
+
+/// What to do about a failure of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It will pass: the same batch again, after a while.
+    Retry,
+    /// A row is to blame: it will be refused however often it is sent.
+    Refuse,
+    /// Somebody has to change something: stop with the message, acknowledge nothing.
+    Stop,
+}
+
+impl StoreError {
+    /// What to do about it.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Configuration(_) => Action::Stop,
+            Self::Pool(deadpool_postgres::PoolError::Backend(error)) | Self::Postgres(error) => {
+                match error.code() {
+                    Some(state) => action_for(state.code()),
+                    // No SQLSTATE: the connection broke, or its answer never came.
+                    None => Action::Retry,
+                }
+            }
+            Self::Pool(_) => Action::Retry,
+        }
+    }
+}
+
+/// The table. Classes are the first two characters (PostgreSQL manual, appendix A).
+fn action_for(sqlstate: &str) -> Action {
+    match sqlstate {
+        // serialization failure, deadlock; a server that shuts down, starts, or has become a standby
+        "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "25006" => Action::Retry,
+        // connection exceptions, insufficient resources
+        state if state.starts_with("08") || state.starts_with("53") => Action::Retry,
+        // data exceptions, violated constraints
+        state if state.starts_with("22") || state.starts_with("23") => Action::Refuse,
+        _ => Action::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_retried_what_is_wrong_with_a_row_is_refused_the_rest_stops() {
+        for state in ["08006", "40001", "40P01", "53100", "53300", "57P01", "57P03", "25006"] {
+            assert_eq!(action_for(state), Action::Retry, "{state}");
+        }
+        for state in ["22P02", "22021", "23505", "23514"] {
+            assert_eq!(action_for(state), Action::Refuse, "{state}");
+        }
+        for state in ["42P01", "42501", "28P01", "3D000", "57014"] {
+            assert_eq!(action_for(state), Action::Stop, "{state}");
+        }
+    }
+}
