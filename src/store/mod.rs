@@ -6,6 +6,9 @@ mod pool;
 mod copy;
 mod batch;
 pub mod partitions;
+pub mod campaigns;
+pub mod events;
+pub mod keys;
 
 pub use batch::{Receipt, Rows, store};
 pub use copy::CopyRows;

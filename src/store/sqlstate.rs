@@ -1,5 +1,7 @@
 //! SQLSTATE → what to do about it: the one place that decides. Pure but for the client's error type.
 
+use tokio_postgres::error::SqlState;
+
 use super::StoreError;
 
 /// What to do about a failure of the store.
@@ -28,6 +30,12 @@ impl StoreError {
             }
             Self::Pool(_) => Action::Retry,
         }
+    }
+
+    /// Whether a statement was ended because it took too long (`statement_timeout`).
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::QUERY_CANCELED))
     }
 }
 
