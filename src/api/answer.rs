@@ -1,0 +1,24 @@
+//! Answers in JSON.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+/// What a route answers.
+pub type Answer = Response<Full<Bytes>>;
+
+/// An answer with `body` as JSON.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    let text = serde_json::to_vec(body).expect("bodies have text keys only and cannot fail");
+    with_type(status, HeaderValue::from_static("application/json"), text)
+}
+
+pub(super) fn with_type(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}

@@ -1,0 +1,149 @@
+//! The members of a JSON object that a client sent: known, each at most once, each checked; what is wrong is collected,
+//! so that the client learns all of it at once.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Fault, Kind, Problem};
+use crate::event::parse_time;
+
+/// The members that are left to read, and what was wrong so far.
+#[derive(Debug)]
+pub(super) struct Members<'a> {
+    left: Vec<(String, &'a RawValue)>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Members<'a> {
+    /// The members of the object that `body` is.
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, Problem> {
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        let members = reader.deserialize_map(Entries).and_then(|entries| reader.end().map(|()| entries));
+        match members {
+            Ok(members) => Ok(Self::once(members)),
+            Err(error) if error.is_data() => {
+                Err(Problem::new(Kind::Invalid, format!("the body is not as expected: {error}")))
+            }
+            Err(error) => Err(Problem::new(Kind::NotJson, format!("the body is not valid JSON: {error}"))),
+        }
+    }
+
+    /// Keeps the first of each; a member that comes again is a fault.
+    fn once(members: Vec<(String, &'a RawValue)>) -> Self {
+        let mut kept = Self { left: Vec::new(), faults: Vec::new() };
+        for (name, value) in members {
+            if kept.left.iter().any(|(other, _)| *other == name) {
+                kept.fault(&pointer(&name), &format!("{:?} is given twice", shortened(&name)));
+            } else {
+                kept.left.push((name, value));
+            }
+        }
+        kept
+    }
+
+    /// Records a fault at `pointer`.
+    pub(super) fn fault(&mut self, pointer: &str, detail: &str) {
+        self.faults.push(Fault {
+            pointer: pointer.to_owned(),
+            detail: detail.to_owned(),
+            ..Fault::default()
+        });
+    }
+
+    /// Takes a member's text as the client wrote it.
+    pub(super) fn take_raw(&mut self, name: &str) -> Option<&'a str> {
+        let at = self.left.iter().position(|(given, _)| given == name)?;
+        Some(self.left.remove(at).1.get())
+    }
+
+    /// Takes a member as text of at most `limit` bytes.
+    pub(super) fn take_text(&mut self, name: &str, limit: usize) -> Option<String> {
+        let text: String = self.take(name, "a string")?;
+        let complaint = if text.len() > limit {
+            format!("is {} bytes long; the limit is {limit}", text.len())
+        } else if text.contains('\0') {
+            "contains U+0000, which cannot be stored".to_owned()
+        } else {
+            return Some(text);
+        };
+        self.fault(&format!("/{name}"), &format!("{name} {complaint}"));
+        None
+    }
+
+    /// Takes a member that must be there, and not be blank; otherwise like [`Self::take_text`].
+    pub(super) fn require_text(&mut self, name: &str, limit: usize) -> String {
+        if !self.left.iter().any(|(given, _)| given == name) {
+            self.fault(&format!("/{name}"), &format!("{name} is required"));
+        }
+        let text = self.take_text(name, limit);
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            self.fault(&format!("/{name}"), &format!("{name} is blank"));
+        }
+        text.unwrap_or_default()
+    }
+
+    /// Takes a member as a time; `null` counts as absent.
+    pub(super) fn take_time(&mut self, name: &str) -> Option<Timestamp> {
+        const WANTED: &str = "an RFC 3339 time such as 2026-11-23T05:00:00Z";
+        let text: String = self.take::<Option<String>>(name, WANTED)??;
+        let time = parse_time(&text);
+        if time.is_none() {
+            self.fault(&format!("/{name}"), &format!("{name} must be {WANTED}"));
+        }
+        time
+    }
+
+    /// Ends the reading: members that nobody took are unknown, and `known` says which are not.
+    pub(super) fn finish(mut self, known: &str) -> Result<(), Problem> {
+        for (name, _) in std::mem::take(&mut self.left) {
+            self.fault(&pointer(&name), &format!("{:?} is not known here; use {known}", shortened(&name)));
+        }
+        match self.faults.as_slice() {
+            [] => Ok(()),
+            [only] => Err(Problem::new(Kind::Invalid, only.detail.clone()).with_errors(self.faults)),
+            faults => {
+                let detail = format!("{} things are wrong; errors has each", faults.len());
+                Err(Problem::new(Kind::Invalid, detail).with_errors(self.faults))
+            }
+        }
+    }
+
+    fn take<T: DeserializeOwned>(&mut self, name: &str, wanted: &str) -> Option<T> {
+        let value = serde_json::from_str(self.take_raw(name)?).ok();
+        if value.is_none() {
+            self.fault(&format!("/{name}"), &format!("{name} must be {wanted}"));
+        }
+        value
+    }
+}
+
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// A name as short as a message should quote it.
+fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+/// Keeps each member, also one that is given twice.
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,247 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+use super::answer::{Answer, with_type};
+use crate::store::{Action, StoreError};
+
+/// The kinds of problem there are. Clients may rely on the `type` that each has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The body is not JSON.
+    NotJson,
+    /// A parameter in the URL.
+    InvalidParameter,
+    /// No key, or one that is not valid.
+    Unauthorized,
+    /// A key that does not allow this.
+    Forbidden,
+    /// No such route, or nothing there.
+    NotFound,
+    /// A known route, and a method that it has not.
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// It does not go with the present state.
+    Conflict,
+    /// The body is larger than allowed.
+    TooLarge,
+    /// The body is of a type that is not read here.
+    UnsupportedType,
+    /// JSON, and none of it acceptable.
+    Invalid,
+    /// A fault of this server.
+    Internal,
+    /// It will pass: try again.
+    Unavailable,
+    /// The search would take too long.
+    SearchTimeout,
+}
+
+impl Kind {
+    const fn description(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NotJson => (StatusCode::BAD_REQUEST, "not-json", "The body is not valid JSON"),
+            Self::InvalidParameter => {
+                (StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter is not valid")
+            }
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The API key does not allow this"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The route has no such method")
+            }
+            Self::RequestTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The body did not arrive in time")
+            }
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "The present state does not allow this"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
+            Self::UnsupportedType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body's type is not read here")
+            }
+            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "What was sent is not acceptable"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server has a fault"),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible now; try again")
+            }
+            Self::SearchTimeout => {
+                (StatusCode::SERVICE_UNAVAILABLE, "search-timeout", "The search would take too long")
+            }
+        }
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.description().0
+    }
+}
+
+/// What is wrong at one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Which of many items, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The id of the event concerned, if it has a usable one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// The place in the item (RFC 6901); empty for the whole.
+    pub pointer: String,
+    /// What is there, and what is allowed.
+    pub detail: String,
+}
+
+/// An error as the client sees it.
+#[derive(Debug)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<Fault>,
+    allowed: Vec<&'static str>,
+    challenge: Option<HeaderValue>,
+}
+
+impl Problem {
+    /// A problem; `detail` says what is there, and what to do about it.
+    #[must_use]
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), allowed: Vec::new(), challenge: None }
+    }
+
+    /// Adds the places concerned.
+    #[must_use]
+    pub fn with_errors(self, errors: Vec<Fault>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// Adds what could be done instead.
+    #[must_use]
+    pub fn with_allowed(self, allowed: Vec<&'static str>) -> Self {
+        Self { allowed, ..self }
+    }
+
+    /// Adds how to authenticate (RFC 9110, section 11.6.1).
+    #[must_use]
+    pub fn with_challenge(self, challenge: &'static str) -> Self {
+        Self { challenge: Some(HeaderValue::from_static(challenge)), ..self }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What is there, and what to do about it.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self.kind {
+            Kind::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
+            // The rest of the request may still be on its way.
+            Kind::RequestTimeout => Some((CONNECTION, HeaderValue::from_static("close"))),
+            Kind::MethodNotAllowed => Some((ALLOW, HeaderValue::from_str(&self.allowed.join(", ")).ok()?)),
+            _ => Some((WWW_AUTHENTICATE, self.challenge.clone()?)),
+        }
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (status, slug, title) = self.kind.description();
+        let mut body = serializer.serialize_struct("Problem", 6)?;
+        body.serialize_field("type", &format_args!("urn:campaign-manager:problem:{slug}"))?;
+        body.serialize_field("title", title)?;
+        body.serialize_field("status", &status.as_u16())?;
+        body.serialize_field("detail", &self.detail)?;
+        if !self.errors.is_empty() {
+            body.serialize_field("errors", &self.errors)?;
+        }
+        if !self.allowed.is_empty() {
+            body.serialize_field("allowed", &self.allowed)?;
+        }
+        body.end()
+    }
+}
+
+impl From<Problem> for Answer {
+    fn from(problem: Problem) -> Self {
+        let text = serde_json::to_vec(&problem).expect("a problem has text keys only and cannot fail");
+        let content_type = HeaderValue::from_static("application/problem+json");
+        let mut answer = with_type(problem.kind.status(), content_type, text);
+        answer.headers_mut().extend(problem.header());
+        answer
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// The client learns whether to try again; what Postgres said is for the log.
+    fn from(error: StoreError) -> Self {
+        if error.is_timeout() {
+            return Self::new(
+                Kind::SearchTimeout,
+                "the search took too long; narrow it, with from and to best of all",
+            );
+        }
+        if error.action() == Action::Retry {
+            tracing::warn!(%error, "a request was answered with 503: Postgres cannot be used now");
+            return Self::new(Kind::Unavailable, "the database cannot be reached now; try again");
+        }
+        tracing::error!(%error, "a request was answered with 500");
+        Self::new(Kind::Internal, "the server's log says more")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    /// Status, headers and body, as they are sent.
+    async fn sent(problem: Problem) -> String {
+        let (parts, mut body) = Answer::from(problem).into_parts();
+        let body = body.frame().await.expect("one frame").expect("never fails").into_data().expect("data");
+        let headers: Vec<String> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().expect("text")))
+            .collect();
+        format!("{}\n{}\n\n{}", parts.status, headers.join("\n"), String::from_utf8_lossy(&body))
+    }
+
+    #[tokio::test]
+    async fn a_problem_names_its_type_and_the_places_concerned() {
+        let fault = Fault {
+            index: Some(3),
+            pointer: "/user_id".into(),
+            detail: "user_id is empty".into(),
+            ..Fault::default()
+        };
+        let problem = Problem::new(Kind::Invalid, "1 of 1 events was refused").with_errors(vec![fault]);
+        insta::assert_snapshot!(sent(problem).await);
+    }
+
+    #[tokio::test]
+    async fn what_a_client_can_do_is_in_the_headers() {
+        let problems = [
+            Problem::new(Kind::Unavailable, "…"),
+            Problem::new(Kind::RequestTimeout, "…"),
+            Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),
+            Problem::new(Kind::Unauthorized, "…").with_challenge("Bearer"),
+        ];
+        let mut shown = Vec::new();
+        for problem in problems {
+            shown.push(sent(problem).await);
+        }
+        insta::assert_snapshot!(shown.join("\n\n"));
+    }
+}
