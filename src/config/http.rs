@@ -15,6 +15,23 @@ pub enum Auth {
     Keys,
 }
 
+/// Everybody would be let in, from everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--auth=none is allowed on a loopback address only, and {0} can be reached from elsewhere; use --auth=keys, or --http 127.0.0.1:8080"
+)]
+pub struct OpenToAll(SocketAddr);
+
+impl Auth {
+    /// Refuses to let everybody in on an address that others than this machine can reach.
+    pub fn check(self, addr: SocketAddr) -> Result<(), OpenToAll> {
+        match self {
+            Self::None if !addr.ip().to_canonical().is_loopback() => Err(OpenToAll(addr)),
+            Self::None | Self::Keys => Ok(()),
+        }
+    }
+}
+
 /// The public port.
 #[derive(Clone, Debug, clap::Args)]
 pub struct HttpConfig {
@@ -33,9 +50,15 @@ pub struct HttpConfig {
     /// The largest body accepted
     #[arg(long, env = "HTTP_MAX_BODY", default_value = "5MiB")]
     pub max_body: Bytes,
+    /// Bodies held in memory while they are received, in bytes; more are answered with 503
+    #[arg(long, env = "HTTP_BODY_BUFFER", default_value = "64MiB")]
+    pub body_buffer: Bytes,
     /// The most events accepted in one body
     #[arg(long, env = "HTTP_MAX_EVENTS", default_value_t = 10_000)]
     pub max_events: usize,
+    /// How long requests in flight may take to be answered at shutdown
+    #[arg(long, env = "HTTP_DRAIN_TIMEOUT", default_value = "30s", value_parser = super::duration)]
+    pub drain_timeout: Duration,
     /// What one event may be
     #[command(flatten)]
     pub limits: Limits,
@@ -47,4 +70,22 @@ pub struct AdminConfig {
     /// Address of /metrics, /healthz and /readyz
     #[arg(long = "admin", value_name = "ADDR", env = "ADMIN_ADDR", default_value = "127.0.0.1:9090")]
     pub addr: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_is_let_in_on_a_loopback_address_only() {
+        for addr in ["127.0.0.1:8080", "127.8.9.1:0", "[::1]:8080", "[::ffff:127.0.0.1]:80"] {
+            assert_eq!(Auth::None.check(addr.parse().expect("an address")), Ok(()), "{addr}");
+        }
+        for addr in ["0.0.0.0:8080", "[::]:8080", "192.168.0.7:80", "[::ffff:10.0.0.1]:80"] {
+            let addr = addr.parse().expect("an address");
+            let error = Auth::None.check(addr).expect_err("open to all");
+            assert!(error.to_string().contains("--auth=keys"), "{error}");
+            assert_eq!(Auth::Keys.check(addr), Ok(()));
+        }
+    }
 }

@@ -12,7 +12,7 @@ mod telemetry;
 mod worker;
 
 pub use bytes::Bytes;
-pub use http::{AdminConfig, Auth, HttpConfig};
+pub use http::{AdminConfig, Auth, HttpConfig, OpenToAll};
 pub use ingest::IngestConfig;
 pub use partitions::PartitionConfig;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};

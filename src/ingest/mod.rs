@@ -1,8 +1,17 @@
-//! The HTTP edge: from a request's body to frames that Redis has acknowledged.
+//! The HTTP edge: from a connection to the answer, and from a body's events to frames that Redis has acknowledged.
 
+mod server;
+mod service;
+mod router;
+mod auth;
+mod body;
+mod events;
 mod staged;
 mod gathering;
 mod accumulator;
 
 pub use accumulator::{Accumulator, SubmitError};
+pub use router::{ENDPOINTS, Endpoint, Route};
+pub use server::{Drained, serve};
+pub use service::Service;
 pub use staged::Staged;

@@ -1,0 +1,140 @@
+//! Method and path → the route: the one table of all routes.
+
+use std::borrow::Cow;
+
+use hyper::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::api::{Kind, Problem};
+use crate::campaign::Step;
+use crate::store::keys::Scope;
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Take events.
+    SendEvents,
+    /// List stored events.
+    SearchEvents,
+    /// Show a stored event.
+    ReadEvent,
+    /// Create a campaign.
+    CreateCampaign,
+    /// List campaigns.
+    ListCampaigns,
+    /// Show a campaign.
+    ReadCampaign,
+    /// Take a campaign a step further in its life.
+    StepCampaign(Step),
+}
+
+/// A route, how it is reached, and who may.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// How it is asked for; `GET` stands for `HEAD` too.
+    pub method: Method,
+    /// Its path; a part in braces is a parameter, of which there is at most one.
+    pub path: &'static str,
+    /// The scope that a key needs.
+    pub scope: Scope,
+    /// What it does.
+    pub route: Route,
+}
+
+/// Every endpoint there is.
+pub static ENDPOINTS: [Endpoint; 9] = [
+    ingest(Method::POST, "/events", Route::SendEvents),
+    admin(Method::GET, "/events", Route::SearchEvents),
+    admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
+    admin(Method::POST, "/campaigns", Route::CreateCampaign),
+    admin(Method::GET, "/campaigns", Route::ListCampaigns),
+    admin(Method::GET, "/campaigns/{id}", Route::ReadCampaign),
+    admin(Method::POST, "/campaigns/{id}/activate", Route::StepCampaign(Step::Activate)),
+    admin(Method::POST, "/campaigns/{id}/pause", Route::StepCampaign(Step::Pause)),
+    admin(Method::POST, "/campaigns/{id}/archive", Route::StepCampaign(Step::Archive)),
+];
+
+const fn ingest(method: Method, path: &'static str, route: Route) -> Endpoint {
+    Endpoint { method, path, scope: Scope::Ingest, route }
+}
+
+const fn admin(method: Method, path: &'static str, route: Route) -> Endpoint {
+    Endpoint { method, path, scope: Scope::Admin, route }
+}
+
+/// Finds endpoints.
+pub(super) struct Router(matchit::Router<Vec<&'static Endpoint>>);
+
+impl Router {
+    /// A router over [`ENDPOINTS`].
+    pub(super) fn new() -> Self {
+        let mut by_path = matchit::Router::new();
+        for endpoint in &ENDPOINTS {
+            let methods = ENDPOINTS.iter().filter(|other| other.path == endpoint.path).collect();
+            // The same path with its next method is there already, with all of its methods.
+            let _ = by_path.insert(endpoint.path, methods);
+        }
+        Self(by_path)
+    }
+
+    /// The endpoint for a request, and the parameter in its path, decoded; empty without one.
+    pub(super) fn find<'a>(
+        &self,
+        method: &Method,
+        path: &'a str,
+    ) -> Result<(&'static Endpoint, Cow<'a, str>), Problem> {
+        let found = self.0.at(path).map_err(|_| Problem::new(Kind::NotFound, "there is no such route"))?;
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let Some(endpoint) = found.value.iter().find(|endpoint| endpoint.method == *wanted) else {
+            let allowed = found.value.iter().map(|endpoint| endpoint.method.as_str()).collect();
+            return Err(Problem::new(Kind::MethodNotAllowed, format!("{method} is not possible here"))
+                .with_allowed(allowed));
+        };
+        let parameter = found.params.iter().next().map_or("", |(_, value)| value);
+        let parameter = percent_decode_str(parameter)
+            .decode_utf8()
+            .map_err(|_| Problem::new(Kind::NotFound, "the path is not UTF-8"))?;
+        Ok((endpoint, parameter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(method: &Method, path: &str) -> Result<(Route, String), Problem> {
+        Router::new().find(method, path).map(|(endpoint, parameter)| (endpoint.route, parameter.into_owned()))
+    }
+
+    #[test]
+    fn every_endpoint_is_found_by_its_method_and_path() {
+        for endpoint in &ENDPOINTS {
+            let path = endpoint.path.replace("{id}", "7").replace("{event_id}", "7");
+            let (route, parameter) = find(&endpoint.method, &path).expect(endpoint.path);
+            assert_eq!(route, endpoint.route);
+            assert_eq!(parameter, if path == endpoint.path { "" } else { "7" });
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_decoded() {
+        let (_, parameter) = find(&Method::GET, "/events/a%2Fb%20%C3%A9").expect("found");
+        assert_eq!(parameter, "a/b é");
+        assert_eq!(find(&Method::GET, "/events/%FF").expect_err("not UTF-8").kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn head_is_answered_like_get() {
+        assert_eq!(find(&Method::HEAD, "/campaigns").expect("found").0, Route::ListCampaigns);
+    }
+
+    #[test]
+    fn an_unknown_path_and_an_unknown_method_are_told_apart() {
+        for path in ["/", "/event", "/events/", "/events/a/b", "/campaigns/7/fire"] {
+            assert_eq!(find(&Method::GET, path).expect_err(path).kind(), Kind::NotFound);
+        }
+        let problem = find(&Method::DELETE, "/events").expect_err("no such method");
+        assert_eq!(problem.kind(), Kind::MethodNotAllowed);
+        assert!(serde_json::to_string(&problem).expect("serialises").contains(r#""allowed":["POST","GET"]"#));
+    }
+}

@@ -1,0 +1,108 @@
+//! One request → one answer: route, authenticate, act.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use deadpool_postgres::Pool;
+use hyper::body::{Body, Incoming};
+use hyper::http::request::Parts;
+use hyper::{Request, StatusCode};
+
+use super::accumulator::Accumulator;
+use super::auth::Access;
+use super::body::{Bodies, discard, media_type, unsupported};
+use super::events;
+use super::router::{Route, Router};
+use crate::api::{self, Answer, Problem};
+use crate::config::{Auth, HttpConfig};
+use crate::event::{EnvelopeReader, Limits};
+
+/// What requests share.
+pub struct Service {
+    pub(super) config: HttpConfig,
+    pub(super) accumulator: Accumulator,
+    pub(super) bodies: Bodies,
+    pub(super) readers: Readers,
+    pool: Pool,
+    access: Access,
+    router: Router,
+}
+
+impl Service {
+    /// A service that hands events to `accumulator` and asks `pool` for everything else.
+    #[must_use]
+    pub fn new(config: HttpConfig, auth: Auth, accumulator: Accumulator, pool: Pool) -> Self {
+        Self {
+            bodies: Bodies::new(&config),
+            readers: Readers::new(config.limits.clone()),
+            access: Access::new(auth, &pool),
+            router: Router::new(),
+            config,
+            accumulator,
+            pool,
+        }
+    }
+
+    /// Answers a request.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (head, mut body) = request.into_parts();
+        let answer = self.respond(&head, &mut body).await.unwrap_or_else(Answer::from);
+        if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
+            tokio::spawn(discard(body));
+        }
+        answer
+    }
+
+    async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
+        self.access.check(&head.headers, endpoint.scope).await?;
+        let (pool, query) = (&self.pool, head.uri.query());
+        match endpoint.route {
+            Route::SendEvents => events::accept(self, &head.headers, body).await,
+            Route::SearchEvents => api::events::search(pool, query).await,
+            Route::ReadEvent => api::events::read(pool, &parameter).await,
+            Route::CreateCampaign => self.create_campaign(head, body).await,
+            Route::ListCampaigns => api::campaigns::list(pool, query).await,
+            Route::ReadCampaign => api::campaigns::read(pool, &parameter).await,
+            Route::StepCampaign(step) => api::campaigns::step(pool, &parameter, step).await,
+        }
+    }
+
+    async fn create_campaign(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        if media_type(&head.headers).as_deref() != Some("application/json") {
+            return Err(unsupported(&head.headers, &["application/json"]));
+        }
+        let body = self.bodies.receive(&head.headers, body, api::campaigns::MAX_BODY).await?;
+        api::campaigns::create(&self.pool, &body).await
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Readers of events that are lent, so that their buffers are used again. There are never more than threads that read
+/// at the same time, as a reader is not kept across an await.
+#[derive(Debug)]
+pub(super) struct Readers {
+    limits: Limits,
+    free: Mutex<Vec<EnvelopeReader>>,
+}
+
+impl Readers {
+    fn new(limits: Limits) -> Self {
+        Self { limits, free: Mutex::new(Vec::new()) }
+    }
+
+    /// Lends a reader to `read`.
+    pub(super) fn with<R>(&self, read: impl FnOnce(&mut EnvelopeReader) -> R) -> R {
+        let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let lent = free().pop();
+        let mut reader = lent.unwrap_or_else(|| EnvelopeReader::new(self.limits.clone()));
+        let result = read(&mut reader);
+        free().push(reader);
+        result
+    }
+}
