@@ -1,1 +1,3 @@
-//! (to come)
+//! Postgres: what is stored, and how.
+
+pub mod migrate;
