@@ -1,5 +1,7 @@
 //! Postgres: campaigns, events with what they triggered, receipts, dead letters, API keys.
 
+pub mod migrate;
+
 mod error;
 mod sqlstate;
 mod pool;
@@ -10,6 +12,7 @@ pub mod partitions;
 pub use batch::{Receipt, Rows, store};
 pub use copy::CopyRows;
 pub use error::StoreError;
+pub use migrate::{Applied, MigrateError};
 pub use partitions::Partitions;
 pub use pool::{client_config, connect};
 pub use sqlstate::Action;
