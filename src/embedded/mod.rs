@@ -1,1 +1,96 @@
-//! (to come)
+//! A private redis-server and a private postgres, as child processes with their data under one folder: the default way
+//! to run the project, and what its tests run on.
+//!
+//! ```text
+//! DIR/lock       held by the living process, so that a folder has one user at a time
+//! DIR/password   of both servers, random, readable by its owner only
+//! DIR/redis/     owned by the account the servers run as, like postgres/
+//! DIR/postgres/
+//! DIR/*.log      what each server says
+//! ```
+//!
+//! Invariants:
+//! - The servers listen on 127.0.0.1 only, on ports that no other process can take while the [`Stores`] live.
+//! - A server counts as started when *our* child says so, never because something answers on its port.
+//! - The servers end before this process does; where it is killed, the kernel ends them (Linux) or the next start does.
+
+mod error;
+pub use error::EmbeddedError;
+
+mod binaries;
+pub use binaries::Binaries;
+mod account;
+mod data_dir;
+mod home;
+mod orphan;
+
+mod port;
+mod child;
+mod server;
+mod redis;
+pub use redis::Redis;
+mod postgres;
+pub use postgres::Postgres;
+
+use std::path::Path;
+
+use data_dir::DataDir;
+
+/// What the servers promise about the data, and at what price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// For data that matters: a committed transaction survives a power loss, an acknowledged write to Redis is at
+    /// risk for about a second (`appendfsync everysec`).
+    Durable,
+    /// For tests: what is written survives a crash of a server, but not one of the machine.
+    Throwaway,
+}
+
+/// The two running servers. Dropping it ends them at once, without loss; [`Stores::stop`] ends them in good order.
+#[derive(Debug)]
+pub struct Stores {
+    /// The private Redis.
+    pub redis: Redis,
+    /// The private Postgres.
+    pub postgres: Postgres,
+    // Last, as fields drop in order: the lock outlives the servers.
+    _data: DataDir,
+}
+
+impl Stores {
+    /// Starts both servers on the data in the folder `data`, which is made where it does not exist.
+    pub async fn start(data: &Path, profile: Profile) -> Result<Self, EmbeddedError> {
+        let binaries = Binaries::find()?;
+        let data = DataDir::open(data)?;
+        let (redis, postgres) = tokio::try_join!(
+            Redis::launch(&binaries, &data, profile),
+            Postgres::launch(&binaries, &data, profile)
+        )?;
+        Ok(Self { redis, postgres, _data: data })
+    }
+
+    /// The address of the database, password included, as tokio-postgres and psql read it.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        self.postgres.url()
+    }
+
+    /// The address of Redis, password included, as the redis crate and redis-cli read it.
+    #[must_use]
+    pub fn redis_url(&self) -> &str {
+        self.redis.url()
+    }
+
+    /// Waits until one of the servers has ended without having been asked to, and says which and why.
+    pub async fn failed(&self) -> EmbeddedError {
+        tokio::select! {
+            error = self.redis.failed() => error,
+            error = self.postgres.failed() => error,
+        }
+    }
+
+    /// Ends both servers in good order, all their data on disk; one that does not end in time is killed.
+    pub async fn stop(mut self) {
+        tokio::join!(self.redis.stop(), self.postgres.stop());
+    }
+}

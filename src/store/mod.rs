@@ -1,5 +1,7 @@
 //! Postgres: campaigns, events with what they triggered, receipts, dead letters, API keys.
 
+pub mod migrate;
+
 mod error;
 mod sqlstate;
 mod pool;
@@ -13,6 +15,7 @@ pub mod keys;
 pub use batch::{Receipt, Rows, store};
 pub use copy::CopyRows;
 pub use error::StoreError;
+pub use migrate::{Applied, MigrateError};
 pub use partitions::Partitions;
 pub use pool::{client_config, connect};
 pub use sqlstate::Action;

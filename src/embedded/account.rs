@@ -1,0 +1,69 @@
+//! Whom the servers run as. Postgres refuses to run as root, so root hands both servers to an account without rights.
+
+use std::fs;
+
+use super::EmbeddedError;
+
+/// Where systems list their own accounts, one a line.
+const ACCOUNTS: &str = "/etc/passwd";
+
+/// The accounts to run the servers as, the better first.
+const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
+
+/// An account without rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) name: &'static str,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+impl Account {
+    /// The account to drop to: none unless this process is root.
+    pub(super) fn to_drop_to() -> Result<Option<Self>, EmbeddedError> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(None);
+        }
+        let accounts = fs::read_to_string(ACCOUNTS).map_err(EmbeddedError::io("read", ACCOUNTS))?;
+        CANDIDATES
+            .into_iter()
+            .find_map(|name| named(name, &accounts))
+            .map(Some)
+            .ok_or(EmbeddedError::NoAccount)
+    }
+}
+
+/// The account of this name among lines of `name:password:uid:gid:…`.
+fn named(name: &'static str, accounts: &str) -> Option<Account> {
+    let line = accounts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let mut ids = line.split(':').skip(1).map(id);
+    Some(Account { name, uid: ids.next()??, gid: ids.next()?? })
+}
+
+/// macOS writes the ids of `nobody` as -2.
+fn id(text: &str) -> Option<u32> {
+    text.parse().ok().or_else(|| text.parse().ok().map(i32::cast_unsigned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCOUNTS: &str = "root:x:0:0:root:/root:/bin/bash\n\
+        nobody:*:-2:-2:Unprivileged User:/var/empty:/usr/bin/false\n\
+        postgres2:x:7:7::/:/bin/sh\n\
+        postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash\n";
+
+    #[test]
+    fn an_account_is_found_by_its_whole_name() {
+        let account = Account { name: "postgres", uid: 101, gid: 104 };
+        assert_eq!(named("postgres", ACCOUNTS), Some(account));
+        assert_eq!(named("daemon", ACCOUNTS), None);
+    }
+
+    #[test]
+    fn negative_ids_are_the_large_ones_that_they_stand_for() {
+        let account = Account { name: "nobody", uid: 4_294_967_294, gid: 4_294_967_294 };
+        assert_eq!(named("nobody", ACCOUNTS), Some(account));
+    }
+}

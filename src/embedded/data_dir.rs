@@ -1,0 +1,111 @@
+//! The folder that holds everything the servers keep, with the lock that gives it to one process at a time.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::{EmbeddedError, account::Account, home::Home};
+
+/// An open data folder. The lock goes with it, and with the process, however that ends.
+#[derive(Debug)]
+pub(super) struct DataDir {
+    path: PathBuf,
+    account: Option<Account>,
+    password: Password,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder where it does not exist, and locks it.
+    pub(super) fn open(path: &Path) -> Result<Self, EmbeddedError> {
+        fs::create_dir_all(path).map_err(EmbeddedError::io("make the folder", path))?;
+        // the servers change their working folder, so a relative path would lead them elsewhere
+        let path = path.canonicalize().map_err(EmbeddedError::io("find", path))?;
+        let lock = lock(&path)?;
+        let password = Password::of(&path)?;
+        Ok(Self { path, account: Account::to_drop_to()?, password, _lock: lock })
+    }
+
+    /// The password of both servers.
+    pub(super) fn password(&self) -> &Password {
+        &self.password
+    }
+
+    /// The folder that `server` owns.
+    pub(super) fn home(&self, server: &str) -> Result<Home, EmbeddedError> {
+        Home::open(self.path.join(server), self.account)
+    }
+
+    /// Where `server` says what it has to say.
+    pub(super) fn log(&self, server: &str) -> PathBuf {
+        self.path.join(server).with_extension("log")
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, EmbeddedError> {
+    let path = dir.join("lock");
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = open.map_err(EmbeddedError::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let holder = fs::read_to_string(&path).unwrap_or_default();
+            return Err(EmbeddedError::InUse { dir: dir.into(), holder: holder.trim().into() });
+        }
+        Err(TryLockError::Error(source)) => return Err(EmbeddedError::io("lock", path)(source)),
+    }
+    // the pid is for the message above only; what counts is the lock
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(EmbeddedError::io("write to", path))?;
+    Ok(file)
+}
+
+/// The random password of a data folder.
+pub(super) struct Password(String);
+
+impl Password {
+    /// The one kept in `dir`, which is made the first time.
+    fn of(dir: &Path) -> Result<Self, EmbeddedError> {
+        let path = dir.join("password");
+        match fs::read_to_string(&path) {
+            Ok(password) => return Ok(Self(password)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(EmbeddedError::io("read", path)(error)),
+        }
+        let password = Self(format!("{:032x}", rand::random::<u128>()));
+        // written aside and renamed, so that a run killed here leaves no half of a password
+        let aside = dir.join("password.new");
+        write_private(&aside, password.reveal())?;
+        fs::rename(&aside, &path).map_err(EmbeddedError::io("rename", aside))?;
+        Ok(password)
+    }
+
+    /// For a server's configuration or address; never for a log.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// Writes a file that only its owner can read.
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), EmbeddedError> {
+    // one left by a run that was killed may belong to another account
+    let _ = fs::remove_file(path);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(EmbeddedError::io("write", path))
+}

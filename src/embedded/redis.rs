@@ -1,0 +1,109 @@
+//! The private Redis.
+
+use std::{path::PathBuf, time::Duration};
+
+use bb8_redis::redis::{Client, InfoDict, RedisResult, cmd};
+use rustix::process::{Pid, Signal};
+
+use super::{
+    Binaries, EmbeddedError, Profile,
+    data_dir::DataDir,
+    port::Port,
+    server::{Kind, Server},
+};
+
+static KIND: Kind = Kind {
+    name: "redis",
+    process: "redis-server",
+    pid_file: PID_FILE,
+    works_in: "",
+    on_death: "TERM",
+    stop: &[(Signal::TERM, Duration::from_secs(30))],
+    // the append-only file is written before a reply is sent
+    at_once: Signal::KILL,
+};
+
+const CONFIG: &str = "redis.conf";
+const PID_FILE: &str = "redis.pid";
+
+/// A redis-server of our own.
+#[derive(Debug)]
+pub struct Redis {
+    server: Server,
+    program: PathBuf,
+    url: String,
+    _port: Port,
+}
+
+impl Redis {
+    pub(super) async fn launch(
+        binaries: &Binaries,
+        data: &DataDir,
+        profile: Profile,
+    ) -> Result<Self, EmbeddedError> {
+        let server = Server::new(&KIND, data).await?;
+        let (port, password) = (Port::take()?, data.password().reveal());
+        server.home().write(CONFIG, &config(port.number(), password, profile))?;
+        let url = format!("redis://:{password}@127.0.0.1:{}/0", port.number());
+        let mut redis = Self { server, program: binaries.redis_server.clone(), url, _port: port };
+        redis.start().await?;
+        Ok(redis)
+    }
+
+    /// Starts it again, after [`Redis::stop`] or [`Redis::kill`], on the same port and data.
+    pub async fn start(&mut self) -> Result<(), EmbeddedError> {
+        let home = self.server.home();
+        let args =
+            [home.inside(CONFIG), "--dir".into(), home.inside(""), "--pidfile".into(), home.inside(PID_FILE)];
+        self.server.spawn(self.program.clone(), args)?;
+        let url = self.url.as_str();
+        self.server.until_ready(async |pid| serves(url, pid).await.unwrap_or(false)).await
+    }
+
+    /// Its address, password included.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends it in good order: everything acknowledged is on disk.
+    pub async fn stop(&mut self) {
+        self.server.stop().await;
+    }
+
+    /// Ends it with SIGKILL.
+    pub async fn kill(&mut self) {
+        self.server.kill().await;
+    }
+
+    /// Waits until it has ended without having been asked to.
+    pub async fn failed(&self) -> EmbeddedError {
+        self.server.failed().await
+    }
+}
+
+/// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new.
+fn config(port: u16, password: &str, profile: Profile) -> String {
+    let fsync = match profile {
+        Profile::Durable => "everysec",
+        Profile::Throwaway => "no",
+    };
+    format!(
+        "bind 127.0.0.1\n\
+         port {port}\n\
+         requirepass {password}\n\
+         save \"\"\n\
+         appendonly yes\n\
+         appendfsync {fsync}\n\
+         # a stream that is not acknowledged is never evicted\n\
+         maxmemory-policy noeviction\n\
+         always-show-logo no\n"
+    )
+}
+
+/// Whether the process `pid`, and no other, answers there with all its data loaded.
+async fn serves(url: &str, pid: Pid) -> RedisResult<bool> {
+    let mut connection = Client::open(url)?.get_multiplexed_async_connection().await?;
+    let about: InfoDict = cmd("INFO").query_async(&mut connection).await?;
+    Ok(about.get("process_id") == Some(pid.as_raw_nonzero().get()) && about.get("loading") == Some(0))
+}

@@ -1,0 +1,154 @@
+//! What Redis and Postgres have in common as child processes: start, become ready, end.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    process::ExitStatus,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal};
+use tokio::time::{sleep, timeout};
+
+use super::{EmbeddedError, child::Child, data_dir::DataDir, home::Home, orphan};
+
+/// Enough for reading back the log of a crash of long ago.
+const START_LIMIT: Duration = Duration::from_mins(2);
+/// Between two looks at whether a server is ready.
+const LOOK: Duration = Duration::from_millis(3);
+/// How much of the log an error shows, in bytes.
+const TAIL: u64 = 2048;
+
+/// How a kind of server is run and ended.
+#[derive(Debug)]
+pub(super) struct Kind {
+    /// The name of its folder and its log.
+    pub(super) name: &'static str,
+    /// The name of its process.
+    pub(super) process: &'static str,
+    /// Where in its folder it writes its pid, and where in it it works.
+    pub(super) pid_file: &'static str,
+    pub(super) works_in: &'static str,
+    /// Sent by the kernel when this process dies; the server then ends in good order.
+    pub(super) on_death: &'static str,
+    /// The signals that end it in good order, and how long each may take.
+    pub(super) stop: &'static [(Signal, Duration)],
+    /// The signal that ends it without delay; what it has committed stays.
+    pub(super) at_once: Signal,
+}
+
+/// One server: its folder, its log, and its process while it runs.
+#[derive(Debug)]
+pub(super) struct Server {
+    kind: &'static Kind,
+    home: Home,
+    log: PathBuf,
+    /// Where this start's part of the log begins.
+    log_start: u64,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Takes over the folder, also from a server that a killed run has left there.
+    pub(super) async fn new(kind: &'static Kind, data: &DataDir) -> Result<Self, EmbeddedError> {
+        let home = data.home(kind.name)?;
+        orphan::end(kind.process, &home.path(kind.pid_file), &home.path(kind.works_in), kind.stop).await?;
+        Ok(Self { kind, home, log: data.log(kind.name), log_start: 0, child: None })
+    }
+
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Starts a program of this server in its folder, writing to its log.
+    pub(super) fn spawn(
+        &mut self,
+        program: PathBuf,
+        args: impl IntoIterator<Item = OsString>,
+    ) -> Result<(), EmbeddedError> {
+        let mut log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .map_err(EmbeddedError::io("open", &self.log))?;
+        self.log_start = log.seek(SeekFrom::End(0)).map_err(EmbeddedError::io("read", &self.log))?;
+        let errors = log.try_clone().map_err(EmbeddedError::io("open", &self.log))?;
+
+        let mut command = self.home.command(program.clone(), self.kind.on_death)?;
+        command.args(args).stdout(log).stderr(errors);
+        let child = Child::start(command, self.kind.at_once).map_err(EmbeddedError::io("start", program))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Waits until `ready` says so of the process with this pid, or the process ends, or too long has passed.
+    pub(super) async fn until_ready(&self, ready: impl AsyncFn(Pid) -> bool) -> Result<(), EmbeddedError> {
+        let child = self.child.as_ref().expect("called after spawn");
+        let looking = async {
+            while !ready(child.pid()).await {
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            status = child.ended() => Err(self.ended(status)),
+            looked = timeout(START_LIMIT, looking) => looked.map_err(|_| EmbeddedError::NotReady {
+                program: self.kind.name,
+                seconds: START_LIMIT.as_secs(),
+                log: self.log.clone(),
+                tail: self.tail(),
+            }),
+        }
+    }
+
+    /// Waits until the program has done its work and ended with success.
+    pub(super) async fn until_done(&mut self) -> Result<(), EmbeddedError> {
+        let child = self.child.as_ref().expect("called after spawn");
+        let status = child.ended().await;
+        if !status.success() {
+            return Err(self.ended(status));
+        }
+        self.child = None;
+        Ok(())
+    }
+
+    /// Waits until the server has ended without having been asked to.
+    pub(super) async fn failed(&self) -> EmbeddedError {
+        match &self.child {
+            Some(child) => self.ended(child.ended().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends it in good order.
+    pub(super) async fn stop(&mut self) {
+        if let Some(child) = self.child.take() {
+            child.end(self.kind.stop).await;
+        }
+    }
+
+    /// Ends it as a crash would.
+    pub(super) async fn kill(&mut self) {
+        if let Some(child) = self.child.take() {
+            child.end(&[]).await;
+        }
+    }
+
+    fn ended(&self, status: ExitStatus) -> EmbeddedError {
+        EmbeddedError::Ended { program: self.kind.name, status, log: self.log.clone(), tail: self.tail() }
+    }
+
+    /// The last lines that this start has logged.
+    fn tail(&self) -> String {
+        let read = || {
+            let mut log = File::open(&self.log).ok()?;
+            let from = self.log_start.max(log.metadata().ok()?.len().saturating_sub(TAIL));
+            log.seek(SeekFrom::Start(from)).ok()?;
+            let mut tail = Vec::new();
+            log.read_to_end(&mut tail).ok()?;
+            Some(String::from_utf8_lossy(&tail).into_owned())
+        };
+        read().unwrap_or_default()
+    }
+}

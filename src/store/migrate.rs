@@ -1,0 +1,59 @@
+//! Brings the database to the newest schema: `migrations/`, compiled in.
+//!
+//! Safe to run twice, and by many processes at once: the run holds an advisory lock of the database, which goes with the
+//! connection, so a process that dies in the middle blocks nobody. Each migration is a transaction of its own, together
+//! with the row that says that it was applied.
+
+use refinery::Runner;
+use tokio_postgres::{Client, NoTls};
+
+/// "campaign", as the number of the lock.
+const LOCK: i64 = i64::from_be_bytes(*b"campaign");
+
+mod embedded {
+    // generated, and so without docs
+    #![allow(missing_docs, unreachable_pub)]
+    refinery::embed_migrations!("migrations");
+}
+
+/// What a run has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The migrations applied by this run, oldest first, as `V1__campaigns`.
+    pub migrations: Vec<String>,
+    /// The version of the schema now.
+    pub version: i32,
+}
+
+/// Why the database could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database cannot be reached, or refuses the lock.
+    #[error("the database to migrate: {0}; check DATABASE_URL and that the server runs")]
+    Database(#[from] tokio_postgres::Error),
+    /// A migration failed, or the history in the database is not that of this program.
+    #[error("the migration stopped, and what it had begun was rolled back: {0}")]
+    Migration(#[from] refinery::Error),
+}
+
+/// Applies what is missing.
+pub async fn migrate(database_url: &str) -> Result<Applied, MigrateError> {
+    let (mut client, connection) = tokio_postgres::connect(database_url, NoTls).await?;
+    let run = async move {
+        client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
+        apply(&mut client).await
+        // the client is dropped here, which ends the connection and frees the lock
+    };
+    let (applied, connection) = tokio::join!(run, connection);
+    let applied = applied?;
+    connection?;
+    Ok(applied)
+}
+
+async fn apply(client: &mut Client) -> Result<Applied, MigrateError> {
+    let runner: Runner = embedded::migrations::runner();
+    let report = runner.run_async(client).await?;
+    let migrations = report.applied_migrations().iter().map(ToString::to_string).collect();
+    let version = runner.get_last_applied_migration_async(client).await?.map_or(0, |last| last.version());
+    Ok(Applied { migrations, version })
+}

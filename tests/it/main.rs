@@ -1,0 +1,10 @@
+//! Tests on a real Redis and a real Postgres of each test's own. One binary, so that the harness is compiled once; one
+//! module for each room of the library.
+
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in tests, but sees none in the harness")]
+
+mod support;
+
+mod embedded;
+mod harness;
+mod migrate;

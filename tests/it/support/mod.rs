@@ -1,0 +1,11 @@
+//! The harness. [`TestStores::start`] gives a test its own servers in a fraction of a second; [`until`] waits for what a
+//! test expects to happen. There is no other way to start a server, and no other way to wait.
+
+mod folder;
+mod stores;
+mod template;
+mod until;
+
+pub(crate) use folder::folder;
+pub(crate) use stores::{TestStores, connect, migrated_folder};
+pub(crate) use until::until;

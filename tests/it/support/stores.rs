@@ -1,0 +1,66 @@
+//! A test's own Redis and Postgres.
+
+use std::process::Command;
+
+use bb8_redis::redis::{self, aio::MultiplexedConnection};
+use campaign_manager::embedded::{Profile, Stores};
+use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
+
+use super::{folder::folder, template::template};
+
+/// Two servers of a test's own, with an empty Redis and a migrated database. They end with it, and their data is
+/// removed, also when the test fails.
+pub(crate) struct TestStores {
+    /// The servers: `servers.redis` and `servers.postgres` can be stopped, killed and started again, each by itself,
+    /// and keep their addresses and data.
+    pub(crate) servers: Stores,
+    // after the servers, as fields drop in order
+    _dir: TempDir,
+}
+
+impl TestStores {
+    /// Copies the template and starts both servers on the copy.
+    pub(crate) async fn start() -> Self {
+        let dir = migrated_folder().await;
+        let servers = Stores::start(dir.path(), Profile::Throwaway).await.unwrap();
+        Self { servers, _dir: dir }
+    }
+
+    /// The address of the database.
+    pub(crate) fn database_url(&self) -> &str {
+        self.servers.database_url()
+    }
+
+    /// The address of Redis.
+    pub(crate) fn redis_url(&self) -> &str {
+        self.servers.redis_url()
+    }
+
+    /// A new connection to the database.
+    pub(crate) async fn postgres(&self) -> Client {
+        connect(self.database_url()).await
+    }
+
+    /// A new connection to Redis.
+    pub(crate) async fn redis(&self) -> MultiplexedConnection {
+        redis::Client::open(self.redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    }
+}
+
+/// A data folder with a migrated database, ready to be started on.
+pub(crate) async fn migrated_folder() -> TempDir {
+    let dir = folder();
+    let template = template().await;
+    let copied = Command::new("cp").arg("-a").arg(template.join(".")).arg(dir.path()).status().unwrap();
+    assert!(copied.success(), "cp -a {} {}: {copied}", template.display(), dir.path().display());
+    dir
+}
+
+/// A new connection to the database at `url`; it ends when the client is dropped.
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    // how a connection ends is for the client to tell
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}
