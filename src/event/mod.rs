@@ -2,4 +2,5 @@
 
 mod document;
 
+pub(crate) use document::node_count;
 pub use document::{Document, JsonError, Parser};
