@@ -6,6 +6,7 @@ mod envelope;
 mod limits;
 mod rfc3339;
 
+pub(crate) use document::node_count;
 pub use document::{Document, JsonError, Parser};
 pub use envelope::{Envelope, EnvelopeError, EnvelopeReader, Refusal};
 pub use limits::Limits;
