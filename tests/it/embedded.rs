@@ -1,8 +1,10 @@
 //! The private servers: their data, their lock, their end.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, Permissions},
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -139,4 +141,23 @@ async fn a_killed_parent_leaves_data_that_the_next_start_finds_and_no_servers() 
     }
     assert_eq!(read(&start(data.path()).await).await, (42, 42));
     assert!(!servers.iter().any(|&pid| lives(pid)), "the next start ends what it finds running");
+}
+
+#[tokio::test]
+async fn data_may_lie_where_only_the_owner_can_go() {
+    let private = migrated_folder().await;
+    let data = private.path().join("data");
+    fs::create_dir(&data).unwrap();
+    for entry in ["password", "postgres", "redis"] {
+        fs::rename(private.path().join(entry), data.join(entry)).unwrap();
+    }
+    fs::set_permissions(private.path(), Permissions::from_mode(0o700)).unwrap();
+
+    let mut stores = start(&data).await;
+    write(&stores).await;
+    stores.redis.kill().await;
+    stores.postgres.kill().await;
+    stores.redis.start().await.unwrap();
+    stores.postgres.start().await.unwrap();
+    assert_eq!(read(&stores).await, (42, 42));
 }
