@@ -10,13 +10,16 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::accumulator::SubmitError;
-use super::body::{media_type, unsupported};
+use super::body::{is_of_type, unsupported};
 use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Answer, Fault, Kind, Problem, json};
 use crate::event::split::{Elements, lines, trim};
 use crate::event::{Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal};
 use crate::queue::EventRecord;
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
 
 /// How the events lie in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +67,12 @@ pub(super) async fn accept(
 
 impl Format {
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        match media_type(headers).as_deref() {
-            Some("application/json") => Ok(Self::Json),
-            Some("application/x-ndjson") => Ok(Self::Ndjson),
-            _ => Err(unsupported(headers, &["application/json", "application/x-ndjson"])),
+        if is_of_type(headers, JSON) {
+            Ok(Self::Json)
+        } else if is_of_type(headers, NDJSON) {
+            Ok(Self::Ndjson)
+        } else {
+            Err(unsupported(headers, &[JSON, NDJSON]))
         }
     }
 }

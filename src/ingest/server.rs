@@ -95,10 +95,8 @@ async fn connection(
     http.timer(TokioTimer::new())
         .header_read_timeout(service.config.header_timeout)
         .max_buf_size(READ_BUFFER);
-    let answer = service_fn(|request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
-    });
+    let service = &*service;
+    let answer = service_fn(async |request| Ok::<_, Infallible>(service.answer(request).await));
     if let Err(error) = ending.watch(http.serve_connection(TokioIo::new(stream), answer)).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -10,7 +10,7 @@ use hyper::{Request, StatusCode};
 
 use super::accumulator::Accumulator;
 use super::auth::Access;
-use super::body::{Bodies, discard, media_type, unsupported};
+use super::body::{Bodies, discard, is_of_type, unsupported};
 use super::events;
 use super::router::{Route, Router};
 use crate::api::{self, Answer, Problem};
@@ -69,7 +69,7 @@ impl Service {
     }
 
     async fn create_campaign(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
-        if media_type(&head.headers).as_deref() != Some("application/json") {
+        if !is_of_type(&head.headers, "application/json") {
             return Err(unsupported(&head.headers, &["application/json"]));
         }
         let body = self.bodies.receive(&head.headers, body, api::campaigns::MAX_BODY).await?;

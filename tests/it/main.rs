@@ -7,4 +7,5 @@ mod support;
 
 mod embedded;
 mod harness;
+mod http;
 mod migrate;

@@ -2,10 +2,12 @@
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
 mod folder;
+mod server;
 mod stores;
 mod template;
 mod until;
 
 pub(crate) use folder::folder;
+pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
