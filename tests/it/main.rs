@@ -5,7 +5,13 @@
 
 mod support;
 
-mod embedded;
 mod harness;
-mod http;
+mod embedded;
 mod migrate;
+
+mod accumulator;
+mod queue;
+mod store;
+mod http;
+mod worker;
+mod flow;

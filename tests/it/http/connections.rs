@@ -166,7 +166,7 @@ async fn at_shutdown_requests_in_flight_are_answered_and_no_others() {
     until("the request is in flight", SOON, async || server.accumulator.held_bytes() > 0).await;
     let idle = TcpStream::connect(server.addr).await.unwrap();
 
-    server.begin_shutdown();
+    server.begin_shutdown(Duration::from_secs(20));
     until("new connections are refused", SOON, async || TcpStream::connect(server.addr).await.is_err()).await;
     release_writes(&server).await;
 
@@ -180,12 +180,12 @@ async fn at_shutdown_requests_in_flight_are_answered_and_no_others() {
 
 #[tokio::test]
 async fn at_the_end_of_the_drain_time_what_is_left_is_cut() {
-    let mut server = TestServer::with(&["--drain-timeout=50ms"]).await;
+    let mut server = TestServer::start().await;
     hold_writes(&server).await;
     let in_flight = tokio::spawn(server.posting("/events", EVENT).send());
     until("the request is in flight", SOON, async || server.accumulator.held_bytes() > 0).await;
 
-    server.begin_shutdown();
+    server.begin_shutdown(Duration::from_millis(50));
 
     assert_eq!(server.drained().await.abandoned, 1);
     assert!(in_flight.await.unwrap().is_err());

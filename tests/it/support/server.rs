@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
@@ -42,7 +43,7 @@ pub(crate) struct TestServer {
     pub(crate) pool: Pool,
     pub(crate) addr: SocketAddr,
     client: Client,
-    shutdown: Option<oneshot::Sender<()>>,
+    shutdown: Option<oneshot::Sender<Duration>>,
     serving: JoinHandle<Drained>,
 }
 
@@ -74,18 +75,21 @@ impl TestServer {
         });
         let pool = store::connect(&settings.urls.database_url, &settings.store).unwrap();
         let service = Service::new(settings.http, settings.auth, accumulator.clone(), pool.clone());
-        let (shutdown, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(serve(listener, Arc::new(service), async {
-            // dropped is as good as sent
-            let _ = stopped.await;
-        }));
+        let (shutdown, stopped) = oneshot::channel();
+        let serving = tokio::spawn(serve(listener, Arc::new(service), stopped));
         let client = Client::builder().no_proxy().build().unwrap();
         Self { stores, accumulator, pool, addr, client, shutdown: Some(shutdown), serving }
     }
 
-    /// Asks for an end. The server goes on until [`Self::drained`].
-    pub(crate) fn begin_shutdown(&mut self) {
-        self.shutdown = None;
+    /// Asks for an end, with so much time for requests in flight. The server goes on until [`Self::drained`].
+    pub(crate) fn begin_shutdown(&mut self, timeout: Duration) {
+        self.shutdown.take().unwrap().send(timeout).unwrap();
+    }
+
+    /// Creates an active campaign with these rules and returns its id.
+    pub(crate) async fn activate(&self, rules: &Value) -> i64 {
+        let campaign = serde_json::json!({"name": "a campaign", "status": "active", "rules": rules});
+        self.post("/campaigns", campaign.to_string()).await.expect(201)["id"].as_i64().unwrap()
     }
 
     /// How serving ended.
