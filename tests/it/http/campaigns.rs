@@ -1,9 +1,11 @@
 //! `/campaigns`.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Reply, TestServer};
+use crate::support::{Reply, TestServer, until};
 
 const RULES: &str =
     r#"{"event_type": ["purchase"], "properties": {"amount": [{"numeric": [">=", 1.50e2]}]}}"#;
@@ -178,8 +180,12 @@ async fn while_postgres_is_down_the_client_is_told_to_try_again() {
     create(&server, "Big").await;
     server.stores.servers.postgres.kill().await;
 
+    // a connection may outlive the server by a moment
+    until("the database is missed", Duration::from_secs(10), async || {
+        server.get("/campaigns").await.status.as_u16() != 200
+    })
+    .await;
     let reply = server.get("/campaigns").await;
-
     assert!(reply.problem(503).contains("database"));
     assert_eq!(reply.header("retry-after"), "1");
 }
