@@ -16,6 +16,7 @@ use super::staged::Staged;
 use crate::api::{Answer, Fault, Kind, Problem, json};
 use crate::event::split::{Elements, lines, trim};
 use crate::event::{Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal};
+use crate::ops::metrics::{self, IngestResult};
 use crate::queue::EventRecord;
 
 const JSON: &str = "application/json";
@@ -54,11 +55,14 @@ pub(super) async fn accept(
     let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
     let Batch { staged, event_ids, rejected } = read(service, format, &body)?;
     drop(body);
+    metrics::ingest_events(IngestResult::Rejected, rejected.len());
     let accepted = staged.events();
     if accepted == 0 {
         return Err(nothing_accepted(rejected));
     }
-    service.accumulator.submit(staged).await?;
+    let submitted = service.accumulator.submit(staged).await;
+    metrics::ingest_events(IngestResult::of(&submitted), accepted);
+    submitted?;
     if rejected.is_empty() {
         return Ok(all_accepted(accepted, &event_ids));
     }

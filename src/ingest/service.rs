@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use deadpool_postgres::Pool;
 use hyper::body::{Body, Incoming};
@@ -16,6 +17,7 @@ use super::router::{Route, Router};
 use crate::api::{self, Answer, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
+use crate::ops::metrics;
 
 /// What requests share.
 pub struct Service {
@@ -45,8 +47,10 @@ impl Service {
 
     /// Answers a request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let answer = self.respond(&head, &mut body).await.unwrap_or_else(Answer::from);
+        metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
             tokio::spawn(discard(body));
         }

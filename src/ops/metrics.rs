@@ -82,6 +82,14 @@ pub enum IngestResult {
     Unavailable,
 }
 
+impl IngestResult {
+    /// That of a submission.
+    #[must_use]
+    pub fn of<E>(submitted: &Result<(), E>) -> Self {
+        if submitted.is_ok() { Self::Accepted } else { Self::Unavailable }
+    }
+}
+
 /// Events of a request, by result.
 pub fn ingest_events(result: IngestResult, events: usize) {
     let result = match result {

@@ -15,3 +15,4 @@ mod store;
 mod http;
 mod worker;
 mod flow;
+mod up;
