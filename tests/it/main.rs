@@ -15,4 +15,5 @@ mod store;
 mod http;
 mod worker;
 mod flow;
+mod health;
 mod up;

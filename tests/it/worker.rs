@@ -1,7 +1,10 @@
 //! The pipeline on frames put into the queue by hand.
 
+use std::time::Duration;
+
 use bb8_redis::redis;
 use campaign_manager::queue::{OutgoingFrame, Records, append, pool};
+use campaign_manager::store::Partitions;
 
 use crate::support::{
     DEADLINE, Settings, TestStores, count, event, frame_of, start_worker, until, until_rows,
@@ -162,5 +165,25 @@ async fn a_worker_outlives_both_of_its_servers() {
     stores.servers.redis.start().await.unwrap();
     queue_frames(&stores, &settings, &[frame_of(shard(&settings), &["c"])]).await;
     until_rows(&stores, "events", 3).await;
+    worker.drain(DEADLINE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_makes_partitions_ahead_of_time_and_drops_those_past_retention() {
+    let (stores, settings) =
+        (TestStores::start().await, Settings::with(&["--retention", "24h", "--partitions-ahead", "72h"]));
+    let mut client = stores.postgres().await;
+    let (old, day) = ("2001-01-01T00:00:00Z".parse().unwrap(), Duration::from_hours(24));
+    Partitions::new(day).ensure(&mut client, old, old).await.unwrap();
+
+    let worker = start_worker(&stores, &settings).await;
+    let bounds =
+        "select min(lower_bound) > now() - interval '1 day', max(upper_bound) > now() + interval '3 days',
+        count(*) from partitions";
+    until("the upkeep of the partitions", DEADLINE, async || {
+        let row = client.query_one(bounds, &[]).await.unwrap();
+        (row.get(0), row.get(1), row.get(2)) == (Some(true), Some(true), 4_i64)
+    })
+    .await;
     worker.drain(DEADLINE).await.unwrap();
 }

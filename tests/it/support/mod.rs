@@ -14,4 +14,4 @@ pub(crate) use folder::folder;
 pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
-pub(crate) use worker::{DEADLINE, Settings, count, start_worker, until_rows};
+pub(crate) use worker::{DEADLINE, Settings, count, start_worker, start_worker_in, until_rows};

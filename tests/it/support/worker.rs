@@ -34,8 +34,17 @@ impl Settings {
 
 /// Starts a worker.
 pub(crate) async fn start_worker(stores: &TestStores, settings: &Settings) -> Worker {
-    let Settings { queue, store, worker, .. } = settings;
-    Worker::start(&stores.urls(), queue, store, worker, &mut Readiness::default()).await.unwrap()
+    start_worker_in(stores, settings, &mut Readiness::default()).await
+}
+
+/// Starts a worker as a part of a process with this readiness.
+pub(crate) async fn start_worker_in(
+    stores: &TestStores,
+    settings: &Settings,
+    readiness: &mut Readiness,
+) -> Worker {
+    let Settings { queue, store, worker } = settings;
+    Worker::start(&stores.urls(), queue, store, worker, readiness).await.unwrap()
 }
 
 /// How many rows a table has.
