@@ -76,7 +76,7 @@ pub struct AdminConfig {
         long = "admin",
         value_name = "ADDR",
         env = "ADMIN_ADDR",
-        default_value = "127.0.0.1:9090"
+        default_value = "127.0.0.1:8081"
     )]
     pub addr: SocketAddr,
 }

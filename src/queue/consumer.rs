@@ -51,6 +51,8 @@ struct Stream {
     shard: Shard,
     key: String,
     position: Position,
+    /// Where the search for abandoned entries goes on: one call looks at a part of them only.
+    reclaim_from: EntryId,
 }
 
 /// What is read next from a stream.
@@ -68,7 +70,12 @@ impl Consumer {
     pub fn new(links: Links, name: String, shards: Shards) -> Self {
         let streams = shards
             .all()
-            .map(|shard| Stream { shard, key: shard.stream(), position: Position::Unacknowledged(None) })
+            .map(|shard| Stream {
+                shard,
+                key: shard.stream(),
+                position: Position::Unacknowledged(None),
+                reclaim_from: EntryId::ZERO,
+            })
             .collect();
         Self { links, link: None, name, streams }
     }
@@ -108,13 +115,20 @@ impl Consumer {
         let mut deliveries = Vec::new();
         let mut gone = Vec::new();
         for index in 0..self.streams.len() {
-            let Stream { shard, ref key, .. } = self.streams[index];
+            let Stream { shard, ref key, reclaim_from, .. } = self.streams[index];
             let mut command = redis::cmd("XAUTOCLAIM");
-            command.arg(key).arg(GROUP).arg(&self.name).arg(idle.as_millis().to_string()).arg("0-0");
+            command
+                .arg(key)
+                .arg(GROUP)
+                .arg(&self.name)
+                .arg(idle.as_millis().to_string())
+                .arg(reclaim_from.to_string());
             command.arg("COUNT").arg(count);
             let link = self.link().await?;
             let reply = self.ask(link, &command).await?;
-            sort_out(shard, reply::claimed(reply)?, &mut deliveries, &mut gone);
+            let (cursor, entries) = reply::claimed(reply)?;
+            self.streams[index].reclaim_from = cursor;
+            sort_out(shard, entries, &mut deliveries, &mut gone);
         }
         self.acknowledge(&gone).await?;
         Ok(deliveries)

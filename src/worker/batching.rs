@@ -1,5 +1,7 @@
 //! How much is read at once, and how it is cut into batches. Pure.
 
+use std::collections::HashSet;
+
 use crate::queue::Delivery;
 
 use super::batch::{Fetched, event_count};
@@ -47,6 +49,13 @@ impl Appetite {
     }
 }
 
+/// Each frame once: what this worker has just read may be taken over by itself, where the time to reclaim is short.
+pub(super) fn each_once(mut deliveries: Vec<Delivery>) -> Vec<Delivery> {
+    let mut seen = HashSet::new();
+    deliveries.retain(|delivery| seen.insert((delivery.shard, delivery.entry)));
+    deliveries
+}
+
 /// Cuts what was read into batches within the limits; a frame that is larger than a batch is a batch of its own.
 pub(super) fn cut(deliveries: Vec<Delivery>, limits: BatchLimits) -> Vec<Fetched> {
     let mut batches: Vec<Fetched> = Vec::new();
@@ -85,6 +94,14 @@ mod tests {
             entry: EntryId { milliseconds: 1, sequence: 0 },
             frame: Err(CorruptFrame { bytes: vec![0; bytes].into(), error: FrameError::NotAFrame }),
         }
+    }
+
+    #[test]
+    fn a_frame_delivered_twice_is_worked_on_once() {
+        let mut deliveries: Vec<Delivery> = [1, 2, 3].map(delivery).into_iter().collect();
+        deliveries[2].entry.sequence = 7;
+        let sizes: Vec<usize> = each_once(deliveries).iter().map(byte_count).collect();
+        assert_eq!(sizes, [1, 3]);
     }
 
     #[test]

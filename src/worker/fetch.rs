@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use super::batch::Fetched;
-use super::batching::{Appetite, BatchLimits, cut};
+use super::batching::{Appetite, BatchLimits, cut, each_once};
 use super::stage::{Ended, Stage};
 use crate::ops::metrics;
-use crate::queue::{Consumer, Delivery};
+use crate::queue::{Consumer, Delivery, QueueError};
 
 /// How a worker reads.
 #[derive(Debug)]
@@ -32,11 +32,13 @@ impl Fetch {
             let frames = appetite.frames();
             let mut deliveries = self.read(frames)?;
             if reclaimed_at.is_none_or(|at| at.elapsed() >= self.reclaim_after / 2) {
-                deliveries.extend(self.reclaim(frames)?);
-                reclaimed_at = Some(Instant::now());
+                let reclaimed = self.reclaim(frames)?;
+                // Where there was something there may be more: look again at once.
+                reclaimed_at = reclaimed.is_empty().then(Instant::now);
+                deliveries.extend(reclaimed);
             }
             appetite.learn(&deliveries);
-            for batch in cut(deliveries, self.limits) {
+            for batch in cut(each_once(deliveries), self.limits) {
                 metrics::stage_done(metrics::Stage::Fetch, batch.events(), None);
                 if batches.send(batch).is_err() {
                     return Ok(());
@@ -51,17 +53,26 @@ impl Fetch {
         stage.persist(async || {
             // Cutting the wait short could lose an answer that is under way; what it delivered would stay pending until
             // it is reclaimed. So a drain waits for the read to end.
-            consumer.read(frames, *wait).await
+            or_nothing_at_the_end(stage, consumer.read(frames, *wait).await)
         })
     }
 
     fn reclaim(&mut self, frames: usize) -> Result<Vec<Delivery>, Ended> {
         let Self { stage, consumer, reclaim_after, .. } = self;
-        let deliveries = stage.persist(async || consumer.reclaim(frames, *reclaim_after).await)?;
+        let deliveries = stage
+            .persist(async || or_nothing_at_the_end(stage, consumer.reclaim(frames, *reclaim_after).await))?;
         if !deliveries.is_empty() {
             tracing::info!(frames = deliveries.len(), "took over frames that another worker did not finish");
             metrics::frames_reclaimed(deliveries.len());
         }
         Ok(deliveries)
     }
+}
+
+/// While draining, a server that fails is not waited for: nothing has been read that could be lost.
+fn or_nothing_at_the_end(
+    stage: &Stage,
+    read: Result<Vec<Delivery>, QueueError>,
+) -> Result<Vec<Delivery>, QueueError> {
+    if stage.halt.is_draining() { Ok(read.unwrap_or_default()) } else { read }
 }
