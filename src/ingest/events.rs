@@ -15,7 +15,7 @@ use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Answer, Fault, Kind, Problem, json};
 use crate::event::split::{Elements, lines, trim};
-use crate::event::{Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal};
+use crate::event::{Arrival, Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal};
 use crate::ops::metrics::{self, IngestResult};
 use crate::queue::EventRecord;
 
@@ -88,7 +88,7 @@ fn read(service: &Service, format: Format, body: &[u8]) -> Result<Batch, Problem
         let mut intake = Intake {
             reader,
             format,
-            received_at: now(),
+            arrival: Arrival::at(Timestamp::now()),
             most: service.config.max_events,
             seen: 0,
             batch: Batch { staged, event_ids: Vec::new(), rejected: Vec::new() },
@@ -109,7 +109,7 @@ fn read(service: &Service, format: Format, body: &[u8]) -> Result<Batch, Problem
 struct Intake<'a> {
     reader: &'a mut EnvelopeReader,
     format: Format,
-    received_at: Timestamp,
+    arrival: Arrival,
     most: usize,
     seen: usize,
     batch: Batch,
@@ -123,9 +123,9 @@ impl Intake<'_> {
             return Err(Problem::new(Kind::TooLarge, detail));
         }
         self.seen += 1;
-        let (received_at, batch) = (self.received_at, &mut self.batch);
+        let (arrival, batch) = (&self.arrival, &mut self.batch);
         let read =
-            self.reader.read(event, received_at, Uuid::now_v7, |envelope| batch.add(envelope, received_at));
+            self.reader.read(event, arrival, Uuid::now_v7, |envelope| batch.add(envelope, arrival.time()));
         match read {
             Ok(()) => {}
             Err(EnvelopeError::Malformed(error)) if self.format == Format::Json => {
@@ -149,12 +149,6 @@ impl Batch {
         }
         serde_json::to_writer(&mut self.event_ids, event_id).expect("a Vec takes any write");
     }
-}
-
-/// The time, as precise as a frame keeps it.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 fn all_accepted(accepted: usize, event_ids: &[u8]) -> Answer {

@@ -140,7 +140,8 @@ async fn bad_parameters_are_named() {
 #[tokio::test]
 async fn what_is_wrong_with_a_campaign_is_pointed_to() {
     let server = TestServer::start().await;
-    let body = r#"{"name":"n","color":"red","rules":7,"starts_at":"soon"}"#;
+    let body =
+        r#"{"name":"n","color":"red","rules":{"event_type":[{"sounds-like":"x"}]},"starts_at":"soon"}"#;
     let reply = server.post("/campaigns", body).await;
 
     reply.problem(422);
@@ -148,7 +149,7 @@ async fn what_is_wrong_with_a_campaign_is_pointed_to() {
     let mut pointers: Vec<_> =
         body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     pointers.sort_unstable();
-    assert_eq!(pointers, ["/color", "/rules", "/starts_at"]);
+    assert_eq!(pointers, ["/color", "/rules/event_type/0/sounds-like", "/starts_at"]);
     assert!(names(&server, "/campaigns").await.is_empty());
 }
 
