@@ -23,13 +23,14 @@ const PURE: [&str; 12] = [
 ];
 
 /// What none of them may name.
-const IMPURE: [&str; 9] = [
+const IMPURE: [&str; 10] = [
     "tokio::",
     "redis::",
     "hyper::",
     "tokio_postgres::",
     "deadpool_postgres::",
-    "std::net",
+    "std::net::Tcp",
+    "std::net::Udp",
     "std::fs",
     "Instant::now",
     "Timestamp::now",
