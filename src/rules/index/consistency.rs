@@ -12,11 +12,14 @@ use super::evaluate::Evaluation;
 use super::leaves::{Element, index_u32};
 use super::paths::PathId;
 use super::program::{Clause, Group, TestId};
+use std::cell::Cell;
 use std::ops::Range;
 
-/// Room for the combination at hand.
+/// Room for the combination at hand, and the count of what has been done.
 #[derive(Debug, Default)]
 pub(super) struct Work {
+    /// Leaves and fields looked at for this event.
+    pub(super) steps: u64,
     /// A stack: a group inside another one puts its fields after those of the outer one.
     fields: Vec<TestId>,
     above: Vec<Above>,
@@ -116,6 +119,7 @@ struct Agreement<'e, 'a> {
     /// By field.
     above: &'e mut Vec<Above>,
     outside: &'e mut Vec<Above>,
+    steps: &'e Cell<u64>,
 }
 
 impl Agreement<'_, '_> {
@@ -129,9 +133,11 @@ impl Agreement<'_, '_> {
         work.above.resize(fields.len(), Above::Nothing);
         let everywhere = 0..index_u32(evaluation.nodes.len());
         let all = 0..fields.len();
-        let mut agreement =
-            Agreement { evaluation, fields, above: &mut work.above, outside: &mut work.outside };
-        let outcome = agreement.below(all, 0, &everywhere);
+        let steps = Cell::new(work.steps);
+        let (above, outside) = (&mut work.above, &mut work.outside);
+        let outcome =
+            Agreement { evaluation, fields, above, outside, steps: &steps }.below(all, 0, &everywhere);
+        work.steps = steps.get();
         *evaluation.work = work;
         outcome != Outcome::Failed
     }
@@ -255,8 +261,10 @@ impl Agreement<'_, '_> {
     fn look(&self, field: usize, nodes: &Range<u32>) -> Above {
         let test = self.evaluation.program.test(self.fields[field]);
         let mut found = Above::Nothing;
+        self.steps.update(|steps| steps + 1);
         for (node, literal) in self.evaluation.leaves.within(test.path, nodes.clone()) {
             found = Above::Present;
+            self.steps.update(|steps| steps + 1);
             if self.evaluation.this_leaf(test, node, literal) {
                 return Above::Satisfied;
             }

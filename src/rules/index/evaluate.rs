@@ -55,6 +55,7 @@ impl Evaluation<'_> {
 
     /// Whether any leaf of the event satisfies a test.
     pub(super) fn some_leaf(&mut self, test: &Test) -> bool {
+        self.work.steps += 1;
         let program = self.program;
         let literals = test.literals.of(&program.literals);
         let equal = if self.leaves.count(test.path) < MANY_LEAVES {
@@ -68,9 +69,14 @@ impl Evaluation<'_> {
     /// Whether any leaf satisfies a predicate; found out once for each event.
     fn predicate(&mut self, id: PredicateId) -> bool {
         let (path, predicate) = &self.program.distinct[id.0 as usize];
-        let (leaves, nodes) = (&self.leaves, self.nodes);
-        self.verdicts
-            .get_or_find(id, || leaves.at(*path).any(|leaf| predicate.holds(value_at(nodes, leaf.node))))
+        let (leaves, nodes, steps) = (&self.leaves, self.nodes, &mut self.work.steps);
+        *steps += 1;
+        self.verdicts.get_or_find(id, || {
+            leaves.at(*path).any(|leaf| {
+                *steps += 1;
+                predicate.holds(value_at(nodes, leaf.node))
+            })
+        })
     }
 
     /// Whether one leaf satisfies a test.

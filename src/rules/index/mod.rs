@@ -36,7 +36,7 @@ use compile::Compiler;
 use consistency::Work;
 use evaluate::Evaluation;
 use keys::{Keys, Watch};
-use leaves::Leaves;
+use leaves::{Leaves, index_u32};
 use literals::Literals;
 use paths::Paths;
 use program::Program;
@@ -163,6 +163,7 @@ impl CompiledRules {
         Walk::run(&self.paths, &self.literals, &self.interests, document, leaves);
         keys.find(&self.watches, leaves, document.nodes());
         verdicts.begin();
+        work.steps = index_u32(document.nodes().len()).into();
         let mut evaluation = Evaluation {
             program: &self.program,
             paths: &self.paths,
@@ -172,6 +173,7 @@ impl CompiledRules {
             work,
         };
         self.access.candidates(keys, &mut |posting| {
+            evaluation.work.steps += 1;
             let rule = posting.rule as usize;
             if posting.repeated && std::mem::replace(&mut met[rule], *event) == *event {
                 return;
@@ -209,6 +211,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// How much was done for the last event: nodes of the event, candidates, and fields and leaves looked at. It does not
+    /// depend on the machine.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.work.steps
+    }
+
     /// Makes ready for an event and these rules.
     fn lay_out(&mut self, rules: &CompiledRules) {
         if self.version != rules.version {
