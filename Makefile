@@ -5,6 +5,9 @@ CARGO ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 # What follows `--`, as in `make run ARGS="--http 127.0.0.1:9000"`
 ARGS ?=
 
+# Settings of your own, see .env.example; tests never read them
+SETTINGS = set -a; [ ! -f .env ] || . ./.env; set +a;
+
 export CARGO
 
 .DEFAULT_GOAL := help
@@ -17,7 +20,7 @@ setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C l
 	@sh infra/setup.sh
 
 run: setup ## Start everything, with a private Redis and Postgres; Ctrl-C drains and ends it
-	$(CARGO) run --release -- up $(ARGS)
+	@$(SETTINGS) $(CARGO) run --release -- up $(ARGS)
 
 demo: setup ## Show it: three campaigns, real events, and which campaigns each one triggered
 	$(CARGO) run --release --example demo
@@ -41,4 +44,4 @@ bench: setup ## Measure each figure against its limit or peer
 	$(CARGO) bench $(ARGS)
 
 loadtest: setup ## Run the load tool, as in `make loadtest ARGS="--help"`
-	$(CARGO) run --release --package loadtest -- $(ARGS)
+	@$(SETTINGS) $(CARGO) run --release --package loadtest -- $(ARGS)

@@ -147,7 +147,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     process.serve = Some(serve);
     let admin = process.open_admin(&common.admin, metrics).await?;
     tracing::info!(%http, admin = %admin.addr(), "serving");
-    Ok(process.run(&mut signals, admin, &common.shutdown).await?)
+    Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
 }
 
 async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
@@ -159,7 +159,7 @@ async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
     process.worker = Some(worker);
     let admin = process.open_admin(&common.admin, metrics).await?;
     tracing::info!(admin = %admin.addr(), "working");
-    Ok(process.run(&mut signals, admin, &common.shutdown).await?)
+    Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
 }
 
 async fn up(args: UpArgs) -> anyhow::Result<()> {
@@ -177,9 +177,8 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
     let mut addresses = Addresses::of_stores(&stores);
     let urls = addresses.urls.clone();
     apply_migrations(urls.database_url.expose()).await?;
-    let metrics = metrics::install()?;
     let mut process = Process { stores: Some(stores), ..Process::default() };
-    let mut key = None;
+    let (mut key, mut admin) = (None, None);
     if !args.stores_only {
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
         process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
@@ -187,9 +186,10 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
         addresses.http = Some(serve.addr());
         process.serve = Some(serve);
         key = first_key(args.auth, &urls.database_url, store).await?;
+        let port = process.open_admin(&common.admin, metrics::install()?).await?;
+        addresses.admin = Some(port.addr());
+        admin = Some(port);
     }
-    let admin = process.open_admin(&common.admin, metrics).await?;
-    addresses.admin = Some(admin.addr());
     announce(&addresses, data, key.as_deref())?;
     Ok(process.run(signals, admin, &common.shutdown).await?)
 }
@@ -225,6 +225,8 @@ async fn create_key(url: &DatabaseUrl, name: &str, scope: Scope) -> anyhow::Resu
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -232,5 +234,39 @@ mod tests {
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
         Cli::command().debug_assert();
+    }
+
+    /// The environment variables of all roles, with their defaults; none where roles differ or there is no default.
+    fn settings() -> BTreeMap<String, Option<String>> {
+        let mut settings: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let mut command = Cli::command();
+        command.build();
+        for role in command.get_subcommands() {
+            for argument in role.get_arguments() {
+                let Some(name) = argument.get_env() else { continue };
+                let default =
+                    argument.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
+                let known =
+                    settings.entry(name.to_string_lossy().into_owned()).or_insert_with(|| default.clone());
+                if *known != default {
+                    *known = None;
+                }
+            }
+        }
+        settings
+    }
+
+    #[test]
+    fn the_example_environment_has_every_setting_with_its_default() {
+        let mut example = BTreeMap::new();
+        for line in include_str!("../.env.example").lines() {
+            let (set, line) = line.strip_prefix("# ").map_or((true, line), |rest| (false, rest));
+            if let Some((name, value)) = line.split_once('=')
+                && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+            {
+                example.insert(name.to_owned(), set.then(|| value.to_owned()));
+            }
+        }
+        assert_eq!(example, settings());
     }
 }

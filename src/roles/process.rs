@@ -56,14 +56,16 @@ impl Process {
     pub async fn run(
         mut self,
         signals: &mut Signals,
-        admin: AdminPort,
+        admin: Option<AdminPort>,
         shutdown: &ShutdownConfig,
     ) -> Result<(), RoleError> {
         let failure = tokio::select! {
             () = signals.next() => None,
             failure = self.failed() => Some(failure),
         };
-        admin.stopping.store(true, Ordering::Relaxed);
+        if let Some(admin) = &admin {
+            admin.stopping.store(true, Ordering::Relaxed);
+        }
         let drained = tokio::select! {
             drained = self.drain(shutdown, failure.is_none()) => drained,
             () = signals.next() => {
