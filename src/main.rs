@@ -31,6 +31,14 @@ async fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last word to whoever started the program")]
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("campaign-manager: {error:#}");
+    eprintln!("campaign-manager: {}", with_causes(error));
     ExitCode::from(code)
+}
+
+/// The error and its causes, each said once: many messages hold that of their cause already.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |said, cause| {
+        let cause = cause.to_string();
+        if said.contains(&cause) { said } else { format!("{said}: {cause}") }
+    })
 }

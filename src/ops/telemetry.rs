@@ -7,10 +7,13 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::config::{LogFormat, TelemetryConfig};
 
+/// The pool warns of each connection that ends with its server; what matters of that is said by whoever needed it.
+const QUIET: &str = "deadpool_postgres=error";
+
 /// Starts logging for the whole process.
 pub fn start_logging(config: &TelemetryConfig) -> Result<(), ParseError> {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_env_filter(EnvFilter::try_new(format!("{QUIET},{}", config.log))?)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {

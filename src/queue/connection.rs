@@ -43,11 +43,7 @@ impl Links {
     #[must_use]
     pub fn pool(self, size: u32) -> Pool {
         let timeout = self.timeout;
-        bb8::Pool::builder()
-            .max_size(size)
-            .connection_timeout(timeout)
-            .retry_connection(false)
-            .build_unchecked(self)
+        bb8::Pool::builder().max_size(size).connection_timeout(timeout).build_unchecked(self)
     }
 
     /// Connects.

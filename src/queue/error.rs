@@ -12,8 +12,10 @@ pub enum QueueError {
     /// Redis refused, did not answer in time, or the connection broke.
     #[error("Redis: {0}")]
     Redis(#[from] RedisError),
-    /// No connection was free within the time-out.
-    #[error("no connection to Redis was free in time; raise REDIS_CONNECTIONS or look why Redis is slow")]
+    /// No connection could be had within the time-out.
+    #[error(
+        "no connection to Redis within REDIS_TIMEOUT: it does not answer, or all REDIS_CONNECTIONS are busy"
+    )]
     NoConnection,
     /// Redis answered in a form that this release does not know.
     #[error("Redis answered {command} in an unexpected form: {what}")]

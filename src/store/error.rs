@@ -1,5 +1,7 @@
 //! What can go wrong with Postgres.
 
+use std::error::Error as _;
+
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
@@ -10,7 +12,7 @@ pub enum StoreError {
     #[error("{0}")]
     Configuration(String),
     /// No connection could be had.
-    #[error("no connection to Postgres: {0}")]
+    #[error("no connection to Postgres: {}", describe_pool(.0))]
     Pool(#[from] PoolError),
     /// Postgres refused or the connection broke.
     #[error("Postgres: {}", describe(.0))]
@@ -24,6 +26,19 @@ fn describe(error: &tokio_postgres::Error) -> String {
             format!("{}; bring the schema up to date with: campaign-manager migrate", refusal.message())
         }
         Some(refusal) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
-        None => error.to_string(),
+        None => match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+fn describe_pool(error: &PoolError) -> String {
+    match error {
+        PoolError::Backend(error) => describe(error),
+        PoolError::Timeout(_) => {
+            "none was free in time; raise DATABASE_CONNECTIONS or look why Postgres is slow".to_owned()
+        }
+        other => other.to_string(),
     }
 }
