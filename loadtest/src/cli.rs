@@ -1,0 +1,153 @@
+//! The command line → a [`Load`].
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use jiff::SignedDuration;
+use loadtest::target::Target;
+use loadtest::workload::Shape;
+use loadtest::{ApiKey, Load, Pace, Volume};
+
+const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+const DEFAULT_TIME: Duration = Duration::from_secs(10);
+
+/// Drives load at a running Campaign Manager, and verifies that every accepted event was stored once with the triggers
+/// that it must have.
+///
+/// Exits with 0 if so, with 1 if not, and with 2 if the run could not be done. Ctrl-C ends the sending early; what was
+/// accepted by then is verified. A second Ctrl-C ends it all.
+#[derive(Debug, clap::Parser)]
+#[command(version)]
+#[expect(clippy::doc_markdown, reason = "shown as help, which is plain text")]
+pub(crate) struct Cli {
+    /// The server [default: HTTP_ADDR of the env file, otherwise http://127.0.0.1:8080]
+    #[arg(long)]
+    url: Option<String>,
+    /// The server's database, which is only read [default: DATABASE_URL of the env file, otherwise of the environment]
+    #[arg(long, hide_env_values = true)]
+    database_url: Option<String>,
+    /// A file with HTTP_ADDR and DATABASE_URL, such as the run.env that `campaign-manager up` writes
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// An API key of scope admin, if the server wants one
+    #[arg(long, env = "API_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// Send so many events, repeated ones included
+    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    events: Option<NonZeroU64>,
+    /// Send for so long [default: 10s]
+    #[arg(long, value_parser = duration)]
+    duration: Option<Duration>,
+    /// Connections, each with one request at a time
+    #[arg(long, default_value = "16")]
+    connections: NonZeroU32,
+    /// Events in a request; 1 sends JSON, more send NDJSON
+    #[arg(long, default_value = "100", value_parser = batch)]
+    batch: NonZeroU32,
+    /// Send so many events a second, whether the server keeps up or not (open loop); without it, send as fast as the
+    /// server answers (closed loop)
+    #[arg(long, value_parser = rate)]
+    rate: Option<f64>,
+    /// How many users the events are of
+    #[arg(long, default_value = "100000")]
+    users: NonZeroU32,
+    /// How many campaigns to bring along
+    #[arg(long, default_value_t = 20)]
+    campaigns: u32,
+    /// The share of events that repeat one sent before
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    duplicates: f64,
+    /// The events and campaigns are drawn from it: the same seed, the same events
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// For how long nothing may be accepted, or stored, before the run is given up
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    patience: Duration,
+    /// Write the report as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// What an env file says.
+#[derive(Debug, Default)]
+struct EnvFile {
+    http_addr: Option<String>,
+    database_url: Option<String>,
+}
+
+impl Cli {
+    /// What the run is to do.
+    pub(crate) fn load(&self) -> anyhow::Result<Load> {
+        let file = self.env_file.as_deref().map(EnvFile::read).transpose()?.unwrap_or_default();
+        let url = self.url.clone().or(file.http_addr.map(|addr| format!("http://{addr}")));
+        let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse().context("--url")?;
+        let database_url =
+            self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
+        let database = database_url
+            .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
+            .parse()
+            .context("the database's URL is not of the form postgres://user:password@host:port/database")?;
+        Ok(Load {
+            target: target.with_key(self.key.clone().map(ApiKey::new)),
+            database,
+            volume: match (self.events, self.duration) {
+                (Some(events), _) => Volume::Events(events),
+                (None, time) => Volume::Time(time.unwrap_or(DEFAULT_TIME)),
+            },
+            pace: self.rate.map_or(Pace::Closed, |rate| Pace::Open { rate }),
+            connections: self.connections,
+            batch: self.batch,
+            shape: Shape {
+                seed: self.seed,
+                users: self.users,
+                campaigns: self.campaigns,
+                duplicates: self.duplicates,
+            },
+            patience: self.patience,
+        })
+    }
+}
+
+impl EnvFile {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let unreadable = || format!("{}: cannot be read; is `campaign-manager up` running?", path.display());
+        let mut read = Self::default();
+        for line in dotenvy::from_path_iter(path).with_context(unreadable)? {
+            match line.with_context(unreadable)? {
+                (name, value) if name == "HTTP_ADDR" => read.http_addr = Some(value),
+                (name, value) if name == "DATABASE_URL" => read.database_url = Some(value),
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: SignedDuration =
+        text.parse().map_err(|error| format!("{error}; write it as 500ms, 30s or 15m"))?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "a duration must be above 0".to_owned())
+}
+
+fn batch(text: &str) -> Result<NonZeroU32, String> {
+    const MOST: u32 = 10_000;
+    let allowed = text.parse().ok().filter(|batch: &NonZeroU32| batch.get() <= MOST);
+    allowed.ok_or_else(|| {
+        format!("write a number from 1 to {MOST}, the most that the server takes in a request")
+    })
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let allowed = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    allowed.ok_or_else(|| "write a number above 0".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let allowed = text.parse().ok().filter(|share| (0.0..=0.95).contains(share));
+    allowed.ok_or_else(|| "write a number from 0 to 0.95".to_owned())
+}

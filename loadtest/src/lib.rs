@@ -1,0 +1,22 @@
+//! Drives load at a Campaign Manager and verifies that every accepted event was stored once, with the triggers that it
+//! must have.
+//!
+//! [`run`] does all of it: the tool's own campaigns are created and seen to match, events are sent and counted, the drain is
+//! waited for, the rows are compared, the campaigns archived. The modules in the order of a run:
+
+mod load;
+pub mod workload;
+pub mod target;
+pub mod sending;
+pub mod verify;
+mod report;
+
+mod progress;
+mod run;
+mod error;
+
+pub use error::LoadError;
+pub use load::{ApiKey, Load, Pace, Volume};
+pub use progress::Progress;
+pub use report::{Latency, Outcome, Report, Sending, Settings, Storing};
+pub use run::{run, run_until};

@@ -1,0 +1,219 @@
+//! What a run has found: how fast, how late, and whether the server kept its promise.
+
+mod text;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::load::{Load, Pace};
+use crate::sending::{Counts, Sent};
+use crate::verify::{Sample, Verification};
+
+/// What a run has found. As JSON it is what `--json` writes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The run's name; the ids of its events begin with it.
+    pub run: String,
+    /// What was asked for.
+    pub settings: Settings,
+    /// What was sent.
+    pub sending: Sending,
+    /// From the moment an accepted request was due (in a closed loop: sent) to its acceptance, resending included.
+    pub latency: Latency,
+    /// What became of it.
+    pub storing: Storing,
+    /// Whether every accepted event is stored once, with the triggers that it must have.
+    pub outcome: Outcome,
+    /// Campaigns of the run that could not be archived.
+    pub campaigns_left_active: usize,
+    /// The run over time.
+    pub samples: Vec<Sample>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    /// The server.
+    pub target: String,
+    /// Connections, each with one request at a time.
+    pub connections: u32,
+    /// Events in a request.
+    pub batch: u32,
+    /// Events a second on schedule; none in a closed loop.
+    pub rate: Option<f64>,
+    /// What the events were drawn from.
+    pub seed: u64,
+    /// How many users there are.
+    pub users: u32,
+    /// Campaigns of the run.
+    pub campaigns: u32,
+    /// The share of events that repeat one sent before.
+    pub duplicates: f64,
+}
+
+/// What was sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sending {
+    /// From the first request to the last answer.
+    pub seconds: f64,
+    /// Events accepted, repeated ones included.
+    pub accepted: u64,
+    /// The same a second.
+    pub accepted_per_second: f64,
+    /// Events that the server called unacceptable.
+    pub refused: u64,
+    /// Why it did so the first time.
+    pub refusal: Option<String>,
+    /// Answers by status.
+    pub answers: BTreeMap<u16, u64>,
+    /// Requests without an answer.
+    pub failures: u64,
+    /// What happened to the latest of them.
+    pub failure: Option<String>,
+    /// Requests that were sent again.
+    pub resent: u64,
+    /// Requests that were given up.
+    pub given_up: u64,
+    /// Why sending ended before its time, if it did so of its own accord.
+    pub ended_early: Option<String>,
+}
+
+/// How long requests took, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say all")]
+pub struct Latency {
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub p99_9: f64,
+    pub max: f64,
+}
+
+/// What became of the accepted events, by the receipts of their frames.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Storing {
+    /// From the first request to the last stored event.
+    pub seconds: f64,
+    /// Events stored.
+    pub stored: u64,
+    /// The same a second.
+    pub stored_per_second: f64,
+    /// Events dropped as duplicates.
+    pub duplicates: u64,
+    /// Events kept as dead letters.
+    pub dead_lettered: u64,
+}
+
+/// Whether the server kept its promise.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It did.
+    Kept(Verification),
+    /// It did not.
+    Broken {
+        /// What differs, in words.
+        differences: Vec<String>,
+        /// All that was compared.
+        verification: Verification,
+    },
+    /// It could not be asked.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Report {
+    /// Whether the run did what it was to do, and the server kept its promise.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        matches!(self.outcome, Outcome::Kept(_))
+            && self.sending.ended_early.is_none()
+            && self.sending.refused == 0
+    }
+}
+
+impl Settings {
+    pub(crate) fn of(load: &Load) -> Self {
+        let rate = match load.pace {
+            Pace::Closed => None,
+            Pace::Open { rate } => Some(rate),
+        };
+        Self {
+            target: load.target.to_string(),
+            connections: load.connections.get(),
+            batch: load.batch.get(),
+            rate,
+            seed: load.shape.seed,
+            users: load.shape.users.get(),
+            campaigns: load.shape.campaigns,
+            duplicates: load.shape.duplicates,
+        }
+    }
+}
+
+impl Sending {
+    pub(crate) fn of(sent: Sent, counts: &Counts) -> Self {
+        Self {
+            seconds: sent.duration.as_secs_f64(),
+            accepted: counts.accepted_events,
+            accepted_per_second: per_second(counts.accepted_events, sent.duration.as_secs_f64()),
+            refused: counts.refused_events,
+            refusal: counts.refusal.clone(),
+            answers: counts.answers.clone(),
+            failures: counts.failures,
+            failure: counts.failure.clone(),
+            resent: counts.resent,
+            given_up: counts.given_up,
+            ended_early: sent.ended_early,
+        }
+    }
+}
+
+impl Latency {
+    pub(crate) fn of(counts: &Counts) -> Self {
+        let milliseconds = |microseconds| Duration::from_micros(microseconds).as_secs_f64() * 1000.0;
+        let quantile = |quantile| milliseconds(counts.latency.value_at_quantile(quantile));
+        Self {
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p99: quantile(0.99),
+            p99_9: quantile(0.999),
+            max: milliseconds(counts.latency.max()),
+        }
+    }
+}
+
+impl Storing {
+    /// From the samples of a run that is over.
+    pub(crate) fn of(samples: &[Sample]) -> Self {
+        let settled = samples.last().copied().unwrap_or_default().settled;
+        let first_with_all = samples.iter().find(|sample| sample.settled.stored == settled.stored);
+        let seconds = first_with_all.map_or(0.0, |sample| sample.seconds);
+        Self {
+            seconds,
+            stored: settled.stored,
+            stored_per_second: per_second(settled.stored, seconds),
+            duplicates: settled.duplicates,
+            dead_lettered: settled.dead_lettered,
+        }
+    }
+}
+
+impl From<Verification> for Outcome {
+    fn from(verification: Verification) -> Self {
+        match verification.differences() {
+            differences if differences.is_empty() => Self::Kept(verification),
+            differences => Self::Broken { differences, verification },
+        }
+    }
+}
+
+fn per_second(events: u64, seconds: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "exact for the first 2^53 events")]
+    let events = events as f64;
+    if seconds > 0.0 { events / seconds } else { 0.0 }
+}

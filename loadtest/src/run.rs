@@ -1,0 +1,92 @@
+//! A run from its begin to its end: campaigns, load, drain, verification, and the campaigns away again.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::LoadError;
+use crate::load::Load;
+use crate::progress::Progress;
+use crate::report::{Latency, Outcome, Report, Sending, Settings, Storing};
+use crate::sending::{self, Tally};
+use crate::target::{Campaigns, Seen};
+use crate::verify::{Store, Watch, verify};
+use crate::workload::{RunId, Workload};
+
+/// How far the clocks of several servers may be apart, so that none of the run's rows is overlooked.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+
+/// Does a run, and reports what it has found. An error means that there was nothing to find.
+pub async fn run(load: &Load) -> Result<Report, LoadError> {
+    run_until(load, std::future::pending()).await
+}
+
+/// Does a run that sends no more once `stop` is ready; what was accepted by then is verified.
+pub async fn run_until(load: &Load, stop: impl Future<Output = ()>) -> Result<Report, LoadError> {
+    let progress = Progress::new();
+    let workload = Arc::new(Workload::new(RunId::random(), &load.shape, Timestamp::now()));
+    let mut campaigns = Campaigns::new(&load.target);
+    let found = drive(load, &workload, &mut campaigns, &progress, stop).await;
+    progress.phase("archiving campaigns");
+    let campaigns_left_active = campaigns.archive().await;
+    progress.finish();
+    found.map(|report| Report { campaigns_left_active, ..report })
+}
+
+async fn drive(
+    load: &Load,
+    workload: &Arc<Workload>,
+    campaigns: &mut Campaigns,
+    progress: &Progress,
+    stop: impl Future<Output = ()>,
+) -> Result<Report, LoadError> {
+    let mut stop = pin!(stop);
+    let tally = Arc::new(Tally::default());
+    progress.phase("preparing");
+    let mut watch = tokio::select! {
+        watch = prepare(load, workload, campaigns, &tally, progress) => watch?,
+        () = &mut stop => return Err(LoadError::Stopped),
+    };
+    let connections = sending::connect(load).await?;
+    progress.phase("sending");
+    let sent = tokio::select! {
+        sent = sending::send(load, connections, Arc::clone(workload), Arc::clone(&tally), stop) => sent,
+        never = watch.look_on() => match never {},
+    };
+    progress.phase("draining");
+    let counts = tally.counts().clone();
+    let outcome = match verify(&mut watch, workload, &counts, campaigns.ids(), load.patience).await {
+        Ok(verification) => Outcome::from(verification),
+        Err(error) => Outcome::Unknown { reason: error.to_string() },
+    };
+    Ok(Report {
+        run: workload.run().to_string(),
+        settings: Settings::of(load),
+        sending: Sending::of(sent, &counts),
+        latency: Latency::of(&counts),
+        storing: Storing::of(watch.samples()),
+        outcome,
+        campaigns_left_active: 0,
+        samples: watch.samples().to_vec(),
+    })
+}
+
+/// Brings the campaigns to life, and sees that the database is the one that the server stores in.
+async fn prepare(
+    load: &Load,
+    workload: &Workload,
+    campaigns: &mut Campaigns,
+    tally: &Arc<Tally>,
+    progress: &Progress,
+) -> Result<Watch, LoadError> {
+    let mut store = Store::new(&load.database);
+    store.settled(Timestamp::now()).await?;
+    campaigns.create(workload).await?;
+    let Seen { event_id, received_at } = campaigns.wait_until_live(workload).await?;
+    let since = received_at.checked_sub(CLOCKS_APART).unwrap_or(Timestamp::MIN);
+    if !store.has(&event_id, since).await? {
+        return Err(LoadError::OtherDatabase { event_id });
+    }
+    Watch::begin(store, since, Arc::clone(tally), progress.clone()).await
+}

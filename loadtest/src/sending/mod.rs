@@ -1,0 +1,77 @@
+//! Sends the workload: over many connections, in a closed or an open loop, each request until it is settled.
+
+mod schedule;
+mod pacer;
+mod verdict;
+mod backoff;
+mod tally;
+mod sender;
+
+pub use tally::{Counts, Tally};
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use tokio::task::JoinSet;
+
+use crate::LoadError;
+use crate::load::{Load, Volume};
+use crate::target::Connection;
+use crate::workload::Workload;
+use sender::{Halt, Shared};
+
+/// Opens the connections that the run uses, all before it begins.
+pub async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
+    let unreachable = |source| LoadError::Unreachable { target: load.target.clone(), source };
+    try_join_all((0..load.connections.get()).map(|_| async {
+        let mut connection = Connection::new(&load.target);
+        connection.open().await.map(|()| connection).map_err(unreachable)
+    }))
+    .await
+}
+
+/// How sending went.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// From the first request to the last answer.
+    pub duration: Duration,
+    /// Why sending ended before its time, if it did so of its own accord.
+    pub ended_early: Option<String>,
+}
+
+/// Sends until the volume is reached or `stop` is. What becomes of the events is noted in `tally`.
+pub async fn send(
+    load: &Load,
+    connections: Vec<Connection>,
+    workload: Arc<Workload>,
+    tally: Arc<Tally>,
+    stop: impl Future<Output = ()>,
+) -> Sent {
+    let start = Instant::now();
+    let shared = Arc::new(Shared::new(load, workload, tally));
+    let mut senders: JoinSet<()> =
+        connections.into_iter().map(|connection| sender::send(Arc::clone(&shared), connection)).collect();
+    let over = async {
+        match load.volume {
+            Volume::Time(time) => tokio::time::sleep(time).await,
+            Volume::Events(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = finish(&mut senders) => {}
+        () = async { tokio::select! { () = over => {}, () = stop => {} } } => shared.halt(Halt::Told),
+    }
+    finish(&mut senders).await;
+    let ended_early = match &*shared.halt.borrow() {
+        Some(Halt::Hopeless(why)) => Some(why.clone()),
+        Some(Halt::Told) | None => None,
+    };
+    Sent { duration: start.elapsed(), ended_early }
+}
+
+async fn finish(senders: &mut JoinSet<()>) {
+    while let Some(ended) = senders.join_next().await {
+        ended.expect("a connection's task neither panics nor is aborted");
+    }
+}

@@ -1,0 +1,161 @@
+//! What has become of the events sent so far, and how long it took: shared by all connections.
+//!
+//! Invariant: an event that was accepted once stays an obligation, whatever happens to its repetitions; one that is
+//! doubtful may be stored or not, and both is right.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fixedbitset::FixedBitSet;
+use hdrhistogram::Histogram;
+use hyper::StatusCode;
+
+/// The shared tally.
+#[derive(Debug)]
+pub struct Tally(Mutex<Counts>);
+
+/// What is counted.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// By number, the events that the server accepted.
+    pub accepted: FixedBitSet,
+    /// By number, the events that were sent without the tool learning what became of them.
+    pub doubtful: FixedBitSet,
+    /// Events in accepted requests, repeated ones included, without those refused.
+    pub accepted_events: u64,
+    /// Events that the server called unacceptable.
+    pub refused_events: u64,
+    /// Why it did so the first time.
+    pub refusal: Option<String>,
+    /// Requests that were sent again.
+    pub resent: u64,
+    /// Requests that were given up without an answer that settles them.
+    pub given_up: u64,
+    /// Answers by status.
+    pub answers: BTreeMap<u16, u64>,
+    /// Requests without an answer: no connection, a broken one, a time-out.
+    pub failures: u64,
+    /// The latest of these.
+    pub failure: Option<String>,
+    /// From when a request was due, or sent in a closed loop, to its acceptance, in microseconds.
+    pub latency: Histogram<u64>,
+    /// When the server last accepted something.
+    pub last_accepted: Option<Instant>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self(Mutex::new(Counts {
+            accepted: FixedBitSet::new(),
+            doubtful: FixedBitSet::new(),
+            accepted_events: 0,
+            refused_events: 0,
+            refusal: None,
+            resent: 0,
+            given_up: 0,
+            answers: BTreeMap::new(),
+            failures: 0,
+            failure: None,
+            latency: Histogram::new(3).expect("three digits are allowed"),
+            last_accepted: None,
+        }))
+    }
+}
+
+impl Tally {
+    /// Notes that the events of these numbers were accepted, but for those at the places in `refused`.
+    pub(super) fn accept(&self, numbers: &[u64], refused: &[(usize, String)], latency: Duration) {
+        let mut counts = self.counts();
+        let mut left = refused.iter().map(|(place, _)| *place).peekable();
+        for (place, &number) in numbers.iter().enumerate() {
+            if left.next_if_eq(&place).is_some() {
+                counts.refused_events += 1;
+            } else {
+                counts.accepted_events += 1;
+                insert(&mut counts.accepted, number);
+            }
+        }
+        if counts.refusal.is_none() {
+            counts.refusal = refused.first().map(|(_, detail)| detail.clone());
+        }
+        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        counts.latency.saturating_record(microseconds);
+        counts.last_accepted = Some(Instant::now());
+    }
+
+    /// Notes that a request was given up.
+    pub(super) fn give_up(&self, numbers: &[u64]) {
+        let mut counts = self.counts();
+        counts.given_up += 1;
+        for &number in numbers {
+            insert(&mut counts.doubtful, number);
+        }
+    }
+
+    /// Notes an answer.
+    pub(super) fn answered(&self, status: StatusCode) {
+        *self.counts().answers.entry(status.as_u16()).or_default() += 1;
+    }
+
+    /// Notes that there was no answer.
+    pub(super) fn failed(&self, reason: String) {
+        let mut counts = self.counts();
+        counts.failures += 1;
+        counts.failure = Some(reason);
+    }
+
+    /// Notes that a request is sent again.
+    pub(super) fn resent(&self) {
+        self.counts().resent += 1;
+    }
+
+    /// The counts, locked; to be let go before anything is awaited.
+    pub fn counts(&self) -> MutexGuard<'_, Counts> {
+        // Counts are only ever added to, so a panic elsewhere leaves them usable.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn insert(set: &mut FixedBitSet, number: u64) {
+    let place = usize::try_from(number).expect("as many events as there are addresses are never sent");
+    if place >= set.len() {
+        set.grow((place + 1).next_power_of_two());
+    }
+    set.insert(place);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(set: &FixedBitSet) -> Vec<usize> {
+        set.ones().collect()
+    }
+
+    #[test]
+    fn each_accepted_event_is_one_obligation_however_often_it_was_accepted() {
+        let tally = Tally::default();
+        tally.accept(&[0, 1, 1, 700], &[], Duration::from_millis(3));
+        tally.accept(&[1, 2], &[], Duration::from_millis(5));
+        let counts = tally.counts();
+        assert_eq!(numbers(&counts.accepted), [0, 1, 2, 700]);
+        assert_eq!((counts.accepted_events, counts.latency.len()), (6, 2));
+    }
+
+    #[test]
+    fn refused_events_are_no_obligation() {
+        let tally = Tally::default();
+        tally.accept(&[5, 6, 7], &[(0, "first".into()), (2, "third".into())], Duration::ZERO);
+        let counts = tally.counts();
+        assert_eq!(numbers(&counts.accepted), [6]);
+        assert_eq!((counts.refused_events, counts.refusal.as_deref()), (2, Some("first")));
+    }
+
+    #[test]
+    fn events_given_up_are_doubtful() {
+        let tally = Tally::default();
+        tally.give_up(&[3, 4]);
+        assert_eq!(numbers(&tally.counts().doubtful), [3, 4]);
+    }
+}

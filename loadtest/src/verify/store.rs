@@ -1,0 +1,159 @@
+//! The server's database, read and never written.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, NoTls, Row};
+
+use super::audit::Audit;
+use crate::LoadError;
+use crate::workload::RunId;
+
+/// How long the database may take to connect, and from one row to the next.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The database. A connection that broke is opened anew.
+#[derive(Debug)]
+pub struct Store {
+    config: Config,
+    client: Option<Client>,
+}
+
+/// What became of events, by the receipts of their frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Stored.
+    pub stored: u64,
+    /// Dropped as duplicates.
+    pub duplicates: u64,
+    /// Kept as dead letters.
+    pub dead_lettered: u64,
+}
+
+impl Settled {
+    /// All of them.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.stored + self.duplicates + self.dead_lettered
+    }
+
+    /// What has been settled since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            stored: self.stored.saturating_sub(earlier.stored),
+            duplicates: self.duplicates.saturating_sub(earlier.duplicates),
+            dead_lettered: self.dead_lettered.saturating_sub(earlier.dead_lettered),
+        }
+    }
+}
+
+impl Store {
+    /// The database, not connected yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let mut config = config.clone();
+        config.application_name("loadtest");
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(TIMEOUT);
+        }
+        if config.get_options().is_none() {
+            config.options("-c default_transaction_read_only=on");
+        }
+        Self { config, client: None }
+    }
+
+    /// Whether the event is stored.
+    pub async fn has(&mut self, event_id: &str, since: Timestamp) -> Result<bool, LoadError> {
+        let query = "select from events where received_at >= $1 and event_id = $2";
+        let mut found = false;
+        self.rows(query, &[&since, &event_id], |_| {
+            found = true;
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// What became of all events, of any client, that were received since then.
+    pub async fn settled(&mut self, since: Timestamp) -> Result<Settled, LoadError> {
+        const QUERY: &str =
+            "select coalesce(sum(stored), 0), coalesce(sum(duplicates), 0), coalesce(sum(dead_lettered), 0)
+            from frames where received_at >= $1";
+        let mut settled = Settled::default();
+        self.rows(QUERY, &[&since], |row| {
+            let count = |column| row.try_get::<_, i64>(column).map(i64::unsigned_abs);
+            settled = Settled { stored: count(0)?, duplicates: count(1)?, dead_lettered: count(2)? };
+            Ok(())
+        })
+        .await?;
+        Ok(settled)
+    }
+
+    /// Hands every row of the run to `audit`.
+    pub(super) async fn read(
+        &mut self,
+        run: &RunId,
+        since: Timestamp,
+        campaigns: &[i64],
+        audit: &mut Audit<'_>,
+    ) -> Result<(), LoadError> {
+        const EVENTS: &str =
+            "select event_id, campaign_ids from events where received_at >= $1 and event_id like $2";
+        const TRIGGERS: &str = "select campaign_id, event_id from triggers
+            where received_at >= $1 and event_id like $2 and campaign_id = any($3)";
+        let ids = format!("{}%", run.event_prefix());
+        self.rows(EVENTS, &[&since, &ids], |row| {
+            audit.event(row.try_get(0)?, &row.try_get::<_, Vec<i64>>(1)?);
+            Ok(())
+        })
+        .await?;
+        self.rows(TRIGGERS, &[&since, &ids, &campaigns], |row| {
+            audit.trigger(row.try_get(0)?, row.try_get(1)?);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Hands each row of the answer to `take`.
+    async fn rows(
+        &mut self,
+        query: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        mut take: impl FnMut(&Row) -> Result<(), tokio_postgres::Error>,
+    ) -> Result<(), LoadError> {
+        let client = self.client().await?;
+        let rows = within(client.query_raw(query, parameters.iter().copied())).await?;
+        let mut rows = pin!(rows);
+        while let Some(row) = within(rows.try_next()).await? {
+            take(&row)?;
+        }
+        Ok(())
+    }
+
+    async fn client(&mut self) -> Result<&Client, LoadError> {
+        let client = match self.client.take().filter(|client| !client.is_closed()) {
+            Some(client) => client,
+            None => self.connect().await?,
+        };
+        Ok(self.client.insert(client))
+    }
+
+    async fn connect(&self) -> Result<Client, LoadError> {
+        let (client, connection) = within(self.config.connect(NoTls)).await?;
+        // How the connection ends is told to whoever asks something on it.
+        tokio::spawn(async { drop(connection.await) });
+        Ok(client)
+    }
+}
+
+async fn within<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, LoadError> {
+    match tokio::time::timeout(TIMEOUT, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(LoadError::DatabaseTimeout(TIMEOUT)),
+    }
+}

@@ -1,0 +1,76 @@
+//! The name of a run, and the ids of its events: `lt-<run>-e<number>`.
+//!
+//! Invariant: no two runs share an event id, and an id leads back to the event's number.
+
+use std::fmt;
+
+/// Names one run among all that a server has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunId(String);
+
+impl RunId {
+    /// A name that no other run has.
+    #[must_use]
+    pub fn random() -> Self {
+        Self::from_bits(rand::random())
+    }
+
+    fn from_bits(bits: u64) -> Self {
+        Self(format!("lt-{:012x}", bits >> 16))
+    }
+
+    /// What the ids of the run's events begin with. It holds no character that SQL's `like` knows.
+    #[must_use]
+    pub fn event_prefix(&self) -> String {
+        format!("{}-e", self.0)
+    }
+
+    /// The id of an event.
+    #[must_use]
+    pub fn event_id(&self, number: u64) -> String {
+        format!("{}-e{number}", self.0)
+    }
+
+    /// The number of the event with this id, if the run could have given it.
+    #[must_use]
+    pub fn number_of(&self, event_id: &str) -> Option<u64> {
+        let digits = event_id.strip_prefix(self.0.as_str())?.strip_prefix("-e")?;
+        let number = digits.parse().ok()?;
+        (self.event_id(number) == event_id).then_some(number)
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_id_leads_back_to_its_number() {
+        let run = RunId::from_bits(0x0123_4567_89ab_cdef);
+        assert_eq!(run.event_id(42), "lt-0123456789ab-e42");
+        for number in [0, 42, u64::MAX] {
+            assert_eq!(run.number_of(&run.event_id(number)), Some(number));
+        }
+    }
+
+    #[test]
+    fn ids_that_the_run_never_gave_have_no_number() {
+        let run = RunId::from_bits(0x0123_4567_89ab_cdef);
+        for id in [
+            "",
+            "lt-0123456789ab-e",
+            "lt-0123456789ab-e042",
+            "lt-0123456789ab-e+4",
+            "lt-0123456789ab-p4",
+            "lt-aaaaaaaaaaaa-e4",
+        ] {
+            assert_eq!(run.number_of(id), None, "{id}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What holds for a whole workload.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::*;
+
+const SHAPE: Shape =
+    Shape { seed: 11, users: NonZeroU32::new(1_000).unwrap(), campaigns: 200, duplicates: 0.2 };
+
+fn workload(shape: &Shape) -> Workload {
+    let timestamp = "2026-11-23T05:00:00.5Z".parse().expect("a time");
+    Workload::new(RunId::random(), shape, timestamp)
+}
+
+fn documents(batch: &Batch) -> Vec<Value> {
+    batch
+        .body
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect()
+}
+
+/// Follows `rules.md` for the operators that the tool's patterns use.
+fn matches(pattern: &Value, document: &Value) -> bool {
+    match pattern {
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(name, pattern)| document.get(name).is_some_and(|value| matches(pattern, value))),
+        Value::Array(choices) => choices.iter().any(|choice| match choice.get("numeric") {
+            Some(condition) => {
+                assert_eq!(condition[0], ">=");
+                document.as_f64().is_some_and(|value| value >= condition[1].as_f64().expect("a number"))
+            }
+            None => choice == document,
+        }),
+        _ => false,
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_events_and_rules() {
+    let (one, other) = (workload(&SHAPE), workload(&SHAPE));
+    let renamed = |workload: &Workload| {
+        let body = String::from_utf8(workload.batch(0..500).body).expect("UTF-8");
+        body.replace(&workload.run().to_string(), "run")
+    };
+    assert_eq!(renamed(&one), renamed(&other));
+    assert_eq!(one.rules(), other.rules());
+    assert_ne!(renamed(&one), renamed(&workload(&Shape { seed: 12, ..SHAPE })));
+}
+
+#[test]
+fn a_batch_is_the_same_however_the_sequence_is_cut() {
+    let workload = workload(&SHAPE);
+    let whole = workload.batch(0..300);
+    let parts = [0..1, 1..120, 120..300].map(|positions| workload.batch(positions).body).concat();
+    assert_eq!(whole.body, parts);
+}
+
+#[test]
+fn a_repeated_event_has_the_same_bytes() {
+    let workload = workload(&SHAPE);
+    let batch = workload.batch(0..3_000);
+    let mut seen: HashMap<u64, &[u8]> = HashMap::new();
+    let mut repeated = 0;
+    for (&number, line) in batch.numbers.iter().zip(batch.body.split(|&byte| byte == b'\n')) {
+        if let Some(first) = seen.insert(number, line) {
+            assert_eq!(first, line);
+            repeated += 1;
+        }
+    }
+    assert!(repeated > 300, "{repeated}");
+}
+
+#[test]
+fn an_event_is_in_the_envelope_and_of_about_300_bytes() {
+    let workload = workload(&SHAPE);
+    let batch = workload.batch(0..1_000);
+    let bytes = batch.body.len() / batch.numbers.len();
+    assert!((280..340).contains(&bytes), "{bytes} bytes an event");
+    for (&number, document) in batch.numbers.iter().zip(documents(&batch)) {
+        assert_eq!(document["event_id"], workload.run().event_id(number));
+        assert_eq!(document["timestamp"], "2026-11-23T05:00:00.500Z");
+        let names: Vec<&String> = document.as_object().expect("an object").keys().collect();
+        assert_eq!(names, ["context", "event_id", "event_type", "properties", "timestamp", "user_id"]);
+    }
+}
+
+#[test]
+fn expected_triggers_are_what_the_patterns_say_of_the_events_as_sent() {
+    let workload = workload(&SHAPE);
+    let patterns: Vec<Value> = workload.rules().iter().map(Rule::pattern).collect();
+    let batch = workload.batch(0..5_000);
+    let mut triggered = 0;
+    for (&number, document) in batch.numbers.iter().zip(documents(&batch)) {
+        let by_pattern: Vec<usize> =
+            (0..patterns.len()).filter(|&index| matches(&patterns[index], &document)).collect();
+        let expected: Vec<usize> = workload.triggered_by(number).collect();
+        assert_eq!(expected, by_pattern, "{document}");
+        triggered += expected.len();
+    }
+    assert!(triggered > 100, "{triggered}");
+}
+
+#[test]
+fn few_users_and_event_types_make_most_events() {
+    let workload = workload(&Shape { duplicates: 0.0, ..SHAPE });
+    let (mut views, mut first_tenth) = (0, 0);
+    for document in documents(&workload.batch(0..10_000)) {
+        let user = document["user_id"].as_str().and_then(|id| id.strip_prefix("user-")).expect("a user");
+        first_tenth += usize::from(user.parse::<u32>().expect("a number") < 100);
+        views += usize::from(document["event_type"] == "product_viewed");
+    }
+    assert!((4_300..5_000).contains(&first_tenth), "{first_tenth}");
+    assert!((4_300..4_700).contains(&views), "{views}");
+}
