@@ -43,5 +43,5 @@ deny: ## Check licences, advisories and sources of all dependencies (needs cargo
 bench: setup ## Measure each figure against its limit or peer
 	$(CARGO) bench $(ARGS)
 
-loadtest: setup ## Run the load tool, as in `make loadtest ARGS="--help"`
-	@$(SETTINGS) $(CARGO) run --release --package loadtest -- $(ARGS)
+loadtest: setup ## Load what `make run` has started, and verify that nothing was lost; ARGS="--help" lists the flags
+	@$(SETTINGS) $(CARGO) run --release --package loadtest -- --env-file "$${DATA_DIR:-.data}/run.env" $(ARGS)
