@@ -7,17 +7,20 @@ use campaign_manager::event::Parser;
 use campaign_manager::rules::{RuleSet, Scratch};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use random_json::{event, pattern};
+use random_json::{about_elements, event, pattern};
 
 #[test]
 fn parsing_and_matching_allocate_nothing_in_the_steady_state() {
     let mut runner = TestRunner::deterministic();
-    let mut draw = |count: usize| -> Vec<String> {
-        (0..count).map(|_| event().new_tree(&mut runner).unwrap().current()).collect()
-    };
-    let events = draw(400);
-    let patterns = (0..300).map(|_| pattern().new_tree(&mut runner).unwrap().current().1);
-    let rules = patterns.collect::<RuleSet>().compile();
+    let (mut patterns, mut events) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        events.push(event().new_tree(&mut runner).unwrap().current());
+        patterns.push(pattern().new_tree(&mut runner).unwrap().current().1);
+        let ((_, pattern), about_elements) = about_elements().new_tree(&mut runner).unwrap().current();
+        patterns.push(pattern);
+        events.extend(about_elements);
+    }
+    let rules = patterns.into_iter().collect::<RuleSet>().compile();
     let mut parser = Parser::new(64);
     let mut scratch = Scratch::default();
     let mut match_all = || {

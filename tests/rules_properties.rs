@@ -11,7 +11,7 @@ use campaign_manager::event::Parser;
 use campaign_manager::rules::{Pattern, RuleSet, Scratch, reference};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use random_json::{event, pattern};
+use random_json::{about_elements, event, pattern};
 use std::cell::RefCell;
 
 /// What one thread of a worker keeps from event to event, while rules come and go.
@@ -55,6 +55,14 @@ fn a_rule_alone_matches_what_the_reference_says() {
     let cases = (pattern(), vec(event(), 1..4));
     TestRunner::new(config(Config::default().cases))
         .run(&cases, |(pattern, events)| thread.check(&[pattern], &events))
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn fields_agree_about_elements_as_the_reference_says() {
+    let thread = Thread::default();
+    TestRunner::new(config(Config::default().cases * 4))
+        .run(&about_elements(), |(pattern, events)| thread.check(&[pattern], &events))
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 

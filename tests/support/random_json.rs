@@ -119,3 +119,26 @@ pub(crate) fn event() -> impl Strategy<Value = String> {
     });
     vec((key(), value), 0..5).prop_map(object)
 }
+
+/// Patterns and events about nothing but elements and absence: fields at, below and beside one another.
+pub(crate) fn about_elements() -> impl Strategy<Value = ((String, Pattern), Vec<String>)> {
+    let key = || prop_oneof![4 => "[ab]", 1 => "a\\.[ab]"];
+    let path = prop_oneof![Just("a"), Just("b"), Just("a.a"), Just("a.b"), Just("a.a.b"), Just("b.a")];
+    let wanted =
+        prop_oneof![Just("[1]"), Just("[2]"), Just(r#"[{"exists":false}]"#), Just(r#"[1,{"exists":false}]"#)];
+    let fields = vec((path, wanted), 2..5).prop_map(|fields| {
+        let fields: BTreeMap<_, _> =
+            fields.into_iter().map(|(path, wanted)| (path.to_owned(), wanted.to_owned())).collect();
+        object(fields)
+    });
+    let pattern =
+        fields.prop_filter_map("refused", |text| Pattern::parse(&text).ok().map(|pattern| (text, pattern)));
+    let value =
+        prop_oneof![Just("1".to_owned()), Just("2".to_owned())].prop_recursive(5, 30, 4, move |inner| {
+            prop_oneof![
+                2 => vec((key(), inner.clone()), 1..4).prop_map(object),
+                3 => vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            ]
+        });
+    (pattern, vec(vec((key(), value), 1..4).prop_map(object), 1..5))
+}
