@@ -11,6 +11,9 @@ use fixedbitset::FixedBitSet;
 use hdrhistogram::Histogram;
 use hyper::StatusCode;
 
+/// Latencies are told apart up to an hour, in microseconds; longer ones count as that.
+const MAX_LATENCY: u64 = 3_600_000_000;
+
 /// The shared tally.
 #[derive(Debug)]
 pub struct Tally(Mutex<Counts>);
@@ -57,7 +60,7 @@ impl Default for Tally {
             answers: BTreeMap::new(),
             failures: 0,
             failure: None,
-            latency: Histogram::new(3).expect("three digits are allowed"),
+            latency: Histogram::new_with_max(MAX_LATENCY, 3).expect("the bound and three digits are allowed"),
             last_accepted: None,
         }))
     }
@@ -140,7 +143,8 @@ mod tests {
         tally.accept(&[1, 2], &[], Duration::from_millis(5));
         let counts = tally.counts();
         assert_eq!(numbers(&counts.accepted), [0, 1, 2, 700]);
-        assert_eq!((counts.accepted_events, counts.latency.len()), (6, 2));
+        assert_eq!(counts.accepted_events, 6);
+        assert_eq!((counts.latency.len(), counts.latency.max() / 1_000), (2, 5), "in microseconds");
     }
 
     #[test]
