@@ -111,7 +111,11 @@ async fn show(api: &Api) -> anyhow::Result<Table> {
 
     let events = events();
     let accepted = api.post("/events", &json!(events)).await?;
-    println!("Sent {} events, one of them twice; accepted: {}", events.len(), accepted["accepted"]);
+    println!(
+        "Sent {} events, one of them twice; accepted: {}; the one known already is dropped",
+        events.len(),
+        accepted["accepted"]
+    );
 
     let mut table = Table::new();
     table.set_header(["event", "type", "properties", "triggered"]);

@@ -162,10 +162,14 @@ async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
     Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
 }
 
-async fn up(args: UpArgs) -> anyhow::Result<()> {
+async fn up(mut args: UpArgs) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     args.auth.check(args.serve.http.addr)?;
     let stores = Stores::start(&args.data, Profile::Durable).await?;
+    // That of a killed run names ports that are gone.
+    let _ = remove_env(&args.data);
+    // No other worker can be at work on the folder, so what the last one left is ours to go on with at once.
+    args.worker.worker.consumer.get_or_insert_with(|| "up".to_owned());
     let ended = up_on(&args, stores, &mut signals).await;
     // The file may be missing where the start failed before it was written.
     let _ = remove_env(&args.data);

@@ -37,15 +37,18 @@ impl Cursor for CampaignId {
 
 impl Cursor for Position {
     fn to_text(&self) -> String {
-        format!("e{}:{}", self.received_at.as_microsecond(), self.event_id)
+        let Self { received_at, event_id, user_id } = self;
+        format!("e{}:{}:{event_id}{user_id}", received_at.as_microsecond(), event_id.len())
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        let (time, event_id) = text.strip_prefix('e')?.split_once(':')?;
+        let (time, rest) = text.strip_prefix('e')?.split_once(':')?;
+        let (length, ids) = rest.split_once(':')?;
         let received_at = Timestamp::from_microsecond(time.parse().ok()?).ok()?;
         // A cursor that was made up could hold what no stored id does.
-        let event_id = (!event_id.contains('\0')).then(|| event_id.to_owned())?;
-        Some(Self { received_at, event_id })
+        let (event_id, user_id) =
+            ids.split_at_checked(length.parse().ok()?).filter(|_| !ids.contains('\0'))?;
+        Some(Self { received_at, event_id: event_id.to_owned(), user_id: user_id.to_owned() })
     }
 }
 
@@ -55,7 +58,8 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_as_given() {
-        let position = Position { received_at: Timestamp::UNIX_EPOCH, event_id: "a:b/é".into() };
+        let position =
+            Position { received_at: Timestamp::UNIX_EPOCH, event_id: "a:b/é".into(), user_id: "ü:".into() };
         assert_eq!(Position::decode(&position.encode()), Some(position));
         assert_eq!(CampaignId::decode(&CampaignId(7).encode()), Some(CampaignId(7)));
     }

@@ -14,7 +14,8 @@ pub(super) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// The parameters of `query`; those not in `known`, and those given twice, are refused. An empty one counts as absent.
+    /// The parameters of `query`; those not in `known`, those given twice, and empty ones are refused: a script with
+    /// a variable that was not set must not be shown everything.
     pub(super) fn read(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
         let mut left: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -25,9 +26,11 @@ impl<'a> Parameters<'a> {
             if left.iter().any(|(other, _)| *other == name) {
                 return Err(invalid(&name, "is given twice"));
             }
+            if value.is_empty() {
+                return Err(invalid(&name, "is empty; give it a value or leave it out"));
+            }
             left.push((name, value));
         }
-        left.retain(|(_, value)| !value.is_empty());
         Ok(Self { left })
     }
 
@@ -86,11 +89,16 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_decoded_and_empty_ones_are_absent() {
+    fn parameters_are_decoded() {
         let mut parameters =
-            Parameters::read(Some("user_id=a%20b%26+c&limit="), &["limit", "user_id"]).expect("valid");
+            Parameters::read(Some("user_id=a%20b%26+c"), &["limit", "user_id"]).expect("valid");
         assert_eq!(parameters.take_text("user_id").expect("valid").as_deref(), Some("a b& c"));
         assert_eq!(parameters.take_limit(10).expect("valid"), None);
+    }
+
+    #[test]
+    fn an_empty_parameter_is_not_taken_for_none() {
+        assert_eq!(refusal("user_id="), "user_id: is empty; give it a value or leave it out");
     }
 
     #[test]

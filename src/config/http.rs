@@ -1,6 +1,7 @@
 //! The HTTP edge: addresses, authentication, what a connection and a body may cost.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::Bytes;
@@ -60,8 +61,8 @@ pub struct HttpConfig {
     #[arg(long, env = "HTTP_BODY_BUFFER", default_value = "64MiB")]
     pub body_buffer: Bytes,
     /// The most events accepted in one body
-    #[arg(long, env = "HTTP_MAX_EVENTS", default_value_t = 10_000)]
-    pub max_events: usize,
+    #[arg(long, env = "HTTP_MAX_EVENTS", default_value = "10000")]
+    pub max_events: NonZeroUsize,
     /// What one event may be
     #[command(flatten)]
     pub limits: Limits,

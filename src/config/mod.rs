@@ -29,3 +29,18 @@ fn duration(text: &str) -> Result<Duration, String> {
         text.parse().map_err(|error| format!("{error}; write it as 500ms, 30s, 15m or 24h"))?;
     Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
 }
+
+/// Reads a duration of at least a second.
+fn seconds(text: &str) -> Result<Duration, String> {
+    at_least(Duration::from_secs(1), text)
+}
+
+/// Reads a duration that a partition may cover: short ones would make thousands of tables.
+fn partition_interval(text: &str) -> Result<Duration, String> {
+    at_least(Duration::from_mins(10), text)
+}
+
+fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
+    let read = duration(text)?;
+    if read < least { Err(format!("it must be at least {least:?}")) } else { Ok(read) }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, clap::Args)]
 pub struct PartitionConfig {
     /// The time that one partition covers
-    #[arg(long, env = "PARTITION_INTERVAL", default_value = "24h", value_parser = super::duration)]
+    #[arg(long, env = "PARTITION_INTERVAL", default_value = "24h", value_parser = super::partition_interval)]
     pub partition_interval: Duration,
     /// How far ahead of time partitions are made
     #[arg(long, env = "PARTITIONS_AHEAD", default_value = "48h", value_parser = super::duration)]

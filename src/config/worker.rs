@@ -24,7 +24,7 @@ pub struct WorkerConfig {
     #[arg(long, env = "FETCH_WAIT", default_value = "1s", value_parser = super::duration)]
     pub fetch_wait: Duration,
     /// For how long the id of an event is remembered, so that the event sent again is a duplicate
-    #[arg(long, env = "DEDUPE_WINDOW", default_value = "24h", value_parser = super::duration)]
+    #[arg(long, env = "DEDUPE_WINDOW", default_value = "24h", value_parser = super::seconds)]
     pub dedupe_window: Duration,
     /// A frame that another worker took and has not finished for this long is taken over
     #[arg(long, env = "RECLAIM_AFTER", default_value = "60s", value_parser = super::duration)]

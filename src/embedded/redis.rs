@@ -44,7 +44,7 @@ impl Redis {
         let server = Server::new(&KIND, data).await?;
         let (port, password) = (Port::take()?, data.password().reveal());
         server.home().write(CONFIG, &config(port.number(), password, profile))?;
-        let url = format!("redis://:{password}@127.0.0.1:{}/0", port.number());
+        let url = format!("redis://default:{password}@127.0.0.1:{}/0", port.number());
         let mut redis = Self { server, program: binaries.redis_server.clone(), url, _port: port };
         redis.start().await?;
         Ok(redis)

@@ -89,7 +89,7 @@ fn read(service: &Service, format: Format, body: &[u8]) -> Result<Batch, Problem
             reader,
             format,
             arrival: Arrival::at(Timestamp::now()),
-            most: service.config.max_events,
+            most: service.config.max_events.get(),
             seen: 0,
             batch: Batch { staged, event_ids: Vec::new(), rejected: Vec::new() },
         };

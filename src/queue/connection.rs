@@ -43,7 +43,11 @@ impl Links {
     #[must_use]
     pub fn pool(self, size: u32) -> Pool {
         let timeout = self.timeout;
-        bb8::Pool::builder().max_size(size).connection_timeout(timeout).build_unchecked(self)
+        bb8::Pool::builder()
+            .max_size(size)
+            .connection_timeout(timeout)
+            .error_sink(Box::new(Log))
+            .build_unchecked(self)
     }
 
     /// Connects.
@@ -80,6 +84,20 @@ impl Link {
             _ => self.answered_at = Instant::now(),
         }
         reply
+    }
+}
+
+/// Tells of what a pool meets while it tries to connect: whoever waits for a link learns only that there was none in time.
+#[derive(Clone, Copy, Debug)]
+struct Log;
+
+impl bb8::ErrorSink<RedisError> for Log {
+    fn sink(&self, error: RedisError) {
+        tracing::warn!(%error, "no connection to Redis");
+    }
+
+    fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<RedisError>> {
+        Box::new(*self)
     }
 }
 

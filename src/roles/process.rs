@@ -8,6 +8,7 @@ use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -66,6 +67,16 @@ impl Process {
         if let Some(admin) = &admin {
             admin.stopping.store(true, Ordering::Relaxed);
         }
+        if let Some(failure) = &failure {
+            tracing::error!(%failure, "ending");
+        }
+        // Without its servers nothing can be finished; the queue keeps what was fetched.
+        let shutdown = match failure {
+            Some(RoleError::Embedded(_)) => {
+                &ShutdownConfig { shutdown_timeout: Duration::ZERO, ..shutdown.clone() }
+            }
+            _ => shutdown,
+        };
         let drained = tokio::select! {
             drained = self.drain(shutdown, failure.is_none()) => drained,
             () = signals.next() => {

@@ -53,13 +53,15 @@ pub struct Filter {
     pub to: Option<Timestamp>,
 }
 
-/// A place in the order of events: by time, and by id within one time.
+/// A place in the order of events: by time, within one time by id, within one id (of several users) by user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// To the microsecond.
     pub received_at: Timestamp,
     /// Empty for the place before all events of that time.
     pub event_id: String,
+    /// Empty like the id.
+    pub user_id: String,
 }
 
 /// What a search found.
@@ -113,11 +115,16 @@ pub async fn search(
         let room = usize::from(limit) - page.events.len();
         page.events.extend(query(&transaction, filter, after, window, room).await?);
         if let Some(last) = page.events.last().filter(|_| page.events.len() >= usize::from(limit)) {
-            let last = Position { received_at: last.received_at, event_id: last.event_id.clone() };
+            let last = Position {
+                received_at: last.received_at,
+                event_id: last.event_id.clone(),
+                user_id: last.user_id.clone(),
+            };
             return Ok(Page { searched_from: Some(last.received_at), next: Some(last), ..page });
         }
         if started.elapsed() >= patience && window.from > wanted.from {
-            let reached = Position { received_at: window.from, event_id: String::new() };
+            let reached =
+                Position { received_at: window.from, event_id: String::new(), user_id: String::new() };
             return Ok(Page { searched_from: Some(window.from), next: Some(reached), ..page });
         }
     }
@@ -199,11 +206,12 @@ async fn query(
     if let Some(campaign_id) = &campaign_id {
         and(" and ? = any(campaign_ids)", campaign_id, Type::INT8);
     }
-    if let Some(Position { received_at, event_id }) = after {
-        and(" and (received_at, event_id) < (?", received_at, Type::TIMESTAMPTZ);
-        and(", ?)", event_id, Type::TEXT);
+    if let Some(Position { received_at, event_id, user_id }) = after {
+        and(" and (received_at, event_id, user_id) < (?", received_at, Type::TIMESTAMPTZ);
+        and(", ?", event_id, Type::TEXT);
+        and(", ?)", user_id, Type::TEXT);
     }
-    and(" order by received_at desc, event_id desc limit ?", &limit, Type::INT8);
+    and(" order by received_at desc, event_id desc, user_id desc limit ?", &limit, Type::INT8);
     let rows = transaction.query_typed(&sql, &parameters).await?;
     Ok(rows.iter().map(stored_event).collect::<Result<_, _>>()?)
 }

@@ -119,7 +119,7 @@ fn count(receipts: &[Receipt], unstored: &[bool], batch: &Matched) {
         if *unstored {
             metrics::frame_stored(receipt);
         } else {
-            tracing::info!(shard = %receipt.shard, entry = %receipt.entry, "frame was stored before; only acknowledging it");
+            tracing::debug!(shard = %receipt.shard, entry = %receipt.entry, "frame was stored before; only acknowledging it");
             metrics::frame_redelivered();
         }
     }

@@ -118,7 +118,7 @@ async fn the_list_can_be_of_one_status() {
     assert_eq!(names(&server, "/campaigns?status=active").await, ["active"]);
     assert_eq!(names(&server, "/campaigns?status=draft").await, ["draft"]);
     assert_eq!(names(&server, "/campaigns?status=archived").await, [""; 0]);
-    assert_eq!(names(&server, "/campaigns?status=").await, ["draft", "active"]);
+    assert_eq!(names(&server, "/campaigns").await, ["draft", "active"]);
 }
 
 #[tokio::test]

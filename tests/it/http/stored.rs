@@ -6,7 +6,7 @@ use campaign_manager::store::Partitions;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::TestServer;
+use crate::support::{DEADLINE, Settings, TestServer, start_worker, until_rows};
 
 /// A server with stored events `(id, user, type, age, campaigns)` in partitions of a day.
 async fn server(events: &[(&str, &str, &str, SignedDuration, &[i64])]) -> (TestServer, Timestamp) {
@@ -144,6 +144,37 @@ async fn a_list_says_how_far_it_looked() {
     assert!(searched_from("user_id=nobody").await.starts_with(&oldest));
     let from = now - minutes(10);
     assert_eq!(searched_from(&format!("from={from}")).await, from.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_id_under_several_users_is_listed_for_each_of_them_page_by_page() {
+    let server = TestServer::start().await;
+    let worker = start_worker(&server.stores, &Settings::with(&[])).await;
+    let event =
+        |user: usize| format!(r#"{{"event_id": "same", "event_type": "t", "user_id": "user {user}"}}"#);
+    // A user of each shard: within one, the second would be a duplicate.
+    let shards = Settings::with(&[]).queue.shards;
+    let user_of =
+        |shard| (0..).map(|n| format!("user {n}")).find(|user| shards.of_user(user) == shard).unwrap();
+    let mut wanted: Vec<String> = shards.all().map(user_of).collect();
+    let event = |user: &String| format!(r#"{{"event_id": "same", "event_type": "t", "user_id": "{user}"}}"#);
+    let events: Vec<String> = wanted.iter().map(event).collect();
+    server.post("/events", format!("[{}]", events.join(","))).await.expect(202);
+    until_rows(&server.stores, "events", i64::try_from(wanted.len()).unwrap()).await;
+
+    let mut users = Vec::new();
+    let mut path = "/events?limit=1".to_owned();
+    loop {
+        let page = server.get(&path).await.expect(200);
+        let events = page["events"].as_array().unwrap();
+        users.extend(events.iter().map(|event| event["user_id"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/events?limit=1&cursor={cursor}");
+    }
+    wanted.sort();
+    wanted.reverse();
+    assert_eq!(users, wanted);
+    worker.drain(DEADLINE).await.unwrap();
 }
 
 #[tokio::test]
