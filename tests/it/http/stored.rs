@@ -150,12 +150,10 @@ async fn a_list_says_how_far_it_looked() {
 async fn one_id_under_several_users_is_listed_for_each_of_them_page_by_page() {
     let server = TestServer::start().await;
     let worker = start_worker(&server.stores, &Settings::with(&[])).await;
-    let event =
-        |user: usize| format!(r#"{{"event_id": "same", "event_type": "t", "user_id": "user {user}"}}"#);
     // A user of each shard: within one, the second would be a duplicate.
     let shards = Settings::with(&[]).queue.shards;
     let user_of =
-        |shard| (0..).map(|n| format!("user {n}")).find(|user| shards.of_user(user) == shard).unwrap();
+        |shard| (0..1000).map(|n| format!("user {n}")).find(|user| shards.of_user(user) == shard).unwrap();
     let mut wanted: Vec<String> = shards.all().map(user_of).collect();
     let event = |user: &String| format!(r#"{{"event_id": "same", "event_type": "t", "user_id": "{user}"}}"#);
     let events: Vec<String> = wanted.iter().map(event).collect();
