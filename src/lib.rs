@@ -16,3 +16,5 @@ pub mod api;
 
 pub mod ops;
 pub mod embedded;
+
+pub mod roles;

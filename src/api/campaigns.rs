@@ -12,6 +12,7 @@ use super::members::Members;
 use super::parameters::Parameters;
 use super::{Answer, Kind, Problem, json};
 use crate::campaign::{Campaign, CampaignId, Definition, Status, Step, WrongStep};
+use crate::rules::Pattern;
 use crate::store::campaigns;
 
 /// The largest body that describes a campaign, in bytes; the rule's own limit is 64 KiB.
@@ -127,8 +128,10 @@ fn definition(body: &[u8]) -> Result<Definition, Problem> {
 
 /// Checks a rule; what is wrong with it is pointed to under `/rules`.
 fn check(rules: &str, members: &mut Members<'_>) {
-    if !rules.starts_with('{') {
-        members.fault("/rules", "rules must be an event pattern, a JSON object");
+    if let Err(errors) = Pattern::parse(rules) {
+        for error in errors.errors() {
+            members.fault(&format!("/rules{}", error.pointer), &error.detail);
+        }
     }
 }
 
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_reported_at_once() {
         let body = r#"{"name":" ","status":"paused","starts_at":"tomorrow","ends_at":7,"description":null,
-            "rules":[],"color/~":"red","name":"twice"}"#;
+            "rules":{"a":[{"numeric":["!=",1]}]},"color/~":"red","name":"twice"}"#;
         insta::assert_snapshot!(problem(body));
     }
 

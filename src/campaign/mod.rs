@@ -1,7 +1,10 @@
-//! What a campaign is: a rule, when it applies, and the life it leads. Pure: no clock, no I/O.
+//! What a campaign is: a rule, when it applies, and the life it leads; and the catalog of all that a worker matches
+//! against. Pure: no clock, no I/O.
 
 mod lifecycle;
 mod definition;
+mod catalog;
 
+pub use catalog::{ActiveCampaign, Catalog, Triggered, UnreadableRule};
 pub use definition::{Campaign, CampaignId, Definition};
 pub use lifecycle::{Status, Step, UnknownStatus, WrongStep};

@@ -36,7 +36,13 @@ impl Auth {
 #[derive(Clone, Debug, clap::Args)]
 pub struct HttpConfig {
     /// Address of the ingest and management API
-    #[arg(long = "http", value_name = "ADDR", env = "HTTP_ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(
+        id = "http_addr",
+        long = "http",
+        value_name = "ADDR",
+        env = "HTTP_ADDR",
+        default_value = "127.0.0.1:8080"
+    )]
     pub addr: SocketAddr,
     /// Connections open at once; the next one waits
     #[arg(long, env = "HTTP_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -56,9 +62,6 @@ pub struct HttpConfig {
     /// The most events accepted in one body
     #[arg(long, env = "HTTP_MAX_EVENTS", default_value_t = 10_000)]
     pub max_events: usize,
-    /// How long requests in flight may take to be answered at shutdown
-    #[arg(long, env = "HTTP_DRAIN_TIMEOUT", default_value = "30s", value_parser = super::duration)]
-    pub drain_timeout: Duration,
     /// What one event may be
     #[command(flatten)]
     pub limits: Limits,
@@ -68,7 +71,13 @@ pub struct HttpConfig {
 #[derive(Clone, Debug, clap::Args)]
 pub struct AdminConfig {
     /// Address of /metrics, /healthz and /readyz
-    #[arg(long = "admin", value_name = "ADDR", env = "ADMIN_ADDR", default_value = "127.0.0.1:9090")]
+    #[arg(
+        id = "admin_addr",
+        long = "admin",
+        value_name = "ADDR",
+        env = "ADMIN_ADDR",
+        default_value = "127.0.0.1:8081"
+    )]
     pub addr: SocketAddr,
 }
 

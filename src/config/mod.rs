@@ -8,6 +8,7 @@ mod http;
 mod ingest;
 mod partitions;
 mod servers;
+mod shutdown;
 mod telemetry;
 mod worker;
 
@@ -16,6 +17,7 @@ pub use http::{AdminConfig, Auth, HttpConfig, OpenToAll};
 pub use ingest::IngestConfig;
 pub use partitions::PartitionConfig;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
+pub use shutdown::ShutdownConfig;
 pub use telemetry::{LogFormat, TelemetryConfig};
 pub use worker::WorkerConfig;
 

@@ -22,6 +22,12 @@ macro_rules! secret_url {
             }
         }
 
+        impl From<String> for $name {
+            fn from(url: String) -> Self {
+                Self(url)
+            }
+        }
+
         impl FromStr for $name {
             type Err = Infallible;
 
@@ -89,6 +95,14 @@ pub struct StoreConfig {
     /// How long to wait for a connection to Postgres
     #[arg(long, env = "DATABASE_TIMEOUT", default_value = "5s", value_parser = super::duration)]
     pub database_timeout: Duration,
+}
+
+impl StoreConfig {
+    /// For a command that asks a little and ends.
+    #[must_use]
+    pub fn for_one_command() -> Self {
+        Self { database_connections: 1, database_timeout: Duration::from_secs(5) }
+    }
 }
 
 fn shards(text: &str) -> Result<Shards, String> {

@@ -33,3 +33,14 @@ pub struct WorkerConfig {
     #[arg(long, env = "CATALOG_POLL", default_value = "1s", value_parser = super::duration)]
     pub catalog_poll: Duration,
 }
+
+impl WorkerConfig {
+    /// The name in the consumer group: the configured one, else one that no other process of any machine has.
+    #[must_use]
+    pub fn consumer_name(&self) -> String {
+        self.consumer.clone().unwrap_or_else(|| {
+            let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".to_owned());
+            format!("{host}-{}-{}", std::process::id(), uuid::Uuid::now_v7().simple())
+        })
+    }
+}

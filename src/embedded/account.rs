@@ -13,7 +13,6 @@ const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 /// An account without rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Account {
-    pub(super) name: &'static str,
     pub(super) uid: u32,
     pub(super) gid: u32,
 }
@@ -34,10 +33,10 @@ impl Account {
 }
 
 /// The account of this name among lines of `name:password:uid:gid:…`.
-fn named(name: &'static str, accounts: &str) -> Option<Account> {
+fn named(name: &str, accounts: &str) -> Option<Account> {
     let line = accounts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     let mut ids = line.split(':').skip(1).map(id);
-    Some(Account { name, uid: ids.next()??, gid: ids.next()?? })
+    Some(Account { uid: ids.next()??, gid: ids.next()?? })
 }
 
 /// macOS writes the ids of `nobody` as -2.
@@ -56,14 +55,14 @@ mod tests {
 
     #[test]
     fn an_account_is_found_by_its_whole_name() {
-        let account = Account { name: "postgres", uid: 101, gid: 104 };
+        let account = Account { uid: 101, gid: 104 };
         assert_eq!(named("postgres", ACCOUNTS), Some(account));
         assert_eq!(named("daemon", ACCOUNTS), None);
     }
 
     #[test]
     fn negative_ids_are_the_large_ones_that_they_stand_for() {
-        let account = Account { name: "nobody", uid: 4_294_967_294, gid: 4_294_967_294 };
+        let account = Account { uid: 4_294_967_294, gid: 4_294_967_294 };
         assert_eq!(named("nobody", ACCOUNTS), Some(account));
     }
 }

@@ -53,13 +53,13 @@ pub enum EmbeddedError {
     NoAccount,
     /// The account that the servers run as cannot get to the data, and this system has no way to hand it over.
     #[error(
-        "{folder} cannot be reached by the account `{account}`, which the servers run as; choose a folder outside of private ones, such as /var/tmp/campaign-manager"
+        "{folder} cannot be reached by the account with the uid {uid}, which the servers run as; choose a folder outside of private ones, such as /var/tmp/campaign-manager"
     )]
     Unreachable {
         /// The folder.
         folder: PathBuf,
-        /// The account's name.
-        account: &'static str,
+        /// The account's number.
+        uid: u32,
     },
     /// A server of a run that was killed is still there and does not end.
     #[error(

@@ -31,9 +31,13 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Makes the folder where it does not exist.
+    /// Makes the folder where it does not exist. One that belongs to somebody without rights already stays with them,
+    /// and root runs the server as them; else it goes to `account`.
     pub(super) fn open(path: PathBuf, account: Option<Account>) -> Result<Self, EmbeddedError> {
         fs::create_dir_all(&path).map_err(EmbeddedError::io("make the folder", &path))?;
+        let folder = fs::metadata(&path).map_err(EmbeddedError::io("read", &path))?;
+        let owner = Account { uid: folder.uid(), gid: folder.gid() };
+        let account = account.map(|account| if owner.uid == 0 { account } else { owner });
         fs::set_permissions(&path, Permissions::from_mode(0o700))
             .map_err(EmbeddedError::io("make private", &path))?;
         let mut handed_over = false;
@@ -42,7 +46,7 @@ impl Home {
                 .map_err(EmbeddedError::io("give away", &path))?;
             handed_over = !can_walk_to(&path, account);
             if handed_over && !Path::new(HANDED_OVER).parent().is_some_and(Path::exists) {
-                return Err(EmbeddedError::Unreachable { folder: path, account: account.name });
+                return Err(EmbeddedError::Unreachable { folder: path, uid: account.uid });
             }
         }
         Ok(Self { path, account, handed_over })
@@ -125,7 +129,7 @@ fn may_pass(mode: u32, uid: u32, gid: u32, account: Account) -> bool {
 mod tests {
     use super::*;
 
-    const ACCOUNT: Account = Account { name: "postgres", uid: 101, gid: 104 };
+    const ACCOUNT: Account = Account { uid: 101, gid: 104 };
 
     #[test]
     fn a_private_folder_of_another_stops_the_account() {

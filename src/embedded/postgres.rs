@@ -130,7 +130,7 @@ impl Postgres {
 }
 
 /// What every private Postgres runs with, sized for a small machine.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "listen_addresses=127.0.0.1",
     // nobody needs a socket file, and its path may be too long for one
     "unix_socket_directories=",
@@ -140,6 +140,7 @@ const SETTINGS: [&str; 8] = [
     "shared_buffers=256MB",
     // events are written once and rarely read: few and even checkpoints
     "max_wal_size=2GB",
+    "checkpoint_timeout=15min",
     // compiling a query costs more than the short ones we have
     "jit=off",
 ];

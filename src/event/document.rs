@@ -5,7 +5,9 @@
 
 use simd_json::{Buffers, ErrorType, Node, Tape};
 
-/// A parsed JSON document. `'a` is the life of the parser's buffers.
+/// A parsed JSON value, all of a text or a part of it. `'a` is the life of the parser's buffers.
+///
+/// Invariant: the first node is the value itself, and the others are what it contains.
 #[derive(Clone, Copy, Debug)]
 pub struct Document<'a> {
     nodes: &'a [Node<'a>],
@@ -23,6 +25,44 @@ impl<'a> Document<'a> {
     #[must_use]
     pub fn is_object(&self) -> bool {
         matches!(self.nodes.first(), Some(Node::Object { .. }))
+    }
+
+    /// The keys and values of an object, in the order of the text; nothing for any other value.
+    pub fn entries(self) -> impl Iterator<Item = (&'a str, Document<'a>)> {
+        let mut rest = if self.is_object() { &self.nodes[1..] } else { &[] };
+        std::iter::from_fn(move || {
+            let (Node::String(key), values) = rest.split_first()? else { return None };
+            let (value, after) = split_value(values)?;
+            rest = after;
+            Some((*key, value))
+        })
+    }
+
+    /// The elements of an array, in order; nothing for any other value.
+    pub fn elements(self) -> impl Iterator<Item = Document<'a>> {
+        let mut rest =
+            if matches!(self.nodes.first(), Some(Node::Array { .. })) { &self.nodes[1..] } else { &[] };
+        std::iter::from_fn(move || {
+            let (value, after) = split_value(rest)?;
+            rest = after;
+            Some(value)
+        })
+    }
+}
+
+/// The value at the start of `nodes`, and the nodes after it.
+fn split_value<'a>(nodes: &'a [Node<'a>]) -> Option<(Document<'a>, &'a [Node<'a>])> {
+    let length = node_count(nodes.first()?);
+    let (value, rest) = nodes.split_at_checked(length)?;
+    Some((Document { nodes: value }, rest))
+}
+
+/// How many nodes a value takes, itself included.
+#[must_use]
+pub(crate) fn node_count(node: &Node<'_>) -> usize {
+    match node {
+        Node::Object { count, .. } | Node::Array { count, .. } => count + 1,
+        Node::String(_) | Node::Static(_) => 1,
     }
 }
 
@@ -107,6 +147,18 @@ mod tests {
     #[test]
     fn a_key_given_twice_is_kept_twice() {
         assert_eq!(depth_of_nodes(r#"{"a":1,"a":2}"#), Ok(5));
+    }
+
+    #[test]
+    fn values_are_walked_in_the_order_of_the_text() {
+        let walk = |document: Document<'_>| {
+            let keys = document.entries().map(|(key, value)| (key.to_owned(), value.nodes().len()));
+            let lengths = document.entries().map(|(_, value)| value.elements().count());
+            (keys.collect::<Vec<_>>(), lengths.collect::<Vec<_>>())
+        };
+        let (keys, lengths) = Parser::new(8).parse(br#"{"b":[1,[2,3],{}],"a":{"c":4},"b":5}"#, walk).unwrap();
+        assert_eq!(keys, [("b".to_owned(), 6), ("a".to_owned(), 3), ("b".to_owned(), 1)]);
+        assert_eq!(lengths, [3, 0, 0]);
     }
 
     #[test]

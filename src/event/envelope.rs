@@ -8,13 +8,11 @@
 //! text); no member of its envelope is unknown or given twice. Reading allocates nothing once the buffers have grown,
 //! except for a refusal.
 
-use std::io::Write;
-
 use jiff::Timestamp;
 use simd_json::{Node, StaticNode};
 use uuid::Uuid;
 
-use super::rfc3339;
+use super::rfc3339::is_time;
 use super::{Document, JsonError, Limits, Parser};
 
 /// An accepted event. `'a` is the life of the reader's buffers.
@@ -80,6 +78,29 @@ impl Refusal {
     }
 }
 
+/// When events came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    time: Timestamp,
+    /// As it is put into events, written once for all of a body.
+    text: String,
+}
+
+impl Arrival {
+    /// At `time`, as precise as frames and the store keep it: to the microsecond.
+    #[must_use]
+    pub fn at(time: Timestamp) -> Self {
+        let time = Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time);
+        Self { time, text: time.to_string() }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+}
+
 /// Reads events, one after another, with buffers of its own.
 #[derive(Debug)]
 pub struct EnvelopeReader {
@@ -97,12 +118,12 @@ impl EnvelopeReader {
 
     /// Reads one event and hands it to `accept`, whose result is returned.
     ///
-    /// `json` is the event's text without white space around it. `received_at` becomes the `timestamp` of an event
-    /// without one, and `assign` is asked for the id of an event without one.
+    /// `json` is the event's text without white space around it. The time of `arrival` becomes the `timestamp` of an
+    /// event without one, and `assign` is asked for the id of an event without one.
     pub fn read<R>(
         &mut self,
         json: &[u8],
-        received_at: Timestamp,
+        arrival: &Arrival,
         assign: impl FnOnce() -> Uuid,
         accept: impl FnOnce(Envelope<'_>) -> R,
     ) -> Result<R, EnvelopeError> {
@@ -121,7 +142,7 @@ impl EnvelopeReader {
                 None => assign().hyphenated().encode_lower(&mut id_buffer),
             };
             let absent_id = members.event_id.is_none().then_some(event_id);
-            let absent_timestamp = members.timestamp.is_none().then_some(received_at);
+            let absent_timestamp = members.timestamp.is_none().then_some(arrival.text.as_str());
             Ok(accept(Envelope {
                 event_id,
                 event_type: members.event_type,
@@ -144,7 +165,7 @@ impl EnvelopeReader {
 fn complete<'a>(
     json: &'a [u8],
     event_id: Option<&str>,
-    timestamp: Option<Timestamp>,
+    timestamp: Option<&str>,
     buffer: &'a mut Vec<u8>,
 ) -> &'a [u8] {
     let [b'{', members @ ..] = json else { return json };
@@ -153,11 +174,13 @@ fn complete<'a>(
     }
     buffer.clear();
     buffer.push(b'{');
-    if let Some(event_id) = event_id {
-        write!(buffer, r#""event_id":"{event_id}","#).expect("a Vec takes any write");
-    }
-    if let Some(timestamp) = timestamp {
-        write!(buffer, r#""timestamp":"{timestamp}","#).expect("a Vec takes any write");
+    // Neither an id of ours nor a time needs escaping.
+    for (name, value) in [("event_id", event_id), ("timestamp", timestamp)] {
+        if let Some(value) = value {
+            for piece in ["\"", name, "\":\"", value, "\","] {
+                buffer.extend_from_slice(piece.as_bytes());
+            }
+        }
     }
     buffer.extend_from_slice(members);
     buffer
@@ -174,12 +197,11 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn read(document: Document<'a>, limits: &Limits) -> Result<Self, Refusal> {
         if !document.is_object() {
-            let what = document.nodes().first().map_or("nothing", kind);
-            return Err(Refusal::whole(format!("an event is a JSON object, not {what}")));
+            return Err(Refusal::whole(format!("an event is a JSON object, not {}", kind(document))));
         }
         let (mut event_id, mut event_type, mut user_id) = (None, None, None);
         let (mut timestamp, mut properties, mut context) = (None, None, None);
-        for (name, value) in members(document) {
+        for (name, value) in document.entries() {
             match name {
                 "event_id" => once(&mut event_id, name, text(name, value, limits.max_event_id_bytes)?)?,
                 "event_type" => once(&mut event_type, name, text(name, value, limits.max_event_type_bytes)?)?,
@@ -199,20 +221,6 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The members of the root object, in order.
-fn members(document: Document<'_>) -> impl Iterator<Item = (&str, &Node<'_>)> {
-    let mut rest = document.nodes().get(1..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let [Node::String(name), value, ..] = rest else { return None };
-        let inner = match value {
-            Node::Object { count, .. } | Node::Array { count, .. } => *count,
-            Node::String(_) | Node::Static(_) => 0,
-        };
-        rest = rest.get(2 + inner..).unwrap_or_default();
-        Some((*name, value))
-    })
-}
-
 fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Refusal> {
     match slot.replace(value) {
         None => Ok(()),
@@ -220,7 +228,7 @@ fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Refusal> {
     }
 }
 
-fn text<'a>(name: &str, value: &Node<'a>, limit: u16) -> Result<&'a str, Refusal> {
+fn text<'a>(name: &str, value: Document<'a>, limit: u16) -> Result<&'a str, Refusal> {
     let text = string(name, value)?;
     if text.is_empty() {
         return Err(Refusal::member(name, "is empty"));
@@ -235,42 +243,42 @@ fn text<'a>(name: &str, value: &Node<'a>, limit: u16) -> Result<&'a str, Refusal
     Ok(text)
 }
 
-fn time<'a>(name: &str, value: &Node<'a>) -> Result<&'a str, Refusal> {
+fn time<'a>(name: &str, value: Document<'a>) -> Result<&'a str, Refusal> {
     let text = string(name, value)?;
-    if rfc3339::parse(text).is_none() {
+    if !is_time(text) {
         return Err(Refusal::member(name, "is not an RFC 3339 time such as 2026-11-23T05:00:00Z"));
     }
     Ok(text)
 }
 
-fn string<'a>(name: &str, value: &Node<'a>) -> Result<&'a str, Refusal> {
-    match value {
-        Node::String(text) => Ok(text),
-        other => Err(Refusal::member(name, &format!("must be a string, not {}", kind(other)))),
+fn string<'a>(name: &str, value: Document<'a>) -> Result<&'a str, Refusal> {
+    match value.nodes().first() {
+        Some(Node::String(text)) => Ok(text),
+        _ => Err(Refusal::member(name, &format!("must be a string, not {}", kind(value)))),
     }
 }
 
-fn object(name: &str, value: &Node<'_>) -> Result<(), Refusal> {
-    match value {
-        Node::Object { .. } => Ok(()),
-        other => Err(Refusal::member(name, &format!("must be an object, not {}", kind(other)))),
+fn object(name: &str, value: Document<'_>) -> Result<(), Refusal> {
+    if value.is_object() {
+        return Ok(());
     }
+    Err(Refusal::member(name, &format!("must be an object, not {}", kind(value))))
 }
 
-fn kind(node: &Node<'_>) -> &'static str {
-    match node {
-        Node::String(_) => "a string",
-        Node::Object { .. } => "an object",
-        Node::Array { .. } => "an array",
-        Node::Static(StaticNode::Null) => "null",
-        Node::Static(StaticNode::Bool(_)) => "a boolean",
-        Node::Static(_) => "a number",
+fn kind(value: Document<'_>) -> &'static str {
+    match value.nodes().first() {
+        None | Some(Node::Static(StaticNode::Null)) => "null",
+        Some(Node::String(_)) => "a string",
+        Some(Node::Object { .. }) => "an object",
+        Some(Node::Array { .. }) => "an array",
+        Some(Node::Static(StaticNode::Bool(_))) => "a boolean",
+        Some(Node::Static(_)) => "a number",
     }
 }
 
 /// The id of a refused event, so that its sender can tell which one it was.
 fn usable_id(document: Document<'_>, limits: &Limits) -> Option<String> {
-    let (_, id) = members(document).find(|(name, _)| *name == "event_id")?;
+    let (_, id) = document.entries().find(|(name, _)| *name == "event_id")?;
     text("event_id", id, limits.max_event_id_bytes).ok().map(str::to_owned)
 }
 

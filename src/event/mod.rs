@@ -6,7 +6,8 @@ mod envelope;
 mod limits;
 mod rfc3339;
 
+pub(crate) use document::node_count;
 pub use document::{Document, JsonError, Parser};
-pub use envelope::{Envelope, EnvelopeError, EnvelopeReader, Refusal};
+pub use envelope::{Arrival, Envelope, EnvelopeError, EnvelopeReader, Refusal};
 pub use limits::Limits;
 pub use rfc3339::parse as parse_time;

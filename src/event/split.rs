@@ -3,8 +3,6 @@
 //! The texts are found, not checked: each is parsed once, when its envelope is read. So a body costs no memory beyond
 //! itself, however many values it holds.
 
-use memchr::memchr2;
-
 use super::JsonError;
 
 /// The lines of an NDJSON body, without the white space around them and without empty ones.
@@ -127,15 +125,34 @@ fn element_end(text: &[u8], start: usize) -> Option<usize> {
 }
 
 /// Where the string that begins at `start` has its closing quote.
+///
+/// Strings in events are short: eight bytes at a time take half of what `memchr2`, made for long ones, does.
 fn string_end(text: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
-        at += memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text.get(at) == Some(&b'"') {
-            return Some(at);
+        while let Some(eight) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(*eight);
+            let found = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
+            if found != 0 {
+                at += found.trailing_zeros() as usize / 8;
+                break;
+            }
+            at += 8;
         }
-        at += 2;
+        match text.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
     }
+}
+
+/// Sets the high bit of the lowest byte in `word` that equals `byte`, and perhaps of higher ones; of none where no byte
+/// does ("Determine if a word has a byte equal to n", Bit Twiddling Hacks, S. E. Anderson).
+fn bytes_equal(word: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let difference = word ^ (ONES * u64::from(byte));
+    difference.wrapping_sub(ONES) & !difference & (ONES << 7)
 }
 
 #[cfg(test)]
@@ -150,7 +167,7 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
-            "[a-z\"\\\\,\\[\\]{}\n\u{e9}]{0,8}".prop_map(Value::from),
+            "[a-z\"\\\\,\\[\\]{}\n\u{e9}]{0,24}".prop_map(Value::from),
         ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
@@ -191,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn the_whole_is_an_array_exactly_when_all_its_elements_are_json(text in r#"\[[\[\]{},":\\ a1n]{0,12}\]?"#) {
+        fn the_whole_is_an_array_exactly_when_all_its_elements_are_json(text in r#"\[[\[\]{},":\\ a1n]{0,24}\]?"#) {
             let elements: Result<Vec<_>, _> = Elements::new(trim(text.as_bytes())).collect();
             let valid = elements.is_ok_and(|elements| elements.into_iter().all(is_json));
             prop_assert_eq!(valid, is_json(text.as_bytes()), "{}", text);

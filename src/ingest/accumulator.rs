@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::gathering::{Departure, Gathering, NoRoom};
 use super::staged::Staged;
 use crate::config::IngestConfig;
+use crate::ops::metrics;
 use crate::queue::{self, OutgoingFrame, Pool, Shards};
 
 /// Round trips to Redis under way at once.
@@ -166,14 +167,20 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
     let (frames, waiting): (Vec<OutgoingFrame>, Vec<_>) =
         departures.into_iter().map(|d| (d.frame, d.waiting)).unzip();
     let fate = match queue::append(&pool, &frames).await {
-        Ok(()) => Fate::Acknowledged,
+        Ok(()) => {
+            for frame in &frames {
+                metrics::frame_sent(frame.events);
+            }
+            Fate::Acknowledged
+        }
         Err(error) => {
             tracing::warn!(frames = frames.len(), %error, "frames were not accepted by Redis; their requests are answered with 503");
             Fate::Failed(error.to_string().into())
         }
     };
     let bytes = frames.iter().map(OutgoingFrame::body_bytes).sum();
-    accumulator.lock().gathering.release(bytes);
+    let held = accumulator.lock().gathering.release(bytes);
+    metrics::ingest_buffer(held);
     for frame in waiting {
         frame.send_replace(fate.clone());
     }

@@ -138,10 +138,10 @@ pub(super) async fn discard(mut body: Incoming) {
     let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
 }
 
-/// The media type, without its parameters and in lower case.
-pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+/// Whether the body is said to be of this media type, whatever its parameters.
+pub(super) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
 }
 
 /// The refusal of a body of another type than those named.

@@ -10,13 +10,17 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::accumulator::SubmitError;
-use super::body::{media_type, unsupported};
+use super::body::{is_of_type, unsupported};
 use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Answer, Fault, Kind, Problem, json};
 use crate::event::split::{Elements, lines, trim};
-use crate::event::{Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal};
+use crate::event::{Arrival, Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal};
+use crate::ops::metrics::{self, IngestResult};
 use crate::queue::EventRecord;
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
 
 /// How the events lie in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +55,14 @@ pub(super) async fn accept(
     let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
     let Batch { staged, event_ids, rejected } = read(service, format, &body)?;
     drop(body);
+    metrics::ingest_events(IngestResult::Rejected, rejected.len());
     let accepted = staged.events();
     if accepted == 0 {
         return Err(nothing_accepted(rejected));
     }
-    service.accumulator.submit(staged).await?;
+    let submitted = service.accumulator.submit(staged).await;
+    metrics::ingest_events(IngestResult::of(&submitted), accepted);
+    submitted?;
     if rejected.is_empty() {
         return Ok(all_accepted(accepted, &event_ids));
     }
@@ -64,10 +71,12 @@ pub(super) async fn accept(
 
 impl Format {
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        match media_type(headers).as_deref() {
-            Some("application/json") => Ok(Self::Json),
-            Some("application/x-ndjson") => Ok(Self::Ndjson),
-            _ => Err(unsupported(headers, &["application/json", "application/x-ndjson"])),
+        if is_of_type(headers, JSON) {
+            Ok(Self::Json)
+        } else if is_of_type(headers, NDJSON) {
+            Ok(Self::Ndjson)
+        } else {
+            Err(unsupported(headers, &[JSON, NDJSON]))
         }
     }
 }
@@ -79,7 +88,7 @@ fn read(service: &Service, format: Format, body: &[u8]) -> Result<Batch, Problem
         let mut intake = Intake {
             reader,
             format,
-            received_at: now(),
+            arrival: Arrival::at(Timestamp::now()),
             most: service.config.max_events,
             seen: 0,
             batch: Batch { staged, event_ids: Vec::new(), rejected: Vec::new() },
@@ -100,7 +109,7 @@ fn read(service: &Service, format: Format, body: &[u8]) -> Result<Batch, Problem
 struct Intake<'a> {
     reader: &'a mut EnvelopeReader,
     format: Format,
-    received_at: Timestamp,
+    arrival: Arrival,
     most: usize,
     seen: usize,
     batch: Batch,
@@ -114,9 +123,9 @@ impl Intake<'_> {
             return Err(Problem::new(Kind::TooLarge, detail));
         }
         self.seen += 1;
-        let (received_at, batch) = (self.received_at, &mut self.batch);
+        let (arrival, batch) = (&self.arrival, &mut self.batch);
         let read =
-            self.reader.read(event, received_at, Uuid::now_v7, |envelope| batch.add(envelope, received_at));
+            self.reader.read(event, arrival, Uuid::now_v7, |envelope| batch.add(envelope, arrival.time()));
         match read {
             Ok(()) => {}
             Err(EnvelopeError::Malformed(error)) if self.format == Format::Json => {
@@ -140,12 +149,6 @@ impl Batch {
         }
         serde_json::to_writer(&mut self.event_ids, event_id).expect("a Vec takes any write");
     }
-}
-
-/// The time, as precise as a frame keeps it.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 fn all_accepted(accepted: usize, event_ids: &[u8]) -> Answer {

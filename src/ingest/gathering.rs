@@ -57,9 +57,10 @@ impl<T: Clone> Gathering<T> {
         Ok(())
     }
 
-    /// Frees what [`Self::reserve`] set aside.
-    pub(super) fn release(&mut self, bytes: usize) {
+    /// Frees what [`Self::reserve`] set aside, and says how much is left.
+    pub(super) fn release(&mut self, bytes: usize) -> usize {
         self.held = self.held.saturating_sub(bytes);
+        self.held
     }
 
     /// How many bytes are set aside.

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use super::service::Service;
@@ -30,28 +30,26 @@ pub struct Drained {
     pub abandoned: usize,
 }
 
-/// Serves `listener` until `shutdown` is ready, and then until the requests in flight are answered, or the configured
-/// drain time is over.
+/// Serves `listener` until `shutdown` says for how long requests in flight may take to be answered, and then until they
+/// are, or that time is over. Where the sending half of `shutdown` is dropped, they get no time.
 pub async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
-    shutdown: impl Future<Output = ()>,
+    mut shutdown: oneshot::Receiver<Duration>,
 ) -> Drained {
-    let drain_timeout = service.config.drain_timeout;
     let room = Arc::new(Semaphore::new(service.config.max_connections as usize));
     let ending = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
+    let drain_timeout = loop {
         tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            timeout = &mut shutdown => break timeout.unwrap_or(Duration::ZERO),
             Some(_) = connections.join_next() => {}
             (stream, permit) = accept(&listener, &room) => {
                 connections.spawn(connection(stream, Arc::clone(&service), ending.watcher(), permit));
             }
         }
-    }
+    };
     drop(listener);
     let drained = tokio::time::timeout(drain_timeout, ending.shutdown()).await;
     while connections.try_join_next().is_some() {}
@@ -95,10 +93,8 @@ async fn connection(
     http.timer(TokioTimer::new())
         .header_read_timeout(service.config.header_timeout)
         .max_buf_size(READ_BUFFER);
-    let answer = service_fn(|request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
-    });
+    let service = &*service;
+    let answer = service_fn(async |request| Ok::<_, Infallible>(service.answer(request).await));
     if let Err(error) = ending.watch(http.serve_connection(TokioIo::new(stream), answer)).await {
         tracing::debug!(%error, "a connection ended early");
     }

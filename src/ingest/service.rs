@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use deadpool_postgres::Pool;
 use hyper::body::{Body, Incoming};
@@ -10,12 +11,13 @@ use hyper::{Request, StatusCode};
 
 use super::accumulator::Accumulator;
 use super::auth::Access;
-use super::body::{Bodies, discard, media_type, unsupported};
+use super::body::{Bodies, discard, is_of_type, unsupported};
 use super::events;
 use super::router::{Route, Router};
 use crate::api::{self, Answer, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
+use crate::ops::metrics;
 
 /// What requests share.
 pub struct Service {
@@ -45,8 +47,10 @@ impl Service {
 
     /// Answers a request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let answer = self.respond(&head, &mut body).await.unwrap_or_else(Answer::from);
+        metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
             tokio::spawn(discard(body));
         }
@@ -69,7 +73,7 @@ impl Service {
     }
 
     async fn create_campaign(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
-        if media_type(&head.headers).as_deref() != Some("application/json") {
+        if !is_of_type(&head.headers, "application/json") {
             return Err(unsupported(&head.headers, &["application/json"]));
         }
         let body = self.bodies.receive(&head.headers, body, api::campaigns::MAX_BODY).await?;

@@ -106,3 +106,9 @@ impl ManageConnection for Links {
         link.broken
     }
 }
+
+/// Whether Redis answers; the error says what a person can do about it.
+pub async fn answers(pool: Pool) -> Result<(), String> {
+    let mut link = pool.get().await.map_err(|error| QueueError::from(error).to_string())?;
+    link.ask::<()>(&redis::cmd("PING")).await.map_err(|error| QueueError::from(error).to_string())
+}

@@ -51,6 +51,8 @@ struct Stream {
     shard: Shard,
     key: String,
     position: Position,
+    /// Where the search for abandoned entries goes on: one call looks at a part of them only.
+    reclaim_from: EntryId,
 }
 
 /// What is read next from a stream.
@@ -68,7 +70,12 @@ impl Consumer {
     pub fn new(links: Links, name: String, shards: Shards) -> Self {
         let streams = shards
             .all()
-            .map(|shard| Stream { shard, key: shard.stream(), position: Position::Unacknowledged(None) })
+            .map(|shard| Stream {
+                shard,
+                key: shard.stream(),
+                position: Position::Unacknowledged(None),
+                reclaim_from: EntryId::ZERO,
+            })
             .collect();
         Self { links, link: None, name, streams }
     }
@@ -76,6 +83,8 @@ impl Consumer {
     /// Reads up to `count` entries of each stream, waiting up to `wait` for the first. After an error the next call
     /// connects anew and begins with what is unacknowledged.
     pub async fn read(&mut self, count: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
+        // First of all: a new connection begins again with what is unacknowledged.
+        let link = self.link().await?;
         let mut command = redis::cmd("XREADGROUP");
         command.arg("GROUP").arg(GROUP).arg(&self.name).arg("COUNT").arg(count);
         command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)).arg("STREAMS");
@@ -85,7 +94,7 @@ impl Consumer {
         for stream in &self.streams {
             command.arg(stream.position.id());
         }
-        let reply = self.ask(&command).await?;
+        let reply = self.ask(link, &command).await?;
         let streams = reply::streams(reply)?;
         let mut deliveries = Vec::new();
         let mut gone = Vec::new();
@@ -106,11 +115,20 @@ impl Consumer {
         let mut deliveries = Vec::new();
         let mut gone = Vec::new();
         for index in 0..self.streams.len() {
-            let Stream { shard, ref key, .. } = self.streams[index];
+            let Stream { shard, ref key, reclaim_from, .. } = self.streams[index];
             let mut command = redis::cmd("XAUTOCLAIM");
-            command.arg(key).arg(GROUP).arg(&self.name).arg(idle.as_millis().to_string()).arg("0-0");
-            let reply = self.ask(command.arg("COUNT").arg(count)).await?;
-            sort_out(shard, reply::claimed(reply)?, &mut deliveries, &mut gone);
+            command
+                .arg(key)
+                .arg(GROUP)
+                .arg(&self.name)
+                .arg(idle.as_millis().to_string())
+                .arg(reclaim_from.to_string());
+            command.arg("COUNT").arg(count);
+            let link = self.link().await?;
+            let reply = self.ask(link, &command).await?;
+            let (cursor, entries) = reply::claimed(reply)?;
+            self.streams[index].reclaim_from = cursor;
+            sort_out(shard, entries, &mut deliveries, &mut gone);
         }
         self.acknowledge(&gone).await?;
         Ok(deliveries)
@@ -121,31 +139,35 @@ impl Consumer {
     async fn acknowledge(&mut self, gone: &[(Shard, EntryId)]) -> Result<(), QueueError> {
         for (shard, entry) in gone {
             tracing::warn!(%shard, %entry, "a stream entry was deleted before it was acknowledged");
-            self.ask(redis::cmd("XACK").arg(shard.stream()).arg(GROUP).arg(entry.to_string())).await?;
+            let link = self.link().await?;
+            self.ask(link, redis::cmd("XACK").arg(shard.stream()).arg(GROUP).arg(entry.to_string())).await?;
         }
         Ok(())
     }
 
-    async fn ask(&mut self, command: &redis::Cmd) -> Result<Value, QueueError> {
-        let mut link = match self.link.take() {
-            Some(link) => link,
-            None => self.connect().await?,
-        };
-        let reply = link.ask(command).await;
-        if let Err(error) = &reply
-            && is_without_group(error)
-        {
-            create_groups(&mut link, self.streams.iter().map(|stream| &*stream.key)).await?;
+    /// Asks over `link`, and keeps it only if it answered: a late answer to this command must not be taken for the next
+    /// one's.
+    async fn ask(&mut self, mut link: Link, command: &redis::Cmd) -> Result<Value, QueueError> {
+        match link.ask(command).await {
+            Ok(reply) => {
+                self.link = Some(link);
+                Ok(reply)
+            }
+            Err(error) => {
+                if error.code() == Some("NOGROUP") {
+                    create_groups(&mut link, &self.streams).await?;
+                }
+                Err(error.into())
+            }
         }
-        // A link that failed is left behind: a late answer to this command must not be taken for the next one's.
-        let reply = reply?;
-        self.link = Some(link);
-        Ok(reply)
     }
 
-    async fn connect(&mut self) -> Result<Link, QueueError> {
+    async fn link(&mut self) -> Result<Link, QueueError> {
+        if let Some(link) = self.link.take() {
+            return Ok(link);
+        }
         let mut link = self.links.link().await?;
-        create_groups(&mut link, self.streams.iter().map(|stream| &*stream.key)).await?;
+        create_groups(&mut link, &self.streams).await?;
         for stream in &mut self.streams {
             stream.position = Position::Unacknowledged(None);
         }
@@ -188,8 +210,8 @@ fn sort_out(
 }
 
 /// The group begins at the first entry of each stream, so that what came before the first worker is not lost.
-async fn create_groups(link: &mut Link, streams: impl Iterator<Item = &str>) -> Result<(), QueueError> {
-    for key in streams {
+async fn create_groups(link: &mut Link, streams: &[Stream]) -> Result<(), QueueError> {
+    for Stream { key, .. } in streams {
         let created: Result<(), RedisError> =
             link.ask(redis::cmd("XGROUP").arg("CREATE").arg(key).arg(GROUP).arg("0").arg("MKSTREAM")).await;
         match created {
@@ -198,10 +220,6 @@ async fn create_groups(link: &mut Link, streams: impl Iterator<Item = &str>) -> 
         }
     }
     Ok(())
-}
-
-fn is_without_group(error: &RedisError) -> bool {
-    error.code() == Some("NOGROUP")
 }
 
 /// Acknowledges entries and deletes them from their streams, in one round trip.

@@ -12,6 +12,11 @@ pub struct EntryId {
     pub sequence: u64,
 }
 
+impl EntryId {
+    /// Before every entry.
+    pub const ZERO: Self = Self { milliseconds: 0, sequence: 0 };
+}
+
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.milliseconds, self.sequence)

@@ -11,7 +11,7 @@ mod consumer;
 mod claims;
 
 pub use claims::{Claim, claim};
-pub use connection::{Link, Links, Pool, pool};
+pub use connection::{Link, Links, Pool, answers, pool};
 pub use consumer::{Consumer, CorruptFrame, Delivery, acknowledge};
 pub use entry_id::{EntryId, NotAnEntryId};
 pub use error::QueueError;

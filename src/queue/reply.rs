@@ -32,12 +32,13 @@ pub(super) fn streams(reply: Value) -> Result<Vec<StreamEntries>, QueueError> {
         .collect()
 }
 
-/// The answer to `XAUTOCLAIM`: `[cursor, [entry, …], [deleted id, …]]`.
-pub(super) fn claimed(reply: Value) -> Result<Vec<Entry>, QueueError> {
+/// The answer to `XAUTOCLAIM`, `[cursor, [entry, …], [deleted id, …]]`: where to go on, and the entries.
+pub(super) fn claimed(reply: Value) -> Result<(EntryId, Vec<Entry>), QueueError> {
     const COMMAND: &str = "XAUTOCLAIM";
-    match array(COMMAND, reply)?.into_iter().nth(1) {
-        Some(claimed) => entries(COMMAND, claimed),
-        None => Err(unexpected(COMMAND, &"no entries")),
+    let mut parts = array(COMMAND, reply)?.into_iter();
+    match (parts.next(), parts.next()) {
+        (Some(cursor), Some(claimed)) => Ok((id(COMMAND, cursor)?, entries(COMMAND, claimed)?)),
+        _ => Err(unexpected(COMMAND, &"no entries")),
     }
 }
 
@@ -46,18 +47,19 @@ fn entries(command: &'static str, reply: Value) -> Result<Vec<Entry>, QueueError
 }
 
 fn entry(command: &'static str, reply: Value) -> Result<Entry, QueueError> {
-    let [id, fields] =
+    let [entry, fields] =
         <[Value; 2]>::try_from(array(command, reply)?).map_err(|other| unexpected(command, &other))?;
-    let id = text(command, id)?;
-    let id = std::str::from_utf8(&id)
-        .ok()
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| unexpected(command, &String::from_utf8_lossy(&id)))?;
     let frame = match fields {
         Value::Nil => None,
         fields => Some(frame(array(command, fields)?)),
     };
-    Ok(Entry { id, frame })
+    Ok(Entry { id: id(command, entry)?, frame })
+}
+
+fn id(command: &'static str, reply: Value) -> Result<EntryId, QueueError> {
+    let id = text(command, reply)?;
+    let parsed = std::str::from_utf8(&id).ok().and_then(|id| id.parse().ok());
+    parsed.ok_or_else(|| unexpected(command, &String::from_utf8_lossy(&id)))
 }
 
 /// The frame's bytes; an entry without our field is none of ours, and an empty frame is corrupt.

@@ -51,8 +51,11 @@ pub struct Shards(NonZeroU16);
 impl Shards {
     /// `count` shards; at most 32,767, as Postgres keeps the number in a `smallint`.
     #[must_use]
-    pub fn new(count: u16) -> Option<Self> {
-        NonZeroU16::new(count).filter(|count| i16::try_from(count.get()).is_ok()).map(Self)
+    pub const fn new(count: u16) -> Option<Self> {
+        match NonZeroU16::new(count) {
+            Some(count) if count.get() <= i16::MAX.cast_unsigned() => Some(Self(count)),
+            _ => None,
+        }
     }
 
     /// How many there are.

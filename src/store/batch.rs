@@ -57,12 +57,23 @@ pub async fn store(
 ) -> Result<Vec<bool>, StoreError> {
     let transaction = client.transaction().await?;
     let unstored = insert_receipts(&transaction, receipts).await?;
-    let rows = rows(&unstored);
-    copy(&transaction, "events", Rows::EVENT_COLUMNS, rows.events).await?;
-    copy(&transaction, "triggers", Rows::TRIGGER_COLUMNS, rows.triggers).await?;
-    copy(&transaction, "dead_letters", Rows::DEAD_LETTER_COLUMNS, rows.dead_letters).await?;
+    copy_all(&transaction, rows(&unstored)).await?;
     transaction.commit().await?;
     Ok(unstored)
+}
+
+/// Whether Postgres would take these rows: they are written, and the transaction is rolled back.
+pub async fn probe(client: &mut Client, rows: Rows) -> Result<(), StoreError> {
+    let transaction = client.transaction().await?;
+    copy_all(&transaction, rows).await?;
+    transaction.rollback().await?;
+    Ok(())
+}
+
+async fn copy_all(transaction: &Transaction<'_>, rows: Rows) -> Result<(), StoreError> {
+    copy(transaction, "events", Rows::EVENT_COLUMNS, rows.events).await?;
+    copy(transaction, "triggers", Rows::TRIGGER_COLUMNS, rows.triggers).await?;
+    copy(transaction, "dead_letters", Rows::DEAD_LETTER_COLUMNS, rows.dead_letters).await
 }
 
 /// For each receipt, whether it is new.

@@ -48,6 +48,13 @@ impl CopyRows {
         self
     }
 
+    /// A `smallint` field.
+    pub fn int2(&mut self, value: i16) -> &mut Self {
+        self.length(2);
+        self.bytes.extend_from_slice(&value.to_be_bytes());
+        self
+    }
+
     /// An `integer` field.
     pub fn int4(&mut self, value: i32) -> &mut Self {
         self.length(4);

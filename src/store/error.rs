@@ -1,6 +1,7 @@
 //! What can go wrong with Postgres.
 
 use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum StoreError {
 /// The server's own message where it sent one: the client's is only "db error".
 fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
+        Some(refusal) if *refusal.code() == SqlState::UNDEFINED_TABLE => {
+            format!("{}; bring the schema up to date with: campaign-manager migrate", refusal.message())
+        }
         Some(refusal) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
         None => error.to_string(),
     }

@@ -16,7 +16,7 @@ use crate::campaign::CampaignId;
 
 /// The first window of a search that the bloom indexes narrow, and of one that they do not.
 const FIRST_WINDOW_BY_ID: SignedDuration = SignedDuration::from_hours(24);
-const FIRST_WINDOW: SignedDuration = SignedDuration::from_mins(1);
+const FIRST_WINDOW: SignedDuration = SignedDuration::from_secs(1);
 const GROWTH: i32 = 8;
 
 /// An event as it was stored.

@@ -92,6 +92,13 @@ pub async fn create(pool: &Pool, name: &str, scope: Scope) -> Result<ApiKey, Sto
     Ok(key)
 }
 
+/// Whether there is a key that was not revoked.
+pub async fn exist(pool: &Pool) -> Result<bool, StoreError> {
+    let client = pool.get().await?;
+    let row = client.query_one("select exists (select from api_keys where revoked_at is null)", &[]).await?;
+    Ok(row.get(0))
+}
+
 /// The scope of the key with this hash; `None` when there is no such key, or it was revoked.
 pub async fn find(pool: &Pool, hash: KeyHash) -> Result<Option<Scope>, StoreError> {
     let row = pool

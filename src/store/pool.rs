@@ -36,3 +36,9 @@ pub fn client_config(url: &DatabaseUrl, timeout: Duration) -> Result<Config, Sto
     config.connect_timeout(timeout).application_name("campaign-manager");
     Ok(config)
 }
+
+/// Whether Postgres answers; the error says what a person can do about it.
+pub async fn answers(pool: Pool) -> Result<(), String> {
+    let client = pool.get().await.map_err(|error| StoreError::from(error).to_string())?;
+    client.batch_execute("").await.map_err(|error| StoreError::from(error).to_string())
+}

@@ -1,1 +1,24 @@
-//! (to come)
+//! The pipeline: frames → rows, in five stages.
+
+mod error;
+mod halt;
+mod backoff;
+mod stage;
+mod batch;
+mod catalog;
+mod maintenance;
+mod pipeline;
+
+mod batching;
+mod fetch;
+mod fold;
+mod dedupe;
+mod matching;
+mod rows;
+mod store;
+mod ack;
+
+pub use catalog::{CatalogError, CatalogKeeper, CatalogState};
+pub use error::WorkerError;
+pub use maintenance::maintain;
+pub use pipeline::{Pipeline, Servers};

@@ -5,6 +5,15 @@
 
 mod support;
 
-mod embedded;
 mod harness;
+mod embedded;
 mod migrate;
+
+mod accumulator;
+mod queue;
+mod store;
+mod http;
+mod worker;
+mod flow;
+mod health;
+mod up;

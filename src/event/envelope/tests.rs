@@ -12,13 +12,13 @@ fn limits() -> Limits {
     }
 }
 
-fn received_at() -> Timestamp {
-    "2026-11-23T05:00:00.123456Z".parse().expect("a time")
+fn arrival() -> Arrival {
+    Arrival::at("2026-11-23T05:00:00.123456789Z".parse().expect("a time"))
 }
 
 /// Id, type, user and payload of the event.
 fn read(json: &str) -> Result<[String; 4], EnvelopeError> {
-    EnvelopeReader::new(limits()).read(json.as_bytes(), received_at(), Uuid::max, |envelope| {
+    EnvelopeReader::new(limits()).read(json.as_bytes(), &arrival(), Uuid::max, |envelope| {
         let payload = String::from_utf8(envelope.payload.to_vec()).expect("JSON is UTF-8");
         [envelope.event_id.into(), envelope.event_type.into(), envelope.user_id.into(), payload]
     })
@@ -52,7 +52,7 @@ fn what_is_absent_is_put_in_behind_the_opening_brace() {
 fn what_was_put_in_reads_back_as_the_same_event() {
     let [id, kind, user, payload] = read(r#"{"event_type":"a","user_id":"u"}"#).expect("accepted");
     let wide = Limits { max_event_id_bytes: 36, ..limits() };
-    let again = EnvelopeReader::new(wide).read(payload.as_bytes(), Timestamp::MIN, Uuid::nil, |envelope| {
+    let again = EnvelopeReader::new(wide).read(payload.as_bytes(), &arrival(), Uuid::nil, |envelope| {
         assert_eq!([envelope.event_id, envelope.event_type, envelope.user_id], [&*id, &*kind, &*user]);
         assert_eq!(envelope.payload, payload.as_bytes());
     });
@@ -131,7 +131,7 @@ fn text_that_is_not_json_is_told_apart_from_a_refused_event() {
 #[test]
 fn the_reader_is_reusable_after_a_refusal() {
     let mut reader = EnvelopeReader::new(limits());
-    let mut read = |json: &str| reader.read(json.as_bytes(), received_at(), Uuid::max, |_| ()).is_ok();
+    let mut read = |json: &str| reader.read(json.as_bytes(), &arrival(), Uuid::max, |_| ()).is_ok();
     assert!(!read("{"));
     assert!(!read("{}"));
     assert!(read(FULL));

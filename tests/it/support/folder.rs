@@ -5,6 +5,11 @@
 
 use std::{fs, path::Path};
 
+use rustix::{
+    fs::{Access, access, statvfs},
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 use tempfile::TempDir;
 
 /// A file system in memory that every Linux has.
@@ -23,7 +28,8 @@ pub(crate) fn folder() -> TempDir {
 }
 
 fn has_room() -> bool {
-    rustix::fs::statvfs(MEMORY).is_ok_and(|memory| memory.f_bavail * memory.f_frsize >= ROOM)
+    access(MEMORY, Access::WRITE_OK).is_ok()
+        && statvfs(MEMORY).is_ok_and(|memory| memory.f_bavail * memory.f_frsize >= ROOM)
 }
 
 /// A test process that was killed could not remove its folders.
@@ -31,8 +37,8 @@ fn remove_abandoned(root: &Path) {
     for entry in fs::read_dir(root).unwrap().flatten() {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
-        let lives = |pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH);
-        if pid.and_then(rustix::process::Pid::from_raw).is_some_and(|pid| !lives(pid)) {
+        let lives = |pid| test_kill_process(pid) != Err(Errno::SRCH);
+        if pid.and_then(Pid::from_raw).is_some_and(|pid| !lives(pid)) {
             // another test may be faster
             let _ = fs::remove_dir_all(entry.path());
         }

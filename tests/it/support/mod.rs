@@ -1,11 +1,17 @@
 //! The harness. [`TestStores::start`] gives a test its own servers in a fraction of a second; [`until`] waits for what a
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
+mod events;
 mod folder;
+mod server;
 mod stores;
 mod template;
 mod until;
+mod worker;
 
+pub(crate) use events::{SHARDS, event, frame_of};
 pub(crate) use folder::folder;
+pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
+pub(crate) use worker::{DEADLINE, Settings, count, start_worker, start_worker_in, until_rows};

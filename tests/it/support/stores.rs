@@ -1,9 +1,13 @@
 //! A test's own Redis and Postgres.
 
 use std::process::Command;
+use std::time::Duration;
 
 use bb8_redis::redis::{self, aio::MultiplexedConnection};
+use campaign_manager::config::{ServerUrls, StoreConfig};
 use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::store;
+use deadpool_postgres::Pool;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
@@ -35,6 +39,20 @@ impl TestStores {
     /// The address of Redis.
     pub(crate) fn redis_url(&self) -> &str {
         self.servers.redis_url()
+    }
+
+    /// The addresses of both.
+    pub(crate) fn urls(&self) -> ServerUrls {
+        ServerUrls {
+            database_url: self.database_url().to_owned().into(),
+            redis_url: self.redis_url().to_owned().into(),
+        }
+    }
+
+    /// A pool of connections to the database.
+    pub(crate) fn pool(&self) -> Pool {
+        let config = StoreConfig { database_connections: 4, database_timeout: Duration::from_secs(5) };
+        store::connect(&self.urls().database_url, &config).unwrap()
     }
 
     /// A new connection to the database.

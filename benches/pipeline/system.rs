@@ -1,0 +1,188 @@
+//! The system under measurement, on the bench's own servers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use bb8_redis::redis;
+use campaign_manager::config::{Auth, QueueConfig, ServerUrls, StoreConfig};
+use campaign_manager::embedded::Stores;
+use campaign_manager::ops::Readiness;
+use campaign_manager::queue::{self, EventRecord, OutgoingFrame, Records};
+use campaign_manager::roles::{Addresses, Serve, ServeSettings, Worker, WorkerSettings};
+use campaign_manager::store::migrate::migrate;
+use campaign_manager::store::{self, Partitions};
+use clap::Parser as _;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::workload::Workload;
+
+const LOOK: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Connections that send at once.
+const SENDERS: usize = 4;
+
+#[derive(clap::Parser)]
+struct Settings {
+    #[command(flatten)]
+    queue: QueueConfig,
+    #[command(flatten)]
+    store: StoreConfig,
+    #[command(flatten)]
+    serve: ServeSettings,
+    #[command(flatten)]
+    worker: WorkerSettings,
+}
+
+pub(crate) struct System {
+    settings: Settings,
+    urls: ServerUrls,
+    redis: queue::Pool,
+    pub(crate) postgres: deadpool_postgres::Pool,
+    /// The ids of the active campaigns, in the order of the workload's rules.
+    pub(crate) campaigns: Vec<i64>,
+}
+
+impl System {
+    pub(crate) async fn prepare(stores: &Stores, workload: &Workload) -> anyhow::Result<Self> {
+        let settings = Settings::parse_from(["bench", "--http", "127.0.0.1:0", "--fetch-wait", "20ms"]);
+        let urls = Addresses::of_stores(stores).urls;
+        migrate(urls.database_url.expose()).await?;
+        let postgres = store::connect(&urls.database_url, &settings.store)?;
+        let redis = queue::pool(&urls.redis_url, &settings.queue)?;
+        let mut system = Self { settings, urls, redis, postgres, campaigns: Vec::new() };
+        let serve = system.serve().await?;
+        for rules in &workload.rules {
+            let campaign = json!({"name": "bench", "status": "active", "rules": rules});
+            let url = format!("http://{}/campaigns", serve.addr());
+            let created: Value =
+                reqwest::Client::new().post(url).json(&campaign).send().await?.json().await?;
+            system.campaigns.extend(created["id"].as_i64());
+        }
+        ensure!(system.campaigns.len() == workload.rules.len(), "not every campaign was created");
+        serve.drain(PATIENCE).await;
+        Ok(system)
+    }
+
+    /// As new, but for the campaigns; the checkpoint keeps one side's writes out of the other's time.
+    pub(crate) async fn empty(&self) -> anyhow::Result<()> {
+        let mut client = self.postgres.get().await?;
+        let now = Timestamp::now();
+        Partitions::new(self.settings.worker.partitions.partition_interval)
+            .ensure(&mut client, now, now)
+            .await?;
+        client.batch_execute("truncate events, triggers, frames, dead_letters").await?;
+        client.batch_execute("checkpoint").await?;
+        Ok(self.redis.get().await?.ask(&redis::cmd("FLUSHALL")).await?)
+    }
+
+    /// From the worker's start on a filled queue to the last acknowledged frame.
+    pub(crate) async fn drain_queue(&self, workload: &Workload) -> anyhow::Result<Duration> {
+        self.fill_queue(workload).await?;
+        let started = Instant::now();
+        let worker = self.worker().await?;
+        self.until_drained().await?;
+        let took = started.elapsed();
+        worker.drain(PATIENCE).await?;
+        self.check(workload).await?;
+        Ok(took)
+    }
+
+    /// From the first request to the last acknowledged frame.
+    pub(crate) async fn accept_and_store(&self, workload: &Workload) -> anyhow::Result<Duration> {
+        let (worker, serve) = (self.worker().await?, self.serve().await?);
+        let bodies: Arc<[String]> = workload.bodies().into();
+        let started = Instant::now();
+        send(&format!("http://{}/events", serve.addr()), &bodies).await?;
+        self.until_drained().await?;
+        let took = started.elapsed();
+        serve.drain(PATIENCE).await;
+        worker.drain(PATIENCE).await?;
+        self.check(workload).await?;
+        Ok(took)
+    }
+
+    async fn worker(&self) -> anyhow::Result<Worker> {
+        let Settings { queue, store, worker, .. } = &self.settings;
+        Ok(Worker::start(&self.urls, queue, store, worker, &mut Readiness::default()).await?)
+    }
+
+    async fn serve(&self) -> anyhow::Result<Serve> {
+        let Settings { queue, store, serve, .. } = &self.settings;
+        Ok(Serve::start(&self.urls, Auth::None, queue, store, serve, &mut Readiness::default()).await?)
+    }
+
+    async fn fill_queue(&self, workload: &Workload) -> anyhow::Result<()> {
+        let shards: Vec<_> = self.settings.queue.shards.all().collect();
+        let now = Timestamp::now();
+        for (events, shard) in workload.frames().zip(shards.iter().cycle()) {
+            let mut records = Records::default();
+            for event in events {
+                records.push(&EventRecord {
+                    received_at: now,
+                    event_id: &event.id,
+                    event_type: event.kind,
+                    user_id: &event.user,
+                    payload: event.json.as_bytes(),
+                });
+            }
+            let frame =
+                OutgoingFrame { shard: *shard, events: records.events(), bytes: records.into_frame() };
+            queue::append(&self.redis, &[frame]).await?;
+        }
+        Ok(())
+    }
+
+    async fn until_drained(&self) -> anyhow::Result<()> {
+        let drained = async {
+            while self.queued().await? > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, drained).await?
+    }
+
+    async fn queued(&self) -> anyhow::Result<u64> {
+        let mut pipeline = redis::pipe();
+        for shard in self.settings.queue.shards.all() {
+            pipeline.cmd("XLEN").arg(shard.stream());
+        }
+        Ok(self.redis.get().await?.run::<Vec<u64>>(&pipeline).await?.iter().sum())
+    }
+
+    /// Nothing counts that was not done.
+    async fn check(&self, workload: &Workload) -> anyhow::Result<()> {
+        let client = self.postgres.get().await?;
+        let stored: i64 = client.query_one("select count(distinct event_id) from events", &[]).await?.get(0);
+        let (stored, sent) = (usize::try_from(stored)?, workload.events.len());
+        ensure!(stored == sent, "{stored} of {sent} events were stored");
+        Ok(())
+    }
+}
+
+/// Sends all bodies, each once.
+async fn send(url: &str, bodies: &Arc<[String]>) -> anyhow::Result<()> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut senders = JoinSet::new();
+    for _ in 0..SENDERS {
+        let (url, bodies, next) = (url.to_owned(), Arc::clone(bodies), Arc::clone(&next));
+        senders.spawn(async move {
+            let client = reqwest::Client::builder().no_proxy().build()?;
+            while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let request =
+                    client.post(&url).header("content-type", "application/x-ndjson").body(body.clone());
+                let status = request.send().await?.status();
+                ensure!(status == 202, "POST /events: {status}");
+            }
+            Ok(())
+        });
+    }
+    while let Some(sender) = senders.join_next().await {
+        sender??;
+    }
+    Ok(())
+}

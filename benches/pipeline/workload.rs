@@ -1,0 +1,86 @@
+//! Seeded events and campaigns of an online shop.
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+
+const TYPES: [&str; 8] =
+    ["page_view", "app_open", "search", "add_to_cart", "purchase", "checkout_start", "email_click", "signup"];
+const CURRENCIES: [&str; 3] = ["USD", "EUR", "JPY"];
+const COUNTRIES: [&str; 10] = ["US", "GB", "DE", "FR", "JP", "BR", "IN", "CA", "MX", "ES"];
+
+/// How many campaigns are active.
+pub(crate) const CAMPAIGNS: usize = 1_000;
+/// Events of one frame, and of one request.
+const FRAME: usize = 100;
+pub(crate) const REQUEST: usize = 500;
+
+/// An event as the client sends it.
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) kind: &'static str,
+    pub(crate) user: String,
+    pub(crate) json: String,
+}
+
+pub(crate) struct Workload {
+    pub(crate) events: Vec<Event>,
+    pub(crate) rules: Vec<Value>,
+}
+
+impl Workload {
+    pub(crate) fn new(events: usize) -> Self {
+        let mut random = StdRng::seed_from_u64(7);
+        Self {
+            events: (0..events).map(|index| event(&mut random, index)).collect(),
+            rules: (0..CAMPAIGNS).map(|_| rule(&mut random)).collect(),
+        }
+    }
+
+    pub(crate) fn mean_bytes(&self) -> usize {
+        self.events.iter().map(|event| event.json.len()).sum::<usize>() / self.events.len().max(1)
+    }
+
+    /// The events in the order of their users, cut as frames are.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &[Event]> {
+        self.events.chunks(FRAME)
+    }
+
+    /// The events as bodies of requests.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        let body = |events: &[Event]| events.iter().map(|event| event.json.clone() + "\n").collect();
+        self.events.chunks(REQUEST).map(body).collect()
+    }
+}
+
+fn pick<T: Copy>(random: &mut StdRng, from: &[T]) -> T {
+    *from.choose(random).expect("the list is not empty")
+}
+
+fn event(random: &mut StdRng, index: usize) -> Event {
+    let (id, user) = (format!("evt-{index:09}"), format!("u{:06}", random.random_range(0..100_000)));
+    let kind = pick(random, &TYPES);
+    let json = json!({
+        "event_id": id, "event_type": kind, "user_id": user, "timestamp": "2026-11-23T05:00:00Z",
+        "properties": {
+            "amount": f64::from(random.random_range(0..50_000)) / 100.0, "currency": pick(random, &CURRENCIES),
+            "sku": format!("SKU-{:05}", random.random_range(0..20_000)), "quantity": random.random_range(1..5),
+        },
+        "context": {"country": pick(random, &COUNTRIES), "ip": format!("10.0.{}.{}", random.random_range(0..256), random.random_range(0..256))},
+    })
+    .to_string();
+    Event { id, kind, user, json }
+}
+
+/// Selective enough that an event triggers half a campaign on average.
+fn rule(random: &mut StdRng) -> Value {
+    json!({
+        "event_type": [pick(random, &TYPES)],
+        "properties": {
+            "sku": [format!("SKU-{:05}", random.random_range(0..20_000)), {"prefix": format!("SKU-{:03}", random.random_range(0..200))}],
+            "amount": [{"numeric": [">=", random.random_range(0..400)]}],
+        },
+        "context": {"country": [pick(random, &COUNTRIES), pick(random, &COUNTRIES)]},
+    })
+}

@@ -1,0 +1,272 @@
+//! The command line: one binary, several roles.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use campaign_manager::config::{
+    AdminConfig, Auth, DatabaseUrl, QueueConfig, ServerUrls, ShutdownConfig, StoreConfig, TelemetryConfig,
+};
+use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::ops::{Signals, metrics};
+use campaign_manager::roles::{
+    Addresses, Process, Serve, ServeSettings, Worker, WorkerSettings, remove_env, welcome,
+};
+use campaign_manager::store;
+use campaign_manager::store::keys::{self, Scope};
+use campaign_manager::store::migrate::migrate as apply_migrations;
+use clap::{Args, Parser, Subcommand};
+
+/// Finds, for each event, the campaigns that it triggers, and records both exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "campaign-manager", version, about)]
+pub(crate) struct Cli {
+    /// Logs
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryConfig,
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Accept events and manage campaigns over HTTP
+    Serve(ServeArgs),
+    /// Match queued events and store them
+    Worker(WorkerArgs),
+    /// Run everything on this machine, with a Redis and a Postgres of its own
+    Up(UpArgs),
+    /// Bring the database to the newest schema
+    Migrate(MigrateArgs),
+    /// Manage API keys
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
+}
+
+/// Settings that every running role has.
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    admin: AdminConfig,
+    #[command(flatten)]
+    queue: QueueConfig,
+    #[command(flatten)]
+    store: StoreConfig,
+    #[command(flatten)]
+    shutdown: ShutdownConfig,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    urls: ServerUrls,
+    /// Who may call the API; `none` is allowed on a loopback address only
+    #[arg(long, env = "AUTH", value_enum, default_value_t = Auth::Keys)]
+    auth: Auth,
+    #[command(flatten)]
+    settings: ServeSettings,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct WorkerArgs {
+    #[command(flatten)]
+    urls: ServerUrls,
+    #[command(flatten)]
+    settings: WorkerSettings,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct UpArgs {
+    /// Where the two servers keep their data; it is there again at the next start
+    #[arg(long, value_name = "DIR", env = "DATA_DIR", default_value = ".data")]
+    data: PathBuf,
+    /// Who may call the API; `none` is allowed on a loopback address only
+    #[arg(long, env = "AUTH", value_enum, default_value_t = Auth::None)]
+    auth: Auth,
+    /// Start only the two servers, for a `serve` and a `worker` of your own
+    #[arg(long)]
+    stores_only: bool,
+    #[command(flatten)]
+    serve: ServeSettings,
+    #[command(flatten)]
+    worker: WorkerSettings,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct MigrateArgs {
+    /// Postgres, as postgres://user:password@host:port/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: DatabaseUrl,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysAction {
+    /// Create a key and print it, this once
+    Create {
+        /// What the key is for, to recognise it by
+        #[arg(long)]
+        name: String,
+        /// `ingest` may send events, `admin` may do everything
+        #[arg(long, value_enum)]
+        scope: Scope,
+        #[command(flatten)]
+        database: MigrateArgs,
+    },
+}
+
+impl Cli {
+    /// Runs the role until it has ended.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self.role {
+            Role::Serve(args) => serve(args).await,
+            Role::Worker(args) => worker(args).await,
+            Role::Up(args) => up(args).await,
+            Role::Migrate(args) => migrate(&args).await,
+            Role::Keys { action: KeysAction::Create { name, scope, database } } => {
+                create_key(&database.database_url, &name, scope).await
+            }
+        }
+    }
+}
+
+async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    let ServeArgs { urls, auth, settings, common } = args;
+    let (mut signals, metrics) = (Signals::listen()?, metrics::install()?);
+    let mut process = Process::default();
+    let serve =
+        Serve::start(&urls, auth, &common.queue, &common.store, &settings, &mut process.readiness).await?;
+    let http = serve.addr();
+    process.serve = Some(serve);
+    let admin = process.open_admin(&common.admin, metrics).await?;
+    tracing::info!(%http, admin = %admin.addr(), "serving");
+    Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
+}
+
+async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
+    let WorkerArgs { urls, settings, common } = args;
+    let (mut signals, metrics) = (Signals::listen()?, metrics::install()?);
+    let mut process = Process::default();
+    let worker =
+        Worker::start(&urls, &common.queue, &common.store, &settings, &mut process.readiness).await?;
+    process.worker = Some(worker);
+    let admin = process.open_admin(&common.admin, metrics).await?;
+    tracing::info!(admin = %admin.addr(), "working");
+    Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
+}
+
+async fn up(args: UpArgs) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    args.auth.check(args.serve.http.addr)?;
+    let stores = Stores::start(&args.data, Profile::Durable).await?;
+    let ended = up_on(&args, stores, &mut signals).await;
+    // The file may be missing where the start failed before it was written.
+    let _ = remove_env(&args.data);
+    ended
+}
+
+async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::Result<()> {
+    let UpArgs { data, common, .. } = args;
+    let mut addresses = Addresses::of_stores(&stores);
+    let urls = addresses.urls.clone();
+    apply_migrations(urls.database_url.expose()).await?;
+    let mut process = Process { stores: Some(stores), ..Process::default() };
+    let (mut key, mut admin) = (None, None);
+    if !args.stores_only {
+        let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
+        process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
+        let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;
+        addresses.http = Some(serve.addr());
+        process.serve = Some(serve);
+        key = first_key(args.auth, &urls.database_url, store).await?;
+        let port = process.open_admin(&common.admin, metrics::install()?).await?;
+        addresses.admin = Some(port.addr());
+        admin = Some(port);
+    }
+    announce(&addresses, data, key.as_deref())?;
+    Ok(process.run(signals, admin, &common.shutdown).await?)
+}
+
+/// A key for the first start, where keys are wanted and there is none yet.
+async fn first_key(auth: Auth, url: &DatabaseUrl, config: &StoreConfig) -> anyhow::Result<Option<String>> {
+    let pool = store::connect(url, config)?;
+    if auth == Auth::None || keys::exist(&pool).await? {
+        return Ok(None);
+    }
+    Ok(Some(keys::create(&pool, "first admin", Scope::Admin).await?.expose().to_owned()))
+}
+
+fn announce(addresses: &Addresses, data: &Path, key: Option<&str>) -> anyhow::Result<()> {
+    let env = addresses.write_env(data).with_context(|| format!("cannot write to {}", data.display()))?;
+    Ok(writeln!(std::io::stdout(), "{}", welcome(addresses, &env, key))?)
+}
+
+async fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
+    let applied = apply_migrations(args.database_url.expose()).await?;
+    let mut out = std::io::stdout();
+    for migration in &applied.migrations {
+        writeln!(out, "applied {migration}")?;
+    }
+    Ok(writeln!(out, "the schema is at version {}", applied.version)?)
+}
+
+async fn create_key(url: &DatabaseUrl, name: &str, scope: Scope) -> anyhow::Result<()> {
+    let pool = store::connect(url, &StoreConfig::for_one_command())?;
+    let key = keys::create(&pool, name, scope).await?;
+    Ok(writeln!(std::io::stdout(), "{}", key.expose())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    /// The environment variables of all roles, with their defaults; none where roles differ or there is no default.
+    fn settings() -> BTreeMap<String, Option<String>> {
+        let mut settings: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let mut command = Cli::command();
+        command.build();
+        for role in command.get_subcommands() {
+            for argument in role.get_arguments() {
+                let Some(name) = argument.get_env() else { continue };
+                let default =
+                    argument.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
+                let known =
+                    settings.entry(name.to_string_lossy().into_owned()).or_insert_with(|| default.clone());
+                if *known != default {
+                    *known = None;
+                }
+            }
+        }
+        settings
+    }
+
+    #[test]
+    fn the_example_environment_has_every_setting_with_its_default() {
+        let mut example = BTreeMap::new();
+        for line in include_str!("../.env.example").lines() {
+            let (set, line) = line.strip_prefix("# ").map_or((true, line), |rest| (false, rest));
+            if let Some((name, value)) = line.split_once('=')
+                && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+            {
+                example.insert(name.to_owned(), set.then(|| value.to_owned()));
+            }
+        }
+        assert_eq!(example, settings());
+    }
+}

@@ -1,0 +1,51 @@
+//! Why a role did not start, or ended.
+
+use std::net::SocketAddr;
+
+use crate::config::OpenToAll;
+use crate::embedded::EmbeddedError;
+use crate::queue::QueueError;
+use crate::store::{MigrateError, StoreError};
+use crate::worker::{CatalogError, WorkerError};
+
+/// A failure that ends a role.
+#[derive(Debug, thiserror::Error)]
+pub enum RoleError {
+    /// An address is taken or not ours.
+    #[error("cannot listen on {addr}: {source}; choose another with {flag}")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The settings for Redis cannot work.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Postgres.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The campaigns could not be loaded.
+    #[error("the campaigns could not be loaded: {0}")]
+    Catalog(#[from] CatalogError),
+    /// The pipeline stopped.
+    #[error("the pipeline stopped, with nothing lost: {0}")]
+    Worker(#[from] WorkerError),
+    /// Everybody would be let in.
+    #[error(transparent)]
+    OpenToAll(#[from] OpenToAll),
+    /// A private server failed.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// The schema could not be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// A part ended without an error, though nobody asked it to.
+    #[error("the {0} ended of itself; the log says why")]
+    Ended(&'static str),
+    /// The process' own surroundings.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

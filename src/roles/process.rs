@@ -1,0 +1,142 @@
+//! A process from its start to its end: its parts, the port that shows how it fares, and the drain.
+//!
+//! The end has an order that loses nothing: readiness goes first, then ingest answers what it accepted, then the worker
+//! finishes what it fetched, then private servers stop. A second signal, or the deadline, cuts it short; what is not
+//! finished then stays in the queue.
+
+use std::future::{Future, pending};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::{RoleError, Serve, Worker};
+use crate::config::{AdminConfig, ShutdownConfig};
+use crate::embedded::Stores;
+use crate::ops::{Admin, Readiness, Signals};
+
+/// The parts that a process runs.
+#[derive(Debug, Default)]
+pub struct Process {
+    /// Ingest and API.
+    pub serve: Option<Serve>,
+    /// The pipeline.
+    pub worker: Option<Worker>,
+    /// Servers of its own.
+    pub stores: Option<Stores>,
+    /// What must hold for the parts to do their work.
+    pub readiness: Readiness,
+}
+
+impl Process {
+    /// Opens the admin port; it closes when what is returned is dropped, along with its address.
+    pub async fn open_admin(
+        &mut self,
+        config: &AdminConfig,
+        metrics: PrometheusHandle,
+    ) -> Result<AdminPort, RoleError> {
+        let listener = listen(config.addr, "--admin").await?;
+        let addr = listener.local_addr()?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut readiness = std::mem::take(&mut self.readiness);
+        let told = Arc::clone(&stopping);
+        readiness.require("running", move || {
+            let stopping = told.load(Ordering::Relaxed);
+            std::future::ready(if stopping { Err("shutting down".to_owned()) } else { Ok(()) })
+        });
+        let mut task = JoinSet::new();
+        task.spawn(Admin { metrics, readiness }.serve(listener));
+        Ok(AdminPort { addr, stopping, _task: task })
+    }
+
+    /// Runs until a signal comes or a part fails, then drains.
+    pub async fn run(
+        mut self,
+        signals: &mut Signals,
+        admin: Option<AdminPort>,
+        shutdown: &ShutdownConfig,
+    ) -> Result<(), RoleError> {
+        let failure = tokio::select! {
+            () = signals.next() => None,
+            failure = self.failed() => Some(failure),
+        };
+        if let Some(admin) = &admin {
+            admin.stopping.store(true, Ordering::Relaxed);
+        }
+        let drained = tokio::select! {
+            drained = self.drain(shutdown, failure.is_none()) => drained,
+            () = signals.next() => {
+                tracing::warn!("second signal: ending at once; what is not finished stays in the queue");
+                Ok(())
+            }
+        };
+        // Its readiness checks hold connections to the servers.
+        drop(admin);
+        if let Some(stores) = self.stores.take() {
+            stores.stop().await;
+        }
+        failure.map_or(drained, Err)
+    }
+
+    /// Waits until a part has failed.
+    async fn failed(&mut self) -> RoleError {
+        let Self { serve, worker, stores, .. } = self;
+        tokio::select! {
+            failure = part(serve.as_mut().map(Serve::failed)) => failure,
+            ended = part(worker.as_mut().map(Worker::ended)) => match ended {
+                Err(error) => error.into(),
+                Ok(()) => RoleError::Ended("worker"),
+            },
+            failure = part(stores.as_ref().map(Stores::failed)) => failure.into(),
+        }
+    }
+
+    async fn drain(&mut self, shutdown: &ShutdownConfig, graceful: bool) -> Result<(), RoleError> {
+        if graceful && !shutdown.shutdown_delay.is_zero() {
+            tracing::info!(delay = ?shutdown.shutdown_delay, "no longer ready; still serving");
+            tokio::time::sleep(shutdown.shutdown_delay).await;
+        }
+        tracing::info!("draining");
+        if let Some(serve) = self.serve.take() {
+            serve.drain(shutdown.shutdown_timeout).await;
+        }
+        if let Some(worker) = self.worker.take() {
+            worker.drain(shutdown.shutdown_timeout).await?;
+        }
+        tracing::info!("drained");
+        Ok(())
+    }
+}
+
+/// The open admin port.
+#[derive(Debug)]
+pub struct AdminPort {
+    addr: SocketAddr,
+    stopping: Arc<AtomicBool>,
+    // Closes the port with it.
+    _task: JoinSet<()>,
+}
+
+impl AdminPort {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+/// Opens a port, or says which flag changes it.
+pub(super) async fn listen(addr: SocketAddr, flag: &'static str) -> Result<TcpListener, RoleError> {
+    TcpListener::bind(addr).await.map_err(|source| RoleError::Bind { addr, flag, source })
+}
+
+/// What a part says when it fails; a part that is not there never does.
+async fn part<T>(failure: Option<impl Future<Output = T>>) -> T {
+    match failure {
+        Some(failure) => failure.await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,103 @@
+//! The role `serve`: ingest and the management API.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::RoleError;
+use super::process::listen;
+use crate::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
+use crate::ingest::{self, Accumulator, Drained, Service};
+use crate::ops::Readiness;
+use crate::{queue, store};
+
+/// The settings of a server.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServeSettings {
+    /// The HTTP edge
+    #[command(flatten)]
+    pub http: HttpConfig,
+    /// Frames
+    #[command(flatten)]
+    pub ingest: IngestConfig,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Serve {
+    addr: SocketAddr,
+    accumulator: Accumulator,
+    /// Sends frames until the accumulator is closed and empty.
+    sender: JoinHandle<()>,
+    server: JoinHandle<Drained>,
+    stop: oneshot::Sender<Duration>,
+}
+
+impl Serve {
+    /// Opens the port and answers. Adds to `readiness` what the server needs to do its work.
+    pub async fn start(
+        urls: &ServerUrls,
+        auth: Auth,
+        queue: &QueueConfig,
+        store: &StoreConfig,
+        settings: &ServeSettings,
+        readiness: &mut Readiness,
+    ) -> Result<Self, RoleError> {
+        let ServeSettings { http, ingest } = settings;
+        auth.check(http.addr)?;
+        let postgres = store::connect(&urls.database_url, store)?;
+        let redis = queue::pool(&urls.redis_url, queue)?;
+        let probed = redis.clone();
+        readiness.require("redis", move || queue::answers(probed.clone()));
+
+        let listener = listen(http.addr, "--http").await?;
+        let addr = listener.local_addr()?;
+        let accumulator = Accumulator::new(queue.shards, ingest);
+        let service = Arc::new(Service::new(http.clone(), auth, accumulator.clone(), postgres));
+        let (stop, stopped) = oneshot::channel();
+        let sending = accumulator.clone();
+        Ok(Self {
+            addr,
+            accumulator,
+            sender: tokio::spawn(async move { sending.run(redis).await }),
+            server: tokio::spawn(ingest::serve(listener, service, stopped)),
+            stop,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Waits until the server has ended though nobody asked it to.
+    pub async fn failed(&mut self) -> RoleError {
+        tokio::select! {
+            _ = &mut self.server => RoleError::Ended("server"),
+            _ = &mut self.sender => RoleError::Ended("sender of frames"),
+        }
+    }
+
+    /// Stops accepting, answers what is in flight within `timeout`, and sends every frame that is left.
+    pub async fn drain(self, timeout: Duration) {
+        // Nobody listens where the server has ended already.
+        let _ = self.stop.send(timeout);
+        if let Ok(Drained { abandoned: 1.. }) = self.server.await {
+            tracing::warn!(
+                ?timeout,
+                "some requests were not answered in time; their clients may send them again"
+            );
+        }
+        self.accumulator.close();
+        if tokio::time::timeout(timeout, self.sender).await.is_err() {
+            tracing::warn!(
+                ?timeout,
+                "Redis did not take the last frames in time; none of their events was answered as accepted"
+            );
+        }
+    }
+}

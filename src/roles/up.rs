@@ -1,0 +1,111 @@
+//! The role `up`: everything on this machine, with servers of its own.
+//!
+//! The same code as in production runs on a private Redis and a private Postgres. Where they are is written to
+//! `DIR/run.env`, so that other programs can be pointed at them.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::config::ServerUrls;
+use crate::embedded::Stores;
+
+/// The file that says where everything is.
+const RUN_ENV: &str = "run.env";
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The two servers.
+    pub urls: ServerUrls,
+    /// Ingest and API, where they run.
+    pub http: Option<SocketAddr>,
+    /// Metrics and health, where they are shown.
+    pub admin: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// Those of private servers alone.
+    #[must_use]
+    pub fn of_stores(stores: &Stores) -> Self {
+        let urls = ServerUrls {
+            database_url: stores.database_url().to_owned().into(),
+            redis_url: stores.redis_url().to_owned().into(),
+        };
+        Self { urls, http: None, admin: None }
+    }
+
+    /// Writes `DIR/run.env`, readable by its owner only, since the URLs hold passwords. Returns its path.
+    pub fn write_env(&self, dir: &Path) -> std::io::Result<PathBuf> {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        let path = dir.join(RUN_ENV);
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(self.env().as_bytes())?;
+        Ok(path)
+    }
+
+    fn env(&self) -> String {
+        let mut env = format!(
+            "DATABASE_URL={}\nREDIS_URL={}\n",
+            self.urls.database_url.expose(),
+            self.urls.redis_url.expose()
+        );
+        for (name, addr) in [("HTTP_ADDR", self.http), ("ADMIN_ADDR", self.admin)] {
+            if let Some(addr) = addr {
+                writeln!(env, "{name}={addr}").expect("writing to a string cannot fail");
+            }
+        }
+        env
+    }
+}
+
+/// Removes `DIR/run.env`, which is true only while the servers run.
+pub fn remove_env(dir: &Path) -> std::io::Result<()> {
+    std::fs::remove_file(dir.join(RUN_ENV))
+}
+
+/// What a person sees once everything runs.
+#[must_use]
+pub fn welcome(addresses: &Addresses, env: &Path, key: Option<&str>) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &dyn std::fmt::Display| {
+        writeln!(text, "  {name:<10} {value}").expect("writing to a string cannot fail");
+    };
+    if let Some(http) = addresses.http {
+        line("API", &format_args!("http://{http}"));
+    }
+    if let Some(admin) = addresses.admin {
+        line("metrics", &format_args!("http://{admin}/metrics"));
+    }
+    line(
+        "settings",
+        &format_args!("{} (Postgres and Redis, for psql, redis-cli and other processes)", env.display()),
+    );
+    if let Some(key) = key {
+        line("admin key", &format_args!("{key} (shown this once)"));
+    }
+    if let Some(http) = addresses.http {
+        text.push_str(&first_steps(http, key));
+    }
+    text
+}
+
+fn first_steps(http: SocketAddr, key: Option<&str>) -> String {
+    let auth = key.map_or(String::new(), |key| format!(" -H 'authorization: Bearer {key}'"));
+    let post = |route: &str, body: &str| {
+        format!("  curl -s http://{http}{route}{auth} -H 'content-type: application/json' -d '{body}'\n")
+    };
+    let campaign = post(
+        "/campaigns",
+        r#"{"name": "big spenders", "status": "active", "rules": {"event_type": ["purchase"], "properties": {"amount": [{"numeric": [">=", 100]}]}}}"#,
+    );
+    let event =
+        post("/events", r#"{"event_type": "purchase", "user_id": "u-42", "properties": {"amount": 129.99}}"#);
+    let look = format!("  curl -s 'http://{http}/events?user_id=u-42'{auth}\n");
+    format!(
+        "\nTo try it: a campaign, an event that triggers it, and what was recorded\n\n{campaign}{event}{look}\nCtrl-C ends it; what was accepted is finished first.\n"
+    )
+}

@@ -1,0 +1,87 @@
+//! The role `worker`: the pipeline, the catalog it matches against, and the upkeep of the tables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::RoleError;
+use crate::config::{PartitionConfig, QueueConfig, ServerUrls, StoreConfig, WorkerConfig};
+use crate::ops::Readiness;
+use crate::queue::{self, Links};
+use crate::store;
+use crate::worker::{CatalogKeeper, Pipeline, Servers, WorkerError, maintain};
+
+/// The settings of a worker.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WorkerSettings {
+    /// The pipeline
+    #[command(flatten)]
+    pub worker: WorkerConfig,
+    /// The tables
+    #[command(flatten)]
+    pub partitions: PartitionConfig,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    pipeline: Pipeline,
+    // Ends with the worker.
+    _companions: JoinSet<()>,
+}
+
+impl Worker {
+    /// Loads the campaigns and starts the pipeline. Adds to `readiness` what the worker needs to do its work.
+    pub async fn start(
+        urls: &ServerUrls,
+        queue: &QueueConfig,
+        store: &StoreConfig,
+        settings: &WorkerSettings,
+        readiness: &mut Readiness,
+    ) -> Result<Self, RoleError> {
+        let WorkerSettings { worker, partitions } = settings;
+        let postgres = store::connect(&urls.database_url, store)?;
+        let keeper = CatalogKeeper::load(postgres.clone()).await?;
+        let state = keeper.state();
+        readiness.require("campaigns", move || std::future::ready(state.check()));
+        let pool = postgres.clone();
+        readiness.require("postgres", move || store::answers(pool.clone()));
+
+        let servers = Servers {
+            redis: queue::pool(&urls.redis_url, queue)?,
+            links: Links::new(&urls.redis_url, queue.redis_timeout + worker.fetch_wait)?,
+            postgres: postgres.clone(),
+            catalog: keeper.catalog(),
+        };
+        let changed = Arc::new(Notify::new());
+        let mut companions = JoinSet::new();
+        companions.spawn(store::listen_for_changes(
+            urls.database_url.clone(),
+            store.database_timeout,
+            Arc::clone(&changed),
+        ));
+        companions.spawn(keeper.follow(changed, worker.catalog_poll));
+        companions.spawn(maintain(postgres, partitions.clone()));
+        let pipeline = Pipeline::start(&Handle::current(), servers, worker, queue, partitions)?;
+        Ok(Self { pipeline, _companions: companions })
+    }
+
+    /// Waits until the pipeline has stopped of itself: only an error makes it do so.
+    pub async fn ended(&mut self) -> Result<(), WorkerError> {
+        self.pipeline.ended().await
+    }
+
+    /// Finishes what was fetched, and ends. After `timeout` the rest is left to another worker.
+    pub async fn drain(mut self, timeout: Duration) -> Result<(), WorkerError> {
+        self.pipeline.drain();
+        if let Ok(ended) = tokio::time::timeout(timeout, self.pipeline.ended()).await {
+            return ended;
+        }
+        tracing::warn!(?timeout, "not finished in time; the rest stays in the queue for another worker");
+        self.pipeline.abandon();
+        self.pipeline.ended().await
+    }
+}

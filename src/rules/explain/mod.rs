@@ -1,0 +1,107 @@
+//! Why an event does or does not match a rule.
+//!
+//! Every part of the rule is compiled and matched as a rule of its own, so that what is explained is what the worker
+//! decides, and no second evaluator can disagree with it.
+
+mod sentence;
+
+use super::index::{RuleSet, Scratch};
+use super::pattern::{Condition, Field, Pattern};
+use super::predicate::Alternatives;
+use crate::event::Document;
+use serde::Serialize;
+
+/// The tree of a rule, with what was found for each part.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    matches: bool,
+    sentence: String,
+    rule: Part,
+}
+
+impl Explanation {
+    /// Whether the event matches the rule.
+    #[must_use]
+    pub fn matches(&self) -> bool {
+        self.matches
+    }
+
+    /// What decided, in a sentence: the field, what was seen, and what the rule wants.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+}
+
+/// Says why `document` does or does not match `pattern`.
+#[must_use]
+pub fn explain(pattern: &Pattern, document: &Document<'_>) -> Explanation {
+    let mut examiner = Examiner { document, scratch: Scratch::default() };
+    let rule = examiner.part(pattern.root());
+    let sentence = sentence::of(&rule, &mut examiner);
+    Explanation { matches: rule.satisfied, sentence, rule }
+}
+
+/// A part of a rule and how it fares on its own.
+#[derive(Clone, Debug, Serialize)]
+struct Part {
+    satisfied: bool,
+    #[serde(flatten)]
+    what: What,
+    #[serde(skip)]
+    condition: Condition,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    /// The parts of a pattern object: all must hold.
+    All(Vec<Part>),
+    /// The branches of `$or`: one must hold.
+    Any(Vec<Part>),
+    /// A branch of `$and`.
+    Apart(Box<Part>),
+    /// The inside of `$not`: it must not hold.
+    Not(Box<Part>),
+    Field {
+        path: String,
+        wanted: String,
+        /// All leaves of the event at the field.
+        seen: Vec<serde_json::Value>,
+    },
+}
+
+/// Finds out how parts of a rule fare with one event.
+struct Examiner<'d> {
+    document: &'d Document<'d>,
+    scratch: Scratch,
+}
+
+impl Examiner<'_> {
+    /// Whether the event satisfies a part of a rule on its own.
+    fn satisfies(&mut self, condition: &Condition) -> bool {
+        let rules = RuleSet::from_iter([Pattern::of(condition.clone())]).compile();
+        !rules.matches(self.document, &mut self.scratch).is_empty()
+    }
+
+    fn part(&mut self, condition: &Condition) -> Part {
+        let what = match condition {
+            Condition::All(parts) => What::All(parts.iter().map(|part| self.part(part)).collect()),
+            Condition::Any(branches) => What::Any(branches.iter().map(|branch| self.part(branch)).collect()),
+            Condition::Apart(pattern) => What::Apart(Box::new(self.part(pattern))),
+            Condition::Not(pattern) => What::Not(Box::new(self.part(pattern))),
+            Condition::Field(field) => self.field(field),
+        };
+        Part { satisfied: self.satisfies(condition), what, condition: condition.clone() }
+    }
+
+    fn field(&mut self, field: &Field) -> What {
+        let rules = RuleSet::from_iter([Pattern::of(Condition::Field(field.clone()))]).compile();
+        let seen = rules.values_seen(self.document, &mut self.scratch);
+        What::Field {
+            path: field.path.as_str().to_owned(),
+            wanted: Alternatives(&field.wanted).to_string(),
+            seen: seen.into_iter().map(serde_json::Value::from).collect(),
+        }
+    }
+}

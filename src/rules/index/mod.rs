@@ -1,0 +1,237 @@
+//! All rules at once: from an event to the rules that it matches, at a cost that hardly depends on how many there are.
+//!
+//! Compiling ([`RuleSet::compile`]) interns what rules name, each thing once: their [`paths`], their [`literals`] and
+//! their other predicates ([`program`]), and gives each rule a place in the [`access`] tree ([`plan`]).
+//!
+//! Matching ([`CompiledRules::matches`]) goes over the event once and notes the [`leaves`] at known paths ([`walk`]);
+//! finds out which [`keys`] hold; follows them through the access tree to the few rules that may match; and
+//! [evaluates](evaluate) these, each predicate at most once. Where the event's arrays could let fields be satisfied by
+//! different elements, [`consistency`] has the last word.
+//!
+//! Invariants: the outcome is that of [`super::reference`], for every pattern and every document. Compiled rules never
+//! change and are shared freely. Matching cannot fail, and allocates nothing once [`Scratch`] has grown. Its time is
+//! bounded by the sizes of the event and the rules multiplied, whatever they hold.
+
+mod hash;
+mod paths;
+mod literals;
+mod program;
+mod compile;
+mod affixes;
+mod ranges;
+mod keys;
+mod access;
+mod plan;
+mod leaves;
+mod walk;
+mod verdicts;
+mod evaluate;
+mod consistency;
+
+use super::pattern::Pattern;
+use super::value::Value;
+use crate::event::Document;
+use access::Access;
+use compile::Compiler;
+use consistency::Work;
+use evaluate::Evaluation;
+use keys::{Keys, Watch};
+use leaves::{Leaves, index_u32};
+use literals::Literals;
+use paths::Paths;
+use program::Program;
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use verdicts::Verdicts;
+use walk::{Interest, Walk};
+
+/// A rule's place in its [`RuleSet`], from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RuleOrdinal(pub u32);
+
+/// Rules to be compiled together.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    patterns: Vec<Pattern>,
+}
+
+impl RuleSet {
+    /// A set without rules.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a rule; it is known by what is returned.
+    pub fn push(&mut self, pattern: Pattern) -> RuleOrdinal {
+        self.patterns.push(pattern);
+        RuleOrdinal(u32::try_from(self.patterns.len() - 1).expect("rules are numbered by u32"))
+    }
+
+    /// Builds the index over all rules.
+    #[must_use]
+    pub fn compile(&self) -> CompiledRules {
+        let mut compiler = Compiler::default();
+        self.patterns.iter().for_each(|pattern| compiler.add(pattern.root()));
+        CompiledRules::new(compiler)
+    }
+}
+
+impl FromIterator<Pattern> for RuleSet {
+    fn from_iter<I: IntoIterator<Item = Pattern>>(patterns: I) -> Self {
+        Self { patterns: patterns.into_iter().collect() }
+    }
+}
+
+/// Rules ready for matching: immutable, and shared by threads.
+#[derive(Debug)]
+pub struct CompiledRules {
+    /// Tells a [`Scratch`] for which rules it is laid out.
+    version: u64,
+    paths: Paths,
+    literals: Literals,
+    interests: Vec<Interest>,
+    program: Program,
+    access: Access,
+    watches: Vec<Watch>,
+}
+
+/// How large compiled rules are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Rules.
+    pub rules: usize,
+    /// Predicates as written: every value in every field of every rule.
+    pub predicates: usize,
+    /// Different fields.
+    pub fields: usize,
+    /// The bytes of memory that the index takes.
+    pub bytes: usize,
+}
+
+impl CompiledRules {
+    fn new(mut compiler: Compiler) -> Self {
+        static VERSIONS: AtomicU64 = AtomicU64::new(1);
+        compiler.paths.rank_all();
+        compiler.interests.resize(compiler.paths.len(), Interest::default());
+        let (access, watches) = plan::plan(&compiler.program, compiler.paths.len());
+        Self {
+            version: VERSIONS.fetch_add(1, Ordering::Relaxed),
+            paths: compiler.paths,
+            literals: compiler.literals,
+            interests: compiler.interests,
+            program: compiler.program,
+            access,
+            watches,
+        }
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.program.rules.len()
+    }
+
+    /// Whether there are no rules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.program.rules.is_empty()
+    }
+
+    /// How large these rules are.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let watches: usize = self.watches.iter().map(Watch::bytes).sum();
+        Stats {
+            rules: self.len(),
+            predicates: self.program.predicate_count(),
+            fields: self.interests.iter().filter(|interest| interest.field).count(),
+            bytes: size_of::<Self>()
+                + self.paths.bytes()
+                + self.literals.bytes()
+                + self.interests.capacity() * size_of::<Interest>()
+                + self.program.bytes()
+                + self.access.bytes()
+                + watches,
+        }
+    }
+
+    /// The rules that `document` matches, in ascending order.
+    pub fn matches<'s>(&self, document: &Document<'_>, scratch: &'s mut Scratch) -> &'s [RuleOrdinal] {
+        scratch.lay_out(self);
+        let Scratch { leaves, keys, verdicts, work, met, matched, event, .. } = scratch;
+        Walk::run(&self.paths, &self.literals, &self.interests, document, leaves);
+        keys.find(&self.watches, leaves, document.nodes());
+        verdicts.begin();
+        work.steps = index_u32(document.nodes().len()).into();
+        let mut evaluation = Evaluation {
+            program: &self.program,
+            paths: &self.paths,
+            nodes: document.nodes(),
+            leaves,
+            verdicts,
+            work,
+        };
+        self.access.candidates(keys, &mut |posting| {
+            evaluation.work.steps += 1;
+            let rule = posting.rule as usize;
+            if posting.repeated && std::mem::replace(&mut met[rule], *event) == *event {
+                return;
+            }
+            if evaluation.group(&self.program.rules[rule]) {
+                matched.push(RuleOrdinal(posting.rule));
+            }
+        });
+        matched.sort_unstable();
+        matched
+    }
+
+    /// All leaves that `document` has in the fields of these rules.
+    pub(super) fn values_seen<'d>(&self, document: &Document<'d>, scratch: &mut Scratch) -> Vec<Value<'d>> {
+        scratch.lay_out(self);
+        Walk::run(&self.paths, &self.literals, &self.interests, document, &mut scratch.leaves);
+        let leaves = self.paths.all().flat_map(|path| scratch.leaves.at(path));
+        leaves.filter_map(|leaf| Value::of(&document.nodes()[leaf.node as usize])).collect()
+    }
+}
+
+/// The memory that matching needs: one for each thread, to be used for all events, and for any rules.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    version: u64,
+    leaves: Leaves,
+    keys: Keys,
+    verdicts: Verdicts,
+    work: Work,
+    /// For each rule, the last event in which it was a candidate, if it can be one more than once.
+    met: Vec<u32>,
+    /// The number of the event, for `met`.
+    event: u32,
+    matched: Vec<RuleOrdinal>,
+}
+
+impl Scratch {
+    /// How much was done for the last event: nodes of the event, candidates, and fields and leaves looked at. It does not
+    /// depend on the machine.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.work.steps
+    }
+
+    /// Makes ready for an event and these rules.
+    fn lay_out(&mut self, rules: &CompiledRules) {
+        if self.version != rules.version {
+            self.version = rules.version;
+            self.leaves.reset(rules.paths.len(), rules.literals.len());
+            self.verdicts.reset(rules.program.distinct.len());
+            self.event = u32::MAX;
+        }
+        if self.event == u32::MAX {
+            self.event = 0;
+            self.met.clear();
+            self.met.resize(rules.len(), 0);
+        }
+        self.event += 1;
+        self.matched.clear();
+    }
+}

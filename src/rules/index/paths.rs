@@ -1,0 +1,154 @@
+//! The paths that rules name, as a trie of steps: the part of an event that is looked at.
+
+use super::hash::hash_bytes;
+use crate::rules::pattern::Path;
+use hashbrown::HashTable;
+
+/// A node of the trie: the root, or a path that some rule names or goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct PathId(u32);
+
+impl PathId {
+    pub(super) const ROOT: Self = Self(0);
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(super) fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("rules are too few to name 2³² paths"))
+    }
+}
+
+#[derive(Debug)]
+struct Step {
+    parent: PathId,
+    depth: u32,
+    /// The place in an order where a path comes before all paths below it, and these before any others.
+    rank: u32,
+    key: Box<str>,
+}
+
+/// All paths. A child is found by hashing its parent and its key.
+#[derive(Debug)]
+pub(super) struct Paths {
+    steps: Vec<Step>,
+    children: HashTable<PathId>,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        let root = Step { parent: PathId::ROOT, depth: 0, rank: 0, key: Box::default() };
+        Self { steps: vec![root], children: HashTable::new() }
+    }
+}
+
+impl Paths {
+    /// How many nodes there are, the root included.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = PathId> + use<> {
+        (0..self.len()).map(PathId::from_index)
+    }
+
+    pub(super) fn child(&self, parent: PathId, key: &str) -> Option<PathId> {
+        self.children.find(hash(parent, key), |child| self.is_child(*child, parent, key)).copied()
+    }
+
+    /// The node of a path, made if there is none yet.
+    pub(super) fn intern(&mut self, path: &Path) -> PathId {
+        path.steps().fold(PathId::ROOT, |parent, key| match self.child(parent, key) {
+            Some(child) => child,
+            None => self.add(parent, key),
+        })
+    }
+
+    fn add(&mut self, parent: PathId, key: &str) -> PathId {
+        let added = PathId::from_index(self.steps.len());
+        self.steps.push(Step { parent, depth: self.depth(parent) + 1, rank: 0, key: key.into() });
+        let steps = &self.steps;
+        self.children.insert_unique(hash(parent, key), added, |child| {
+            let step = &steps[child.index()];
+            hash(step.parent, &step.key)
+        });
+        added
+    }
+
+    fn is_child(&self, child: PathId, parent: PathId, key: &str) -> bool {
+        let step = &self.steps[child.index()];
+        step.parent == parent && *step.key == *key
+    }
+
+    /// How many steps lead to a path.
+    pub(super) fn depth(&self, path: PathId) -> u32 {
+        self.steps[path.index()].depth
+    }
+
+    /// The path of the first `depth` steps of `path`.
+    pub(super) fn ancestor(&self, path: PathId, depth: u32) -> PathId {
+        let mut at = path;
+        while self.depth(at) > depth {
+            at = self.steps[at.index()].parent;
+        }
+        at
+    }
+
+    /// Where a path stands among all paths: before those below it, and these before any others. Needs
+    /// [`Paths::rank_all`].
+    pub(super) fn rank(&self, path: PathId) -> u32 {
+        self.steps[path.index()].rank
+    }
+
+    /// Gives all paths their ranks, when there are no more to come.
+    pub(super) fn rank_all(&mut self) {
+        let mut children = vec![Vec::new(); self.steps.len()];
+        for child in (1..self.steps.len()).rev() {
+            children[self.steps[child].parent.index()].push(child);
+        }
+        let mut unranked = vec![0];
+        for rank in 0.. {
+            let Some(path) = unranked.pop() else { return };
+            self.steps[path].rank = rank;
+            unranked.append(&mut children[path]);
+        }
+    }
+
+    /// The bytes that this takes.
+    pub(super) fn bytes(&self) -> usize {
+        let keys: usize = self.steps.iter().map(|step| step.key.len()).sum();
+        keys + self.steps.capacity() * size_of::<Step>() + self.children.allocation_size()
+    }
+}
+
+fn hash(parent: PathId, key: &str) -> u64 {
+    hash_bytes(key.as_bytes(), u64::from(parent.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_found_step_by_step() {
+        let mut paths = Paths::default();
+        let interned = paths.intern(&Path::new("a.b.c"));
+        let found = ["a", "b", "c"].iter().try_fold(PathId::ROOT, |parent, key| paths.child(parent, key));
+        assert_eq!(found, Some(interned));
+        assert_eq!(paths.child(PathId::ROOT, "b"), None);
+        assert_eq!(paths.ancestor(interned, 1), paths.intern(&Path::new("a")));
+        assert_eq!((paths.len(), paths.depth(interned)), (4, 3));
+    }
+
+    #[test]
+    fn a_path_ranks_before_those_below_it_and_these_before_others() {
+        let mut paths = Paths::default();
+        let interned = ["a", "b", "a.x", "a-b", "b.y", "a.x.z"].map(|path| paths.intern(&Path::new(path)));
+        paths.rank_all();
+        let mut by_rank = interned.to_vec();
+        by_rank.sort_unstable_by_key(|path| paths.rank(*path));
+        let [a, b, ax, a_b, by, axz] = interned;
+        assert_eq!(by_rank, [a, ax, axz, b, by, a_b]);
+    }
+}

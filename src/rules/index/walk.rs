@@ -1,0 +1,127 @@
+//! One pass over an event that picks out what rules name and skips the rest.
+
+use super::leaves::{Element, Leaves, index_u32};
+use super::literals::{LiteralId, Literals};
+use super::paths::{PathId, Paths};
+use crate::event::{Document, node_count};
+use crate::rules::value::Value;
+use simd_json::Node;
+use std::ops::Range;
+
+/// What rules want to know about a path.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent questions, asked of each node of an event"
+)]
+pub(super) struct Interest {
+    /// Some rule has a field here.
+    pub(super) field: bool,
+    /// Some rule compares the field with a literal.
+    pub(super) literal: bool,
+    /// Some rule has a field further down.
+    pub(super) inner: bool,
+    /// Several fields of one rule are here or further down, so that it matters which element they are in.
+    pub(super) joint: bool,
+}
+
+/// The way through an event.
+pub(super) struct Walk<'a> {
+    pub(super) paths: &'a Paths,
+    pub(super) literals: &'a Literals,
+    /// By path.
+    pub(super) interests: &'a [Interest],
+    pub(super) nodes: &'a [Node<'a>],
+    pub(super) leaves: &'a mut Leaves,
+}
+
+impl Walk<'_> {
+    /// Fills the leaves from `document`.
+    pub(super) fn run(
+        paths: &Paths,
+        literals: &Literals,
+        interests: &[Interest],
+        document: &Document<'_>,
+        leaves: &mut Leaves,
+    ) {
+        leaves.begin();
+        if document.is_object() {
+            Walk { paths, literals, interests, nodes: document.nodes(), leaves }.object(0, PathId::ROOT);
+        }
+    }
+
+    fn object(&mut self, at: usize, path: PathId) {
+        let end = self.after(at);
+        let mut next = at + 1;
+        while next < end {
+            if let Node::String(key) = self.nodes[next] {
+                self.entry(path, key, next + 1);
+            }
+            next = self.after(next + 1);
+        }
+    }
+
+    fn entry(&mut self, object: PathId, key: &str, value: usize) {
+        if let Some(path) = self.paths.child(object, key) {
+            return self.value(path, value);
+        }
+        // `"a.b": 1` is `"a": {"b": 1}`.
+        let Some((step, rest)) = key.split_once('.') else { return };
+        let Some(path) = self.paths.child(object, step) else { return };
+        if self.interests[path.index()].inner {
+            // This object has no node of its own; it starts with its key.
+            self.element(path, value - 1..self.after(value), false);
+            self.entry(path, rest, value);
+        }
+    }
+
+    fn value(&mut self, path: PathId, at: usize) {
+        match self.nodes[at] {
+            Node::Array { .. } => self.array(path, at),
+            Node::Object { .. } => self.object_at(path, at, false),
+            _ => self.leaf(path, at),
+        }
+    }
+
+    fn array(&mut self, path: PathId, at: usize) {
+        let end = self.after(at);
+        let mut next = at + 1;
+        while next < end {
+            match self.nodes[next] {
+                Node::Array { .. } => {
+                    self.element(path, next..self.after(next), true);
+                    self.array(path, next);
+                }
+                Node::Object { .. } => self.object_at(path, next, true),
+                _ => self.leaf(path, next),
+            }
+            next = self.after(next);
+        }
+    }
+
+    fn object_at(&mut self, path: PathId, at: usize, in_array: bool) {
+        if self.interests[path.index()].inner {
+            self.element(path, at..self.after(at), in_array);
+            self.object(at, path);
+        }
+    }
+
+    fn element(&mut self, path: PathId, nodes: Range<usize>, in_array: bool) {
+        if self.interests[path.index()].joint {
+            let nodes = (index_u32(nodes.start), index_u32(nodes.end));
+            self.leaves.add_element(path, Element { nodes, in_array });
+        }
+    }
+
+    fn leaf(&mut self, path: PathId, at: usize) {
+        let interest = self.interests[path.index()];
+        let Some(value) = Value::of(&self.nodes[at]).filter(|_| interest.field) else { return };
+        let literal = if interest.literal { self.literals.find(path, value) } else { LiteralId::UNKNOWN };
+        self.leaves.add_leaf(path, index_u32(at), literal);
+    }
+
+    /// Where the value at `at` ends.
+    fn after(&self, at: usize) -> usize {
+        at + node_count(&self.nodes[at])
+    }
+}

@@ -1,0 +1,34 @@
+//! Stage 5: committed frames leave the queue.
+//!
+//! Whatever has been committed since the last round trip is acknowledged and deleted together.
+
+use crossbeam_channel::Receiver;
+
+use super::stage::{Ended, Stage};
+use crate::ops::metrics;
+use crate::queue::{self, EntryId, Pool, Shard};
+
+/// The most frames acknowledged in one round trip.
+const MOST: usize = 10_000;
+
+/// How a worker acknowledges.
+#[derive(Debug)]
+pub(super) struct Ack {
+    pub(super) stage: Stage,
+    pub(super) redis: Pool,
+}
+
+impl Ack {
+    pub(super) fn run(self, committed: &Receiver<Vec<(Shard, EntryId)>>) -> Result<(), Ended> {
+        while let Ok(mut entries) = committed.recv() {
+            while entries.len() < MOST
+                && let Ok(more) = committed.try_recv()
+            {
+                entries.extend(more);
+            }
+            self.stage.persist(async || queue::acknowledge(&mut *self.redis.get().await?, &entries).await)?;
+            metrics::frames_acknowledged(entries.len());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! Why the pipeline stopped.
+
+use crate::queue::QueueError;
+use crate::store::{Action, StoreError};
+
+/// A failure that waiting does not mend. Nothing was acknowledged that is not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// Redis.
+    #[error("stage {stage}: {source}")]
+    Queue {
+        /// Which stage stopped.
+        stage: &'static str,
+        /// Why.
+        source: QueueError,
+    },
+    /// Postgres.
+    #[error("stage {stage}: {source}")]
+    Store {
+        /// Which stage stopped.
+        stage: &'static str,
+        /// Why.
+        source: StoreError,
+    },
+    /// A stage ended without saying why.
+    #[error("stage {stage} ended unexpectedly; the log says why")]
+    StageDied {
+        /// Which stage.
+        stage: &'static str,
+    },
+    /// A stage's thread could not be started.
+    #[error("no thread for stage {stage}: {source}")]
+    NoThread {
+        /// Which stage.
+        stage: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A failure of one of the servers, as far as trying again is concerned.
+pub(super) trait ServerFailure: std::error::Error {
+    /// Whether trying again later can help.
+    fn will_pass(&self) -> bool;
+    /// The end of `stage`, where it cannot.
+    fn stops(self, stage: &'static str) -> WorkerError;
+}
+
+impl ServerFailure for QueueError {
+    fn will_pass(&self) -> bool {
+        self.will_pass()
+    }
+
+    fn stops(self, stage: &'static str) -> WorkerError {
+        WorkerError::Queue { stage, source: self }
+    }
+}
+
+impl ServerFailure for StoreError {
+    fn will_pass(&self) -> bool {
+        self.action() == Action::Retry
+    }
+
+    fn stops(self, stage: &'static str) -> WorkerError {
+        WorkerError::Store { stage, source: self }
+    }
+}

@@ -1,0 +1,158 @@
+//! A matched batch → receipts and rows. Pure.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+
+use super::batch::{Fate, Matched, event_count};
+use crate::queue::{CorruptFrame, Delivery, EventRecord, Frame};
+use crate::store::{CopyRows, Receipt, Rows};
+
+/// Bytes of an event's row beside its payload, about.
+const ROW_OVERHEAD: usize = 160;
+
+impl Matched {
+    /// Each delivery with the fates of its events.
+    fn with_fates(&self) -> impl Iterator<Item = (&Delivery, &[Fate])> {
+        let mut rest = &*self.fates;
+        self.deliveries.iter().map(move |delivery| {
+            let (fates, others) = rest.split_at(event_count(delivery));
+            rest = others;
+            (delivery, fates)
+        })
+    }
+
+    /// A receipt for each delivery.
+    pub(super) fn receipts(&self) -> Vec<Receipt> {
+        self.with_fates().map(|(delivery, fates)| receipt(delivery, fates)).collect()
+    }
+
+    /// The rows of those deliveries for which `included` says so.
+    pub(super) fn rows(&self, included: &[bool]) -> Rows {
+        let mut rows = self.no_rows();
+        for ((delivery, fates), _) in self.with_fates().zip(included).filter(|(_, included)| **included) {
+            match &delivery.frame {
+                Ok(frame) => {
+                    for (event, fate) in frame.events().zip(fates) {
+                        self.event(&mut rows, delivery, &event, fate);
+                    }
+                }
+                Err(corrupt) => corrupt_frame(&mut rows, delivery, corrupt),
+            }
+        }
+        rows
+    }
+
+    /// The rows of these events alone, counted over all deliveries.
+    pub(super) fn rows_of(&self, range: &Range<usize>) -> Rows {
+        let mut rows = self.no_rows();
+        let events = self.deliveries.iter().flat_map(|delivery| {
+            let frame = delivery.frame.as_ref().ok();
+            frame.into_iter().flat_map(Frame::events).map(move |event| (delivery, event))
+        });
+        for ((delivery, event), fate) in events.zip(&self.fates).skip(range.start).take(range.len()) {
+            self.event(&mut rows, delivery, &event, fate);
+        }
+        rows
+    }
+
+    /// How many triggers those deliveries have for which `included` says so.
+    pub(super) fn triggers_in(&self, included: &[bool]) -> usize {
+        let fates = self
+            .with_fates()
+            .zip(included)
+            .filter(|(_, included)| **included)
+            .flat_map(|((_, fates), _)| fates);
+        fates.map(|fate| if let Fate::Stored(range) = fate { range.len() } else { 0 }).sum()
+    }
+
+    fn no_rows(&self) -> Rows {
+        let bytes: usize = self
+            .deliveries
+            .iter()
+            .filter_map(|delivery| delivery.frame.as_ref().ok())
+            .map(Frame::bytes)
+            .sum();
+        Rows {
+            events: CopyRows::with_capacity(bytes + self.fates.len() * ROW_OVERHEAD),
+            triggers: CopyRows::with_capacity(self.triggered.len() * ROW_OVERHEAD),
+            dead_letters: CopyRows::with_capacity(0),
+        }
+    }
+
+    /// The first and the last time of anything in the batch; `None` for an empty one.
+    pub(super) fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
+        let times = || {
+            let frames = self.deliveries.iter().map(frame_time);
+            frames.chain(super::batch::events(&self.deliveries).map(|event| event.received_at))
+        };
+        Some((times().min()?, times().max()?))
+    }
+
+    fn event(&self, rows: &mut Rows, delivery: &Delivery, event: &EventRecord<'_>, fate: &Fate) {
+        match fate {
+            Fate::Duplicate => {}
+            Fate::DeadLetter(detail) => dead_letter(rows, delivery, "refused", detail, event.payload),
+            Fate::Stored(range) => {
+                let triggered = &self.triggered[range.clone()];
+                rows.events
+                    .row(6)
+                    .bytes(event.event_id.as_bytes())
+                    .bytes(event.user_id.as_bytes())
+                    .bytes(event.event_type.as_bytes())
+                    .timestamp(event.received_at)
+                    .int8_array(triggered.iter().map(|campaign| campaign.campaign_id))
+                    .bytes(event.payload);
+                for campaign in triggered {
+                    rows.triggers
+                        .row(5)
+                        .int8(campaign.campaign_id)
+                        .int4(campaign.version)
+                        .bytes(event.event_id.as_bytes())
+                        .bytes(event.user_id.as_bytes())
+                        .timestamp(event.received_at);
+                }
+            }
+        }
+    }
+}
+
+fn receipt(delivery: &Delivery, fates: &[Fate]) -> Receipt {
+    let count = |matches: fn(&Fate) -> bool| {
+        u32::try_from(fates.iter().filter(|fate| matches(fate)).count())
+            .expect("a frame counts its events in 32 bits")
+    };
+    Receipt {
+        shard: delivery.shard,
+        entry: delivery.entry,
+        received_at: frame_time(delivery),
+        stored: count(|fate| matches!(fate, Fate::Stored(_))),
+        duplicates: count(|fate| matches!(fate, Fate::Duplicate)),
+        dead_lettered: count(|fate| matches!(fate, Fate::DeadLetter(_))),
+    }
+}
+
+/// The time of a frame, the same at every delivery: its own, or that of its entry where it cannot be read.
+fn frame_time(delivery: &Delivery) -> Timestamp {
+    let of_entry = || {
+        let milliseconds = i64::try_from(delivery.entry.milliseconds).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
+    };
+    delivery.frame.as_ref().map_or_else(|_| of_entry(), Frame::received_at)
+}
+
+fn corrupt_frame(rows: &mut Rows, delivery: &Delivery, corrupt: &CorruptFrame) {
+    dead_letter(rows, delivery, "corrupt frame", &corrupt.error.to_string(), &corrupt.bytes);
+}
+
+fn dead_letter(rows: &mut Rows, delivery: &Delivery, reason: &str, detail: &str, payload: &[u8]) {
+    let bigint = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+    rows.dead_letters
+        .row(6)
+        .bytes(reason.as_bytes())
+        .bytes(detail.as_bytes())
+        .int2(i16::try_from(delivery.shard.number()).expect("Shards allows no more than fit a smallint"))
+        .int8(bigint(delivery.entry.milliseconds))
+        .int8(bigint(delivery.entry.sequence))
+        .bytes(payload);
+}

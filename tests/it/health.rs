@@ -1,0 +1,50 @@
+//! What a process says about itself on its admin port.
+
+use std::net::TcpListener;
+
+use campaign_manager::config::AdminConfig;
+use campaign_manager::roles::Process;
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use crate::support::{DEADLINE, Settings, TestStores, start_worker_in, until};
+
+async fn get(url: &str) -> (u16, String) {
+    let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_names_the_check_that_fails_and_recovers() {
+    let mut stores = TestStores::start().await;
+    let mut process = Process::default();
+    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    let worker = start_worker_in(&stores, &Settings::with(&[]), &mut process.readiness).await;
+    process.worker = Some(worker);
+    let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let admin = process.open_admin(&AdminConfig { addr }, metrics).await.unwrap();
+    let url = |route: &str| format!("http://{}{route}", admin.addr());
+
+    assert_eq!(get(&url("/healthz")).await, (200, "ok\n".to_owned()));
+    assert_eq!(get(&url("/readyz")).await.0, 200);
+
+    stores.servers.postgres.stop().await;
+    let (status, text) = get(&url("/readyz")).await;
+    assert_eq!(status, 503);
+    assert!(text.contains("postgres: no connection to Postgres") && text.contains("running: ok"), "{text}");
+    assert_eq!(get(&url("/healthz")).await.0, 200, "the process itself is well");
+    stores.servers.postgres.start().await.unwrap();
+    until("readiness", DEADLINE, async || get(&url("/readyz")).await.0 == 200).await;
+}
+
+#[tokio::test]
+async fn a_worker_says_how_to_mend_a_database_without_the_schema() {
+    let stores = TestStores::start().await;
+    stores.postgres().await.batch_execute("drop table campaigns cascade").await.unwrap();
+    let mut readiness = campaign_manager::ops::Readiness::default();
+    let settings = Settings::with(&[]);
+    let Settings { queue, store, worker } = &settings;
+    let error =
+        campaign_manager::roles::Worker::start(&stores.urls(), queue, store, worker, &mut readiness).await;
+    let said = error.unwrap_err().to_string();
+    assert!(said.contains("campaign-manager migrate"), "{said}");
+}

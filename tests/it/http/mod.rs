@@ -1,0 +1,7 @@
+//! The HTTP API, as a client meets it.
+
+mod auth;
+mod campaigns;
+mod connections;
+mod events;
+mod stored;

@@ -1,0 +1,179 @@
+//! Frames in, frames out: the streams, the consumer group, and the claims.
+
+use std::time::Duration;
+
+use bb8_redis::redis;
+use campaign_manager::queue::{
+    Claim, Consumer, Delivery, EntryId, Frame, Links, OutgoingFrame, Pool, Shard, acknowledge, append, claim,
+};
+
+use crate::support::{SHARDS, TestStores, frame_of};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_millis(1);
+const WINDOW: Duration = Duration::from_mins(1);
+
+fn links(stores: &TestStores) -> Links {
+    Links::new(&stores.urls().redis_url, TIMEOUT).unwrap()
+}
+
+fn pool(stores: &TestStores) -> Pool {
+    links(stores).pool(2)
+}
+
+fn consumer(stores: &TestStores, name: &str) -> Consumer {
+    Consumer::new(links(stores), name.to_owned(), SHARDS)
+}
+
+fn shard() -> Shard {
+    SHARDS.all().next().unwrap()
+}
+
+/// Appends one frame for each list of ids, all to the same shard.
+async fn append_frames(stores: &TestStores, frames: &[&[&str]]) {
+    let outgoing: Vec<OutgoingFrame> = frames.iter().map(|ids| frame_of(shard(), ids)).collect();
+    append(&pool(stores), &outgoing).await.unwrap();
+}
+
+fn ids(deliveries: &[Delivery]) -> Vec<Vec<String>> {
+    let ids_of = |frame: &Frame| frame.events().map(|event| event.event_id.to_owned()).collect();
+    deliveries.iter().map(|delivery| ids_of(delivery.frame.as_ref().unwrap())).collect()
+}
+
+fn entries(deliveries: &[Delivery]) -> Vec<(Shard, EntryId)> {
+    deliveries.iter().map(|delivery| (delivery.shard, delivery.entry)).collect()
+}
+
+#[tokio::test]
+async fn frames_come_out_in_order_and_to_one_consumer_only() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a", "b"], &["c"]]).await;
+    let (mut one, mut other) = (consumer(&stores, "one"), consumer(&stores, "other"));
+
+    // the first read asks for what is unacknowledged, which is nothing
+    assert_eq!(ids(&one.read(10, WAIT).await.unwrap()), Vec::<Vec<String>>::new());
+    assert_eq!(ids(&one.read(10, WAIT).await.unwrap()), [vec!["a", "b"], vec!["c"]]);
+    other.read(10, WAIT).await.unwrap();
+    assert!(other.read(10, WAIT).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_consumer_that_comes_back_is_given_what_it_did_not_acknowledge() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a"], &["b"]]).await;
+    let mut before = consumer(&stores, "same");
+    before.read(10, WAIT).await.unwrap();
+    let delivered = before.read(10, WAIT).await.unwrap();
+    let mut link = links(&stores).link().await.unwrap();
+    acknowledge(&mut link, &entries(&delivered[..1])).await.unwrap();
+
+    let mut after = consumer(&stores, "same");
+    assert_eq!(ids(&after.read(10, WAIT).await.unwrap()), [["b"]]);
+}
+
+#[tokio::test]
+async fn what_a_dead_consumer_left_behind_is_reclaimed() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a"]]).await;
+    let mut dead = consumer(&stores, "dead");
+    dead.read(10, WAIT).await.unwrap();
+    assert_eq!(dead.read(10, WAIT).await.unwrap().len(), 1);
+    drop(dead);
+
+    let mut alive = consumer(&stores, "alive");
+    assert!(alive.reclaim(10, Duration::from_mins(1)).await.unwrap().is_empty(), "not idle for long enough");
+    assert_eq!(ids(&alive.reclaim(10, Duration::ZERO).await.unwrap()), [["a"]]);
+}
+
+#[tokio::test]
+async fn acknowledged_frames_leave_the_stream() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a"], &["b"]]).await;
+    let mut consumer = consumer(&stores, "one");
+    consumer.read(10, WAIT).await.unwrap();
+    let delivered = consumer.read(10, WAIT).await.unwrap();
+    let mut link = links(&stores).link().await.unwrap();
+    acknowledge(&mut link, &entries(&delivered)).await.unwrap();
+
+    let length: u64 =
+        redis::cmd("XLEN").arg(shard().stream()).query_async(&mut stores.redis().await).await.unwrap();
+    assert_eq!(length, 0);
+}
+
+#[tokio::test]
+async fn a_destroyed_group_is_made_again_from_the_first_entry() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a"]]).await;
+    let mut consumer = consumer(&stores, "one");
+    consumer.read(10, WAIT).await.unwrap();
+    consumer.read(10, WAIT).await.unwrap();
+    for shard in SHARDS.all() {
+        let mut destroy = redis::cmd("XGROUP");
+        destroy.arg("DESTROY").arg(shard.stream()).arg("workers");
+        let () = destroy.query_async(&mut stores.redis().await).await.unwrap();
+    }
+
+    assert!(consumer.read(10, WAIT).await.is_err(), "the read that meets the missing group");
+    consumer.read(10, WAIT).await.unwrap();
+    assert_eq!(ids(&consumer.read(10, WAIT).await.unwrap()), [["a"]]);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_frame_are_delivered_with_the_reason() {
+    let stores = TestStores::start().await;
+    let mut add = redis::cmd("XADD");
+    add.arg(shard().stream()).arg("*").arg("f").arg("nonsense");
+    let _: String = add.query_async(&mut stores.redis().await).await.unwrap();
+    let mut consumer = consumer(&stores, "one");
+    consumer.read(10, WAIT).await.unwrap();
+
+    let delivered = consumer.read(10, WAIT).await.unwrap();
+    let corrupt = delivered[0].frame.as_ref().unwrap_err();
+    assert_eq!(corrupt.bytes, "nonsense");
+}
+
+fn entry(milliseconds: u64) -> EntryId {
+    EntryId { milliseconds, sequence: 0 }
+}
+
+async fn claim_one(stores: &TestStores, entry: EntryId, ids: &[&str]) -> Vec<bool> {
+    let mut link = links(stores).link().await.unwrap();
+    let frame = Claim::new(shard(), entry, ids.iter().copied());
+    claim(&mut link, &[frame], WINDOW).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn the_first_frame_to_claim_an_id_has_it_and_has_it_again_when_redelivered() {
+    let stores = TestStores::start().await;
+    assert_eq!(claim_one(&stores, entry(1), &["a", "b"]).await, [true, true]);
+    assert_eq!(claim_one(&stores, entry(1), &["a", "b"]).await, [true, true], "redelivered");
+    assert_eq!(claim_one(&stores, entry(2), &["b", "c"]).await, [false, true], "another frame");
+    assert_eq!(claim_one(&stores, entry(2), &["b", "c"]).await, [false, true], "another frame, redelivered");
+}
+
+#[tokio::test]
+async fn frames_claimed_together_are_told_apart() {
+    let stores = TestStores::start().await;
+    let mut link = links(&stores).link().await.unwrap();
+    let frames = [
+        Claim::new(shard(), entry(1), ["a"].into_iter()),
+        Claim::new(shard(), entry(2), [].into_iter()),
+        Claim::new(shard(), entry(3), ["a", "b"].into_iter()),
+        Claim::new(shard(), entry(4), ["c"].into_iter()),
+    ];
+    let ours = claim(&mut link, &frames, WINDOW).await.unwrap();
+    assert_eq!(ours, [vec![true], vec![], vec![false, true], vec![true]]);
+}
+
+#[tokio::test]
+async fn a_claim_expires_and_a_duplicate_does_not_prolong_it() {
+    let stores = TestStores::start().await;
+    let mut redis = stores.redis().await;
+    claim_one(&stores, entry(1), &["a"]).await;
+    let key: Vec<Vec<u8>> = redis::cmd("KEYS").arg("dedupe:*").query_async(&mut redis).await.unwrap();
+    let () = redis::cmd("PEXPIRE").arg(&key[0]).arg(20_000).query_async(&mut redis).await.unwrap();
+
+    claim_one(&stores, entry(2), &["a"]).await;
+    let left: u64 = redis::cmd("PTTL").arg(&key[0]).query_async(&mut redis).await.unwrap();
+    assert!((1..=20_000).contains(&left), "{left} ms");
+}

@@ -1,0 +1,24 @@
+//! Events for tests that look below the HTTP edge.
+
+use campaign_manager::queue::{EventRecord, OutgoingFrame, Records, Shard, Shards};
+use jiff::Timestamp;
+
+/// As many shards as the tests use.
+pub(crate) const SHARDS: Shards = match Shards::new(4) {
+    Some(shards) => shards,
+    None => panic!("4 is allowed"),
+};
+
+/// An event that triggers nothing.
+pub(crate) fn event<'a>(event_id: &'a str, user_id: &'a str) -> EventRecord<'a> {
+    EventRecord { received_at: Timestamp::now(), event_id, event_type: "test", user_id, payload: b"{}" }
+}
+
+/// A frame of events with these ids.
+pub(crate) fn frame_of(shard: Shard, ids: &[&str]) -> OutgoingFrame {
+    let mut records = Records::default();
+    for id in ids {
+        records.push(&event(id, "u"));
+    }
+    OutgoingFrame { shard, events: ids.len(), bytes: records.into_frame() }
+}

@@ -1,0 +1,178 @@
+//! The real program, as a person or an operator runs it: `up`, a signal, and what it says.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::support::{DEADLINE, folder, until};
+
+/// A running `campaign-manager up` on a folder of its own.
+struct Up {
+    child: std::process::Child,
+    env: std::collections::HashMap<String, String>,
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_campaign-manager"))
+}
+
+impl Up {
+    async fn start(data: &Path, flags: &[&str]) -> Self {
+        let mut command = program();
+        command
+            .args(["up", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(flags);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let file = data.join("run.env");
+        until("run.env", DEADLINE, async || file.exists()).await;
+        let text = std::fs::read_to_string(&file).unwrap();
+        let env = text.lines().map(|line| line.split_once('=').unwrap());
+        Self { child, env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        until("the end", DEADLINE, async || self.child.try_wait().unwrap().is_some()).await;
+        self.child.wait().unwrap()
+    }
+
+    fn said(&mut self) -> String {
+        let mut text = String::new();
+        std::io::Read::read_to_string(self.child.stdout.as_mut().unwrap(), &mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Ended already, where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn get(url: &str) -> reqwest::Response {
+    reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap()
+}
+
+async fn status(url: &str) -> u16 {
+    get(url).await.status().as_u16()
+}
+
+async fn text(url: &str) -> String {
+    get(url).await.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn up_serves_until_a_signal_and_its_events_are_there_again_at_the_next_start() {
+    let dir = folder();
+    let mut up = Up::start(dir.path(), &[]).await;
+    let http = format!("http://{}", up.env["HTTP_ADDR"]);
+    let admin = format!("http://{}", up.env["ADMIN_ADDR"]);
+    let event = r#"{"event_id": "e1", "event_type": "purchase", "user_id": "u1"}"#;
+    let sent = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sent = sent.post(format!("{http}/events")).header("content-type", "application/json").body(event);
+    assert_eq!(sent.send().await.unwrap().status(), 202);
+    assert_eq!(status(&format!("{admin}/readyz")).await, 200);
+    let told = [
+        "ingest_events_total{result=\"accepted\"} 1\n",
+        "events_total{outcome=\"stored\"} 1\n",
+        "build_info{",
+    ];
+    until("the metrics of the event", DEADLINE, async || {
+        let metrics = text(&format!("{admin}/metrics")).await;
+        told.iter().all(|line| metrics.contains(&format!("campaign_manager_{line}")))
+    })
+    .await;
+
+    up.signal(rustix::process::Signal::INT);
+    assert!(up.ended().await.success());
+    assert!(up.said().contains("curl"), "a line to paste");
+    assert!(!dir.path().join("run.env").exists());
+
+    let mut again = Up::start(dir.path(), &[]).await;
+    let event = format!("http://{}/events/e1", again.env["HTTP_ADDR"]);
+    until("the event", DEADLINE, async || status(&event).await == 200).await;
+    again.signal(rustix::process::Signal::TERM);
+    assert!(again.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_killed_up_leaves_nothing_that_hinders_the_next() {
+    let dir = folder();
+    let mut killed = Up::start(dir.path(), &[]).await;
+    killed.signal(rustix::process::Signal::KILL);
+    killed.ended().await;
+    std::fs::remove_file(dir.path().join("run.env")).unwrap();
+
+    let mut next = Up::start(dir.path(), &[]).await;
+    next.signal(rustix::process::Signal::INT);
+    assert!(next.ended().await.success());
+}
+
+#[tokio::test]
+async fn separate_serve_and_worker_run_on_the_stores_of_up() {
+    let dir = folder();
+    let mut up = Up::start(dir.path(), &["--stores-only"]).await;
+    assert!(!up.env.contains_key("HTTP_ADDR"));
+    for role in ["serve", "worker"] {
+        let mut command = program();
+        command.arg(role).args(["--admin", "127.0.0.1:0"]).envs(&up.env).env_remove("ADMIN_ADDR");
+        if role == "serve" {
+            command.args(["--http", "127.0.0.1:0", "--auth", "none"]);
+        }
+        let mut child = command.env("LOG_FORMAT", "json").stderr(Stdio::piped()).spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        let started = lines.find(|line| {
+            let line: serde_json::Value = serde_json::from_str(line.as_ref().unwrap()).unwrap();
+            line["message"] == "serving" || line["message"] == "working"
+        });
+        assert!(started.is_some(), "{role} did not start");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let rest: Vec<String> = lines.map(Result::unwrap).collect();
+        assert!(child.wait().unwrap().success(), "{rest:?}");
+    }
+    up.signal(rustix::process::Signal::INT);
+    assert!(up.ended().await.success());
+}
+
+#[tokio::test]
+async fn keys_wanted_are_made_once_and_let_in_who_has_one() {
+    let dir = folder();
+    let mut up = Up::start(dir.path(), &["--auth", "keys"]).await;
+    let campaigns = format!("http://{}/campaigns", up.env["HTTP_ADDR"]);
+    assert_eq!(status(&campaigns).await, 401);
+    up.signal(rustix::process::Signal::INT);
+    up.ended().await;
+    let said = up.said();
+    let key = said.split_whitespace().find(|word| word.starts_with("cmk_")).expect("a key").to_owned();
+
+    let mut again = Up::start(dir.path(), &["--auth", "keys"]).await;
+    let campaigns = format!("http://{}/campaigns", again.env["HTTP_ADDR"]);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert_eq!(client.get(&campaigns).bearer_auth(&key).send().await.unwrap().status(), 200);
+    again.signal(rustix::process::Signal::INT);
+    again.ended().await;
+    assert!(!again.said().contains("cmk_"), "shown once only");
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_starts() {
+    let refused = |arguments: &[&str]| {
+        let output =
+            program().args(arguments).env_remove("DATABASE_URL").env_remove("REDIS_URL").output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = refused(&["serve"]);
+    assert!(code == 64 && said.contains("--database-url"), "{code}: {said}");
+    let (code, said) = refused(&["up", "--frame-bytes", "lots"]);
+    assert!(code == 64 && said.contains("64KiB"), "{code}: {said}");
+    let (code, said) = refused(&["up", "--http", "0.0.0.0:0", "--data", "never-made"]);
+    assert!(code == 1 && said.contains("--auth=keys"), "{code}: {said}");
+    assert!(!Path::new("never-made").exists());
+}

@@ -1,0 +1,60 @@
+//! What decides is pure: these modules import no runtime, no client, no server and no clock, so that they can be tested
+//! by example and by property, and run the same in the worker, the API and offline.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "it is a test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders and files under `src/` that must stay pure.
+const PURE: [&str; 12] = [
+    "event",
+    "rules",
+    "campaign",
+    "queue/frame.rs",
+    "queue/shard.rs",
+    "queue/entry_id.rs",
+    "ingest/gathering.rs",
+    "ingest/staged.rs",
+    "store/copy.rs",
+    "store/partitions/plan.rs",
+    "worker/fold.rs",
+    "worker/rows.rs",
+];
+
+/// What none of them may name.
+const IMPURE: [&str; 10] = [
+    "tokio::",
+    "redis::",
+    "hyper::",
+    "tokio_postgres::",
+    "deadpool_postgres::",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::fs",
+    "Instant::now",
+    "Timestamp::now",
+];
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    entries
+        .flat_map(|entry| files(&entry.unwrap().path()))
+        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
+        .collect()
+}
+
+#[test]
+fn pure_modules_import_neither_runtime_nor_client_nor_clock() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in PURE.iter().flat_map(|path| files(&src.join(path))) {
+        let text = fs::read_to_string(&file).unwrap();
+        let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for impure in IMPURE {
+            assert!(!production.contains(impure), "{} names {impure}", file.display());
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Evaluation is total and bounded: the strangest events and the largest rules cost steps in proportion to their size.
+//! Steps are counted, not timed.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use campaign_manager::event::Parser;
+use campaign_manager::rules::{CompiledRules, Pattern, RuleSet, Scratch};
+
+fn compiled(rules: impl IntoIterator<Item = String>) -> CompiledRules {
+    let patterns =
+        rules.into_iter().map(|rule| Pattern::parse(&rule).unwrap_or_else(|errors| panic!("{errors}")));
+    patterns.collect::<RuleSet>().compile()
+}
+
+/// How many rules an event matches, and in how many steps.
+fn run(rules: &CompiledRules, event: &str) -> (usize, u64) {
+    let mut scratch = Scratch::default();
+    let matched =
+        Parser::new(4096).parse(event.as_bytes(), |document| rules.matches(&document, &mut scratch).len());
+    (matched.unwrap(), scratch.steps())
+}
+
+/// What a rule costs with events of two sizes must grow no faster than the events.
+fn assert_linear(rule: &str, event: impl Fn(usize) -> String) {
+    let rules = compiled([rule.to_owned()]);
+    let (small, large) = (run(&rules, &event(200)).1, run(&rules, &event(2_000)).1);
+    assert!(large <= 11 * small, "{small} steps, and {large} for ten times the event");
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn an_array_of_objects_costs_what_it_holds() {
+    let item = |number: usize| format!(r#"{{"sku":"s{number}","quantity":{number},"price":1}}"#);
+    let event = |items: usize| format!(r#"{{"items":{}}}"#, list((0..items).map(item)));
+    assert_linear(
+        r#"{"items":{"sku":["s1","none"],"quantity":[0],"price":[1],"gift":[{"exists":false}]}}"#,
+        event,
+    );
+    assert_linear(r#"{"items":{"sku":[{"prefix":"s"}],"quantity":[{"exists":false}],"price":[1]}}"#, event);
+}
+
+#[test]
+fn arrays_in_arrays_cost_what_they_hold() {
+    let order =
+        |number: usize| format!(r#"{{"id":{number},"items":[{{"a":1,"b":2}},{{"a":3,"b":4}},[{{"a":1}}]]}}"#);
+    let event = |orders: usize| format!(r#"{{"orders":{}}}"#, list((0..orders).map(order)));
+    assert_linear(r#"{"orders":{"id":[{"anything-but":"x"}],"items":{"a":[1],"b":[4]}}}"#, event);
+}
+
+#[test]
+fn keys_given_many_times_cost_what_they_hold() {
+    // Taken as independent arrays, these would be 2^n ways to choose elements.
+    let rule = r#"{"x":{"a":[1],"b":[1],"c":[1],"d":[1],"e":[1],"f":[1],"g":[{"exists":false}],"h":[1]}}"#;
+    let array = |_: usize| r#""x":[{"a":1,"b":2,"c":1},{"d":1,"e":2,"f":1,"g":0}]"#.to_owned();
+    assert_linear(rule, |arrays| format!("{{{}}}", (0..arrays).map(array).collect::<Vec<_>>().join(",")));
+}
+
+#[test]
+fn scalars_beside_elements_cost_what_they_hold() {
+    let rule = r#"{"x":[1,{"exists":false}],"x.a":[2],"x.b":[{"exists":false}]}"#;
+    assert_linear(rule, |items| {
+        format!(r#"{{"x":{}}}"#, list((0..items).map(|_| r#"3,[3,{"a":1}],{"b":1}"#.to_owned())))
+    });
+}
+
+#[test]
+fn depth_costs_no_more_than_breadth() {
+    let deep = |open: &str, close: &str| format!(r#"{{"a":{}1{}}}"#, open.repeat(1_000), close.repeat(1_000));
+    let rules = compiled([
+        format!("{}1{}", r#"{"a":"#.repeat(32), "}".repeat(32)),
+        r#"{"a":[2],"a.b":[1],"a.a":[{"exists":false}]}"#.to_owned(),
+    ]);
+    for event in [deep("[", "]"), deep(r#"{"a":"#, "}"), deep(r#"[{"a":"#, "}]"), deep(r#"[1,{"b":2},"#, "]")]
+    {
+        let (_, steps) = run(&rules, &event);
+        assert!(steps < 40_000, "{steps}");
+    }
+}
+
+#[test]
+fn a_thousand_branches_of_or_cost_a_thousand_tries() {
+    let branch = |number: usize| format!(r#"{{"x":{{"a":[{number}],"b":[1]}}}}"#);
+    let rules = compiled([format!(r#"{{"x":{{"c":[1]}},"$or":{}}}"#, list((0..1_000).map(branch)))]);
+    let flat = r#"{"x":{"a":1000,"b":1,"c":1}}"#;
+    let (matched, steps) = run(&rules, flat);
+    assert_eq!(matched, 0);
+    assert!(steps < 10_000, "{steps}");
+    let items = list((0..100).map(|number| format!(r#"{{"a":{number},"b":2,"c":1}}"#)));
+    let (matched, steps) = run(&rules, &format!(r#"{{"x":[{items},{{"b":1}}]}}"#));
+    assert_eq!(matched, 0);
+    assert!(steps < 1_000 * 1_000, "{steps}");
+}
+
+#[test]
+fn ors_that_multiply_cost_their_combinations_only() {
+    // Ten `$or`s at ten levels, all about the same array.
+    let or = r#""$or":[{"q":[1]},{"q":[2]}]"#;
+    let rule = format!("{{{or},{}}}", format!(r#""a":{{{or},"#).repeat(8) + r#""z":[1]"# + &"}".repeat(8));
+    let rules = compiled([rule]);
+    let event =
+        format!("{}{}", r#"{"q":[{},2],"a":[{"z":0},"#.repeat(8), r#"{"z":1}"#.to_owned() + &"]}".repeat(8));
+    let (matched, steps) = run(&rules, &event);
+    assert_eq!(matched, 0);
+    assert!(steps < 512 * 100, "{steps}");
+}
+
+#[test]
+fn wildcards_with_a_shared_prefix_are_tried_once_each() {
+    let wildcards =
+        (0..10_000).map(|number| format!(r#"{{"url":[{{"wildcard":"/shop/*/item-{number}-*"}}]}}"#));
+    let rules = compiled(wildcards.chain([r#"{"url":[{"wildcard":"*"}]}"#.to_owned()]));
+    let (matched, steps) = run(&rules, r#"{"url":"/shop/shoes/item-77-red"}"#);
+    assert_eq!(matched, 2);
+    assert!(steps < 60_000, "{steps}");
+    let (matched, steps) = run(&rules, &format!(r#"{{"url":"/shop/{}"}}"#, "item-/".repeat(10_000)));
+    assert_eq!(matched, 1);
+    assert!(steps < 60_000, "{steps}");
+}
+
+#[test]
+fn no_json_is_too_strange() {
+    let rules = compiled([
+        r#"{"a":[{"exists":false}],"":[{"exists":false}]}"#.to_owned(),
+        r#"{"a.":[1],".a":[{"numeric":["<",1]}],"..":["x"]}"#.to_owned(),
+        r#"{"$not":{"a":[{"wildcard":"*"}]}}"#.to_owned(),
+    ]);
+    let documents = [
+        "{}",
+        "[]",
+        "1",
+        "null",
+        r#""a""#,
+        r#"[{"a":1}]"#,
+        r#"{"":""}"#,
+        r#"{".":{"":1},"..":1}"#,
+        r#"{"a.":1,".a":0,"..":"x"}"#,
+        r#"{"a":1e308,"a":-1e-308}"#,
+        r#"{"a":"\u0000\ud83d\ude00"}"#,
+        r#"{"a":18446744073709551615,"a":-9223372036854775808}"#,
+        r#"{"a":123456789012345678901234567890}"#,
+    ];
+    for document in documents {
+        let (matched, _) = run(&rules, document);
+        assert!(matched <= 3, "{document}");
+    }
+}
