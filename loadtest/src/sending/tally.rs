@@ -11,6 +11,9 @@ use fixedbitset::FixedBitSet;
 use hdrhistogram::Histogram;
 use hyper::StatusCode;
 
+/// A latency is counted as no longer than this, so that the histogram stays small.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// The shared tally.
 #[derive(Debug)]
 pub struct Tally(Mutex<Counts>);
@@ -79,8 +82,9 @@ impl Tally {
         if counts.refusal.is_none() {
             counts.refusal = refused.first().map(|(_, detail)| detail.clone());
         }
-        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        counts.latency.saturating_record(microseconds);
+        let microseconds = u64::try_from(latency.min(LONGEST).as_micros()).expect("a day of them fits");
+        // Not `saturating_record`: it does not grow the histogram, and counts what is slow as two microseconds.
+        counts.latency.record(microseconds).expect("the histogram grows with its values");
         counts.last_accepted = Some(Instant::now());
     }
 
@@ -141,6 +145,24 @@ mod tests {
         let counts = tally.counts();
         assert_eq!(numbers(&counts.accepted), [0, 1, 2, 700]);
         assert_eq!((counts.accepted_events, counts.latency.len()), (6, 2));
+    }
+
+    #[test]
+    fn latencies_of_every_size_are_counted_as_what_they_are() {
+        let tally = Tally::default();
+        let latencies =
+            [Duration::ZERO, Duration::from_micros(80), Duration::from_millis(11), Duration::from_secs(40)];
+        for latency in latencies {
+            tally.accept(&[0], &[], latency);
+        }
+        let counts = tally.counts();
+        for (latency, quantile) in latencies.into_iter().zip([0.25, 0.5, 0.75, 1.0]) {
+            let counted = Duration::from_micros(counts.latency.value_at_quantile(quantile));
+            assert!(counted.abs_diff(latency) <= latency / 1000, "{latency:?} is counted as {counted:?}");
+        }
+        drop(counts);
+        tally.accept(&[0], &[], Duration::MAX);
+        assert!(tally.counts().latency.max() >= 86_400_000_000);
     }
 
     #[test]
