@@ -45,7 +45,7 @@ async fn drive(cli: &Cli) -> anyhow::Result<ExitCode> {
     let report = tokio::select! {
         report = run_until(&load, stop) => report?,
         () = second_ctrl_c() => {
-            complain("ended; the run's campaigns may still be active");
+            complain("ended; the campaigns of the run, whose names begin with lt-, may still be active");
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
