@@ -4,13 +4,15 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use jiff::SignedDuration;
 use loadtest::target::Target;
 use loadtest::workload::Shape;
 use loadtest::{ApiKey, Load, Pace, Volume};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// Where `campaign-manager up` leaves its addresses, unless told otherwise.
+const DEFAULT_ENV_FILE: &str = ".data/run.env";
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
 
 /// Drives load at a running Campaign Manager, and verifies that every accepted event was stored once with the triggers
@@ -26,9 +28,10 @@ pub(crate) struct Cli {
     #[arg(long)]
     url: Option<String>,
     /// The server's database, which is only read [default: DATABASE_URL of the env file, otherwise of the environment]
-    #[arg(long, hide_env_values = true)]
+    #[arg(long)]
     database_url: Option<String>,
-    /// A file with HTTP_ADDR and DATABASE_URL, such as the run.env that `campaign-manager up` writes
+    /// A file with HTTP_ADDR and DATABASE_URL, such as `campaign-manager up` writes [default: .data/run.env, if it is
+    /// there and neither --url, --database-url nor DATABASE_URL is given]
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// An API key of scope admin, if the server wants one
@@ -80,15 +83,17 @@ struct EnvFile {
 impl Cli {
     /// What the run is to do.
     pub(crate) fn load(&self) -> anyhow::Result<Load> {
-        let file = self.env_file.as_deref().map(EnvFile::read).transpose()?.unwrap_or_default();
+        let file = self.env_file()?;
         let url = self.url.clone().or(file.http_addr.map(|addr| format!("http://{addr}")));
-        let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse().context("--url")?;
+        let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse()?;
         let database_url =
             self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
         let database = database_url
             .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
             .parse()
-            .context("the database's URL is not of the form postgres://user:password@host:port/database")?;
+            .map_err(|error| {
+                anyhow!("the database's URL is not of the form postgres://user:password@host:port/database: {error}")
+            })?;
         Ok(Load {
             target: target.with_key(self.key.clone().map(ApiKey::new)),
             database,
@@ -108,14 +113,29 @@ impl Cli {
             patience: self.patience,
         })
     }
+
+    /// The env file that was named; the one in its usual place only where nothing else says what is meant.
+    fn env_file(&self) -> anyhow::Result<EnvFile> {
+        let usual = Path::new(DEFAULT_ENV_FILE);
+        let nothing_said =
+            self.url.is_none() && self.database_url.is_none() && std::env::var_os("DATABASE_URL").is_none();
+        match &self.env_file {
+            Some(path) => EnvFile::read(path),
+            None if nothing_said && usual.exists() => EnvFile::read(usual),
+            None => Ok(EnvFile::default()),
+        }
+    }
 }
 
 impl EnvFile {
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let unreadable = || format!("{}: cannot be read; is `campaign-manager up` running?", path.display());
+        let unreadable = |error| {
+            let path = path.display();
+            anyhow!("{path}: cannot be read: {error}; is `campaign-manager up` running?")
+        };
         let mut read = Self::default();
-        for line in dotenvy::from_path_iter(path).with_context(unreadable)? {
-            match line.with_context(unreadable)? {
+        for line in dotenvy::from_path_iter(path).map_err(unreadable)? {
+            match line.map_err(unreadable)? {
                 (name, value) if name == "HTTP_ADDR" => read.http_addr = Some(value),
                 (name, value) if name == "DATABASE_URL" => read.database_url = Some(value),
                 _ => {}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
+
 use crate::target::{RequestError, Target};
 
 /// A run that could not be done.
@@ -62,6 +64,9 @@ pub enum LoadError {
 fn describe(error: &tokio_postgres::Error) -> String {
     use std::error::Error as _;
     match (error.as_db_error(), error.source()) {
+        (Some(refusal), _) if *refusal.code() == SqlState::UNDEFINED_TABLE => {
+            format!("{}; does --database-url name the server's own database?", refusal.message())
+        }
         (Some(refusal), _) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
         (None, Some(source)) => format!("{error}: {source}"),
         (None, None) => error.to_string(),

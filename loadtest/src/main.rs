@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use clap::Parser;
 use loadtest::{Report, run_until};
 use tokio::signal::ctrl_c;
@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
     match drive(&cli).await {
         Ok(code) => code,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            complain(&error.to_string());
             ExitCode::from(UNUSABLE)
         }
     }
@@ -45,7 +45,7 @@ async fn drive(cli: &Cli) -> anyhow::Result<ExitCode> {
     let report = tokio::select! {
         report = run_until(&load, stop) => report?,
         () = second_ctrl_c() => {
-            complain("ended; the run's campaigns may still be active");
+            complain("ended; the campaigns of the run, whose names begin with lt-, may still be active");
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
@@ -54,10 +54,10 @@ async fn drive(cli: &Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn show(cli: &Cli, report: &Report) -> anyhow::Result<()> {
-    write!(io::stdout(), "{report}").context("standard output")?;
+    write!(io::stdout(), "{report}").map_err(|error| anyhow!("standard output: {error}"))?;
     if let Some(path) = &cli.json {
-        let json = serde_json::to_vec_pretty(report).context("the report")?;
-        fs::write(path, json).with_context(|| format!("{}: cannot be written", path.display()))?;
+        let json = serde_json::to_vec_pretty(report)?;
+        fs::write(path, json).map_err(|error| anyhow!("{}: cannot be written: {error}", path.display()))?;
     }
     Ok(())
 }

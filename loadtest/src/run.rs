@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,9 +45,18 @@ async fn drive(
     let mut stop = pin!(stop);
     let tally = Arc::new(Tally::default());
     progress.phase("preparing");
-    let mut watch = tokio::select! {
-        watch = prepare(load, workload, campaigns, &tally, progress) => watch?,
-        () = &mut stop => return Err(LoadError::Stopped),
+    let stopped = AtomicBool::new(false);
+    let mut watch = {
+        let mut preparing = pin!(prepare(load, workload, campaigns, &tally, progress, &stopped));
+        tokio::select! {
+            watch = &mut preparing => watch?,
+            () = &mut stop => {
+                // Not dropped: the campaign just being created would stay active, its id unknown.
+                stopped.store(true, Ordering::Relaxed);
+                preparing.await?;
+                return Err(LoadError::Stopped);
+            }
+        }
     };
     let connections = sending::connect(load).await?;
     progress.phase("sending");
@@ -79,11 +89,12 @@ async fn prepare(
     campaigns: &mut Campaigns,
     tally: &Arc<Tally>,
     progress: &Progress,
+    stopped: &AtomicBool,
 ) -> Result<Watch, LoadError> {
     let mut store = Store::new(&load.database);
     store.settled(Timestamp::now()).await?;
-    campaigns.create(workload).await?;
-    let Seen { event_id, received_at } = campaigns.wait_until_live(workload).await?;
+    campaigns.create(workload, stopped).await?;
+    let Seen { event_id, received_at } = campaigns.wait_until_live(workload, stopped).await?;
     let since = received_at.checked_sub(CLOCKS_APART).unwrap_or(Timestamp::MIN);
     if !store.has(&event_id, since).await? {
         return Err(LoadError::OtherDatabase { event_id });

@@ -11,8 +11,8 @@ use fixedbitset::FixedBitSet;
 use hdrhistogram::Histogram;
 use hyper::StatusCode;
 
-/// Latencies are told apart up to an hour, in microseconds; longer ones count as that.
-const MAX_LATENCY: u64 = 3_600_000_000;
+/// A latency is counted as no longer than this, so that the histogram stays small.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// The shared tally.
 #[derive(Debug)]
@@ -82,8 +82,9 @@ impl Tally {
         if counts.refusal.is_none() {
             counts.refusal = refused.first().map(|(_, detail)| detail.clone());
         }
-        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        counts.latency.saturating_record(microseconds);
+        let microseconds = u64::try_from(latency.min(LONGEST).as_micros()).expect("a day of them fits");
+        // Not `saturating_record`: it does not grow the histogram, and counts what is slow as two microseconds.
+        counts.latency.record(microseconds).expect("the histogram grows with its values");
         counts.last_accepted = Some(Instant::now());
     }
 
@@ -145,6 +146,24 @@ mod tests {
         assert_eq!(numbers(&counts.accepted), [0, 1, 2, 700]);
         assert_eq!(counts.accepted_events, 6);
         assert_eq!((counts.latency.len(), counts.latency.max() / 1_000), (2, 5), "in microseconds");
+    }
+
+    #[test]
+    fn latencies_of_every_size_are_counted_as_what_they_are() {
+        let tally = Tally::default();
+        let latencies =
+            [Duration::ZERO, Duration::from_micros(80), Duration::from_millis(11), Duration::from_secs(40)];
+        for latency in latencies {
+            tally.accept(&[0], &[], latency);
+        }
+        let counts = tally.counts();
+        for (latency, quantile) in latencies.into_iter().zip([0.25, 0.5, 0.75, 1.0]) {
+            let counted = Duration::from_micros(counts.latency.value_at_quantile(quantile));
+            assert!(counted.abs_diff(latency) <= latency / 1000, "{latency:?} is counted as {counted:?}");
+        }
+        drop(counts);
+        tally.accept(&[0], &[], Duration::MAX);
+        assert!(tally.counts().latency.max() >= 86_400_000_000);
     }
 
     #[test]

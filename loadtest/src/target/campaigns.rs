@@ -1,5 +1,6 @@
 //! The tool's own campaigns: created for a run, live before it begins, archived after it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -61,9 +62,10 @@ impl Campaigns {
         &self.ids
     }
 
-    /// Creates an active campaign for each rule of the workload.
-    pub async fn create(&mut self, workload: &Workload) -> Result<(), LoadError> {
+    /// Creates an active campaign for each rule of the workload, unless stopped in between.
+    pub async fn create(&mut self, workload: &Workload, stopped: &AtomicBool) -> Result<(), LoadError> {
         for rule in workload.rules() {
+            go_on(stopped)?;
             let name = format!("{}: {}", workload.run(), rule.title());
             let id = self.create_one(&name, rule.pattern()).await?;
             self.ids.push(id);
@@ -73,7 +75,11 @@ impl Campaigns {
 
     /// Waits until the campaigns match, and returns a probe that showed it. The probes have a campaign of their own, the
     /// last to be created: a worker that knows it knows all of the run's.
-    pub async fn wait_until_live(&mut self, workload: &Workload) -> Result<Seen, LoadError> {
+    pub async fn wait_until_live(
+        &mut self,
+        workload: &Workload,
+        stopped: &AtomicBool,
+    ) -> Result<Seen, LoadError> {
         let name = format!("{}: probe", workload.run());
         let event_type = format!("{}-probe", workload.run());
         let probe = self.create_one(&name, json!({"event_type": [event_type]})).await?;
@@ -81,6 +87,7 @@ impl Campaigns {
         let deadline = Instant::now() + LIVE_WITHIN;
         let mut round = 0_u32;
         while Instant::now() < deadline {
+            go_on(stopped)?;
             let ids: Vec<String> = (0..PROBES).map(|i| format!("{event_type}-{round}-{i}")).collect();
             self.send_probes(&event_type, &ids).await?;
             let mut seen = Vec::new();
@@ -169,4 +176,8 @@ impl Campaigns {
     fn read<'a, T: Deserialize<'a>>(&self, route: &str, answer: &'a Answer) -> Result<T, LoadError> {
         serde_json::from_slice(&answer.body).map_err(|_| problem::refused(&self.target, route, answer))
     }
+}
+
+fn go_on(stopped: &AtomicBool) -> Result<(), LoadError> {
+    if stopped.load(Ordering::Relaxed) { Err(LoadError::Stopped) } else { Ok(()) }
 }
