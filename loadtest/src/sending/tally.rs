@@ -60,7 +60,7 @@ impl Default for Tally {
             answers: BTreeMap::new(),
             failures: 0,
             failure: None,
-            latency: Histogram::new_with_max(MAX_LATENCY, 3).expect("the bound and three digits are allowed"),
+            latency: Histogram::new(3).expect("three digits are allowed"),
             last_accepted: None,
         }))
     }
