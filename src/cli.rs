@@ -1,6 +1,6 @@
 //! The command line: one binary, several roles.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -8,6 +8,7 @@ use campaign_manager::config::{
     AdminConfig, Auth, DatabaseUrl, QueueConfig, ServerUrls, ShutdownConfig, StoreConfig, TelemetryConfig,
 };
 use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::{Signals, metrics};
 use campaign_manager::roles::{
     Addresses, Process, Serve, ServeSettings, Worker, WorkerSettings, remove_env, welcome,
@@ -38,6 +39,13 @@ enum Role {
     Up(UpArgs),
     /// Bring the database to the newest schema
     Migrate(MigrateArgs),
+    /// Match events from a file against rules from a file, without a server
+    Match(MatchArgs),
+    /// Check rules
+    Rules {
+        #[command(subcommand)]
+        action: RulesAction,
+    },
     /// Manage API keys
     Keys {
         #[command(subcommand)]
@@ -107,6 +115,31 @@ struct MigrateArgs {
     database_url: DatabaseUrl,
 }
 
+#[derive(Debug, Args)]
+struct MatchArgs {
+    /// The rules: JSON Lines of {"name": …, "pattern": …}
+    #[arg(long, value_name = "RULES.jsonl", required_unless_present = "cases")]
+    rules: Option<PathBuf>,
+    /// The events: JSON Lines; `-` is standard input
+    #[arg(value_name = "EVENTS.jsonl", default_value = "-", conflicts_with = "cases")]
+    events: PathBuf,
+    #[command(flatten)]
+    reporting: Reporting,
+    /// Rules and events in pairs instead: JSON Lines of {"pattern" or "rules": …, "event": …}; `-` is standard input
+    #[arg(long, value_name = "CASES.jsonl", conflicts_with_all = ["rules", "explain", "stats"])]
+    cases: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RulesAction {
+    /// Check the rule in a file, and say all that is wrong with it
+    Check {
+        /// The file, which holds one rule as JSON; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
 #[derive(Debug, Subcommand)]
 enum KeysAction {
     /// Create a key and print it, this once
@@ -130,6 +163,11 @@ impl Cli {
             Role::Worker(args) => worker(args).await,
             Role::Up(args) => up(args).await,
             Role::Migrate(args) => migrate(&args).await,
+            Role::Match(args) => Ok(match_files(&args)?),
+            Role::Rules { action: RulesAction::Check { file } } => {
+                offline::check(&file)?;
+                Ok(writeln!(std::io::stdout(), "{} is a valid rule", file.display())?)
+            }
             Role::Keys { action: KeysAction::Create { name, scope, database } } => {
                 create_key(&database.database_url, &name, scope).await
             }
@@ -219,6 +257,17 @@ async fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
         writeln!(out, "applied {migration}")?;
     }
     Ok(writeln!(out, "the schema is at version {}", applied.version)?)
+}
+
+fn match_files(args: &MatchArgs) -> Result<(), OfflineError> {
+    let out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    match (&args.cases, &args.rules) {
+        (Some(cases), _) => offline::run_cases(cases, out),
+        (None, Some(rules)) => {
+            offline::run_matching(rules, &args.events, args.reporting, out, std::io::stderr().lock())
+        }
+        (None, None) => unreachable!("the command line wants one of the two"),
+    }
 }
 
 async fn create_key(url: &DatabaseUrl, name: &str, scope: Scope) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ pub mod worker;
 pub mod store;
 pub mod api;
 
+pub mod offline;
 pub mod ops;
 pub mod embedded;
 

@@ -4,6 +4,7 @@ mod cli;
 
 use std::process::ExitCode;
 
+use campaign_manager::offline::OfflineError;
 use campaign_manager::ops::start_logging;
 use clap::Parser as _;
 
@@ -25,7 +26,10 @@ async fn main() -> ExitCode {
     }
     match cli.run().await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, 1),
+        Err(error) => match error.downcast_ref::<OfflineError>() {
+            Some(offline) if offline.is_closed_pipe() => ExitCode::SUCCESS,
+            offline => fail(&error, offline.map_or(1, OfflineError::exit_code)),
+        },
     }
 }
 

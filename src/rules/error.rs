@@ -2,7 +2,7 @@
 
 /// One thing that is wrong with a rule.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, thiserror::Error)]
-#[error("{pointer}: {detail}")]
+#[error("{pointer}{}{detail}", if pointer.is_empty() { "" } else { ": " })]
 pub struct RuleError {
     /// Where, as a JSON pointer (RFC 6901) into the rule; empty for the rule as a whole.
     pub pointer: String,
