@@ -29,16 +29,26 @@ impl Network {
     pub(crate) fn parse(text: &str) -> Result<Self, NetworkError> {
         let (address, length) = text.split_once('/').ok_or(NetworkError::NoLength)?;
         let address = parse_address(address).ok_or(NetworkError::Address)?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let longest = longest(address);
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
         let prefix_length = length.parse().ok().filter(|length| digits && *length <= longest);
         let prefix_length = prefix_length.ok_or(NetworkError::Length { longest })?;
         Ok(Self { address: network_part(address, prefix_length), prefix_length })
     }
 
+    /// The network of this length that an address is in; none if the address is shorter.
+    pub(crate) fn around(address: IpAddr, prefix_length: u8) -> Option<Self> {
+        (prefix_length <= longest(address))
+            .then(|| Self { address: network_part(address, prefix_length), prefix_length })
+    }
+
     /// Whether `value` is the text of an address in this network.
     pub(crate) fn contains(&self, value: &str) -> bool {
-        parse_address(value).is_some_and(|address| network_part(address, self.prefix_length) == self.address)
+        parse_address(value).is_some_and(|address| Self::around(address, self.prefix_length) == Some(*self))
+    }
+
+    pub(crate) fn prefix_length(&self) -> u8 {
+        self.prefix_length
     }
 }
 
@@ -46,6 +56,11 @@ impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix_length)
     }
+}
+
+/// The number of bits in an address of this kind.
+fn longest(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// An address with its host bits set to zero. One that has fewer bits than `length` stays as it is.
@@ -63,7 +78,7 @@ fn network_part(address: IpAddr, length: u8) -> IpAddr {
 }
 
 /// An IPv6 address as RFC 4291 writes it, or four decimal numbers, zeros before them allowed.
-fn parse_address(text: &str) -> Option<IpAddr> {
+pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
     if text.contains(':') {
         return text.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
     }

@@ -43,6 +43,11 @@ impl Wildcard {
         Ok(Self { pieces: pieces.into_iter().map(String::into_boxed_str).collect() })
     }
 
+    /// The texts between the stars.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().map(|piece| &**piece)
+    }
+
     pub(crate) fn matches(&self, value: &str) -> bool {
         let [first, inner @ .., last] = &*self.pieces else {
             return self.pieces.first().is_some_and(|only| **only == *value);

@@ -1,11 +1,19 @@
-//! From the keys that hold for an event to the few rules that may match it.
+//! From the leaves of an event to the few rules that may match it.
 //!
-//! A tree: each node holds rules, and *splits* by a path each, from a key at that path to the node with the rules that
-//! want it. A rule stands under one key for each of its alternatives at every split on its way. The way to a rule asks
-//! for as many fields as it takes to be among few; how they are chosen is the matter of [`super::plan`].
+//! A tree: each node holds rules, and *splits* by a path each. A split leads from what a leaf at its path satisfies to
+//! the node with the rules that want just that: over [`keys`](super::keys), or over [`ranges`] of numbers. A rule stands
+//! under one key or range for each of its alternatives at every split on its way. The way to a rule asks for as many
+//! fields as it takes to be among few; how they are chosen is the matter of [`super::plan`].
+//!
+//! What stands in a node are [`Posting`]s: a rule with the tests that the way there does not answer, one after the other
+//! in memory, so that a node is read in one go.
 
-use super::keys::{Key, Keys};
-use super::program::Span;
+use super::evaluate::Evaluation;
+use super::keys::Key;
+use super::paths::PathId;
+use super::program::{Span, TestId};
+use super::ranges::{self, Ranged};
+use crate::rules::value::Value;
 use std::ops::ControlFlow;
 
 /// The place of a node in [`Access::nodes`].
@@ -13,25 +21,35 @@ pub(super) type NodeId = u32;
 
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// In [`Access::rules`].
-    pub(super) rules: Span,
+    /// In [`Access::postings`].
+    pub(super) postings: Span,
     /// In [`Access::splits`].
     pub(super) splits: Span,
 }
 
-/// The children of a node by their keys at one path: a hash table within [`Access::slots`].
+/// The children of a node by what holds at one path.
 #[derive(Debug)]
-pub(super) struct Split {
-    /// Which path, as the place of its watch.
-    pub(super) watch: u32,
-    pub(super) slots: Span,
+pub(super) enum Split {
+    /// By keys: a hash table.
+    Keys {
+        /// Which path, as the place of its watch.
+        watch: u32,
+        /// In [`Access::slots`].
+        slots: Span,
+    },
+    /// By the ranges that hold a number.
+    Ranges {
+        path: PathId,
+        /// In [`Access::ranges`].
+        ranges: Span,
+    },
 }
 
 /// A slot of a split's table; the free ones have [`Slot::FREE`] for a child.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    pub(super) key: Key,
-    pub(super) child: NodeId,
+    key: Key,
+    child: NodeId,
 }
 
 impl Slot {
@@ -43,6 +61,10 @@ impl Slot {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Posting {
     pub(super) rule: u32,
+    /// In [`Access::tests`]: the required fields that are not known to hold on the way here.
+    pub(super) tests: Span,
+    /// Whether something has to hold beside the required fields.
+    pub(super) rest: bool,
     /// Whether the rule stands in other nodes, too, and may be met again.
     pub(super) repeated: bool,
 }
@@ -53,33 +75,55 @@ pub(super) struct Access {
     pub(super) nodes: Vec<Node>,
     pub(super) splits: Vec<Split>,
     pub(super) slots: Vec<Slot>,
-    pub(super) rules: Vec<Posting>,
+    pub(super) ranges: Vec<Ranged<NodeId>>,
+    pub(super) postings: Vec<Posting>,
+    pub(super) tests: Vec<TestId>,
 }
 
 impl Access {
-    /// Calls `candidate` for every rule whose way is open.
-    pub(super) fn candidates(&self, keys: &Keys, candidate: &mut impl FnMut(Posting)) {
+    /// Holds every rule whose way is open against the event.
+    pub(super) fn run(&self, event: &mut Evaluation<'_>) {
         if let Some(root) = self.nodes.first() {
-            self.visit(root, keys, candidate);
+            self.visit(root, event);
         }
     }
 
-    fn visit(&self, node: &Node, keys: &Keys, candidate: &mut impl FnMut(Posting)) {
-        node.rules.of(&self.rules).iter().for_each(|posting| candidate(*posting));
+    fn visit(&self, node: &Node, event: &mut Evaluation<'_>) {
+        for posting in node.postings.of(&self.postings) {
+            event.candidate(posting, posting.tests.of(&self.tests));
+        }
         for split in node.splits.of(&self.splits) {
-            let slots = split.slots.of(&self.slots);
-            let holding = keys.at(split.watch as usize);
-            if holding.len() <= slots.len() {
-                for child in holding.iter().filter_map(|key| find(slots, *key)) {
-                    self.visit(&self.nodes[child as usize], keys, candidate);
-                }
-            } else {
-                for slot in slots.iter().filter(|slot| slot.child != Slot::FREE) {
-                    if holding.binary_search(&slot.key).is_ok() {
-                        self.visit(&self.nodes[slot.child as usize], keys, candidate);
-                    }
+            match split {
+                Split::Keys { watch, slots } => self.visit_keys(*watch, slots.of(&self.slots), event),
+                Split::Ranges { path, ranges } => self.visit_ranges(*path, ranges.of(&self.ranges), event),
+            }
+        }
+    }
+
+    fn visit_keys(&self, watch: u32, slots: &[Slot], event: &mut Evaluation<'_>) {
+        let holding = event.holding(watch);
+        if holding.len() <= slots.len() {
+            for at in holding {
+                if let Some(child) = find(slots, event.keys.get(at)) {
+                    self.visit(&self.nodes[child as usize], event);
                 }
             }
+        } else {
+            for slot in slots.iter().filter(|slot| slot.child != Slot::FREE) {
+                if event.keys.among(holding.clone(), slot.key) {
+                    self.visit(&self.nodes[slot.child as usize], event);
+                }
+            }
+        }
+    }
+
+    fn visit_ranges(&self, path: PathId, ranges: &[Ranged<NodeId>], event: &mut Evaluation<'_>) {
+        let mut at = event.leaves.first(path);
+        while let Some(leaf) = at {
+            if let Some(Value::Number(number)) = Value::of(&event.nodes[leaf.node as usize]) {
+                ranges::holding(ranges, number, &mut |child| self.visit(&self.nodes[child as usize], event));
+            }
+            at = event.leaves.after(leaf);
         }
     }
 
@@ -102,7 +146,9 @@ impl Access {
         self.nodes.capacity() * size_of::<Node>()
             + self.splits.capacity() * size_of::<Split>()
             + self.slots.capacity() * size_of::<Slot>()
-            + self.rules.capacity() * size_of::<Posting>()
+            + self.ranges.capacity() * size_of::<Ranged<NodeId>>()
+            + self.postings.capacity() * size_of::<Posting>()
+            + self.tests.capacity() * size_of::<TestId>()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which of many prefixes a text has.
+//! Which of many prefixes a text has; suffixes are prefixes of the text backwards.
 //!
 //! The prefixes stand sorted, each with a link to the longest other one that it starts with. The last prefix that sorts
 //! before a text shares with it the longest prefix that the text has; the others follow over the links.
@@ -6,30 +6,30 @@
 use super::program::PredicateId;
 
 #[derive(Debug)]
-struct Prefix {
+struct Affix {
     text: Box<[u8]>,
     predicate: PredicateId,
     /// The longest other prefix that this one starts with.
     shorter: Option<u32>,
 }
 
-/// Prefixes, each standing for a predicate.
+/// Affixes, each standing for a predicate.
 #[derive(Debug, Default)]
-pub(super) struct Prefixes {
-    sorted: Vec<Prefix>,
+pub(super) struct Affixes {
+    sorted: Vec<Affix>,
 }
 
-impl Prefixes {
+impl Affixes {
     /// `texts` may hold a text only once.
     pub(super) fn new(texts: impl IntoIterator<Item = (Box<[u8]>, PredicateId)>) -> Self {
         let mut texts: Vec<_> = texts.into_iter().collect();
         texts.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        let mut sorted: Vec<Prefix> = Vec::with_capacity(texts.len());
+        let mut sorted: Vec<Affix> = Vec::with_capacity(texts.len());
         for (text, predicate) in texts {
             let before = sorted.len().checked_sub(1).map(link);
             let shorter =
                 chain(&sorted, before).find(|place| text.starts_with(&sorted[*place as usize].text));
-            sorted.push(Prefix { text, predicate, shorter });
+            sorted.push(Affix { text, predicate, shorter });
         }
         Self { sorted }
     }
@@ -42,9 +42,19 @@ impl Prefixes {
         prefixes.skip_while(move |prefix| !text.starts_with(&prefix.text)).map(|prefix| prefix.predicate)
     }
 
+    /// The prefix that `text` is.
+    pub(super) fn equal_to(&self, text: &[u8]) -> Option<PredicateId> {
+        let found = self.sorted.binary_search_by(|prefix| (*prefix.text).cmp(text));
+        found.ok().map(|place| self.sorted[place].predicate)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
     /// The bytes that this takes.
     pub(super) fn bytes(&self) -> usize {
-        self.sorted.capacity() * size_of::<Prefix>()
+        self.sorted.capacity() * size_of::<Affix>()
             + self.sorted.iter().map(|prefix| prefix.text.len()).sum::<usize>()
     }
 }
@@ -54,7 +64,7 @@ fn link(place: usize) -> u32 {
 }
 
 /// A prefix and all shorter ones that it starts with.
-fn chain(sorted: &[Prefix], first: Option<u32>) -> impl Iterator<Item = u32> {
+fn chain(sorted: &[Affix], first: Option<u32>) -> impl Iterator<Item = u32> {
     std::iter::successors(first, |place| sorted[*place as usize].shorter)
 }
 
@@ -70,7 +80,7 @@ mod tests {
             text in "[ab]{0,7}",
         ) {
             let numbered = texts.iter().zip(0..).map(|(prefix, id)| (prefix.as_bytes().into(), PredicateId(id)));
-            let mut found: Vec<_> = Prefixes::new(numbered).of(text.as_bytes()).map(|id| id.0).collect();
+            let mut found: Vec<_> = Affixes::new(numbered).of(text.as_bytes()).map(|id| id.0).collect();
             found.sort_unstable();
             let expected: Vec<u32> =
                 texts.iter().zip(0..).filter(|(prefix, _)| text.starts_with(&***prefix)).map(|(_, id)| id).collect();

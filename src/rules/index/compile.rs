@@ -2,11 +2,13 @@
 
 use super::literals::Literals;
 use super::paths::{PathId, Paths};
-use super::program::{Clause, Group, PredicateId, Program, Span, Test, TestId};
+use super::program::{Check, Clause, Group, PredicateId, Program, Span, Test, TestId, sort_and_dedup};
 use super::walk::Interest;
 use crate::rules::pattern::{Condition, Field};
 use crate::rules::predicate::Predicate;
+use hashbrown::HashTable;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 /// The program under construction.
 #[derive(Default)]
@@ -16,13 +18,15 @@ pub(super) struct Compiler {
     pub(super) program: Program,
     /// By path.
     pub(super) interests: Vec<Interest>,
-    known: HashMap<(PathId, Predicate), PredicateId>,
+    predicates: HashMap<(PathId, Predicate), PredicateId>,
+    tests: HashTable<TestId>,
+    hasher: RandomState,
 }
 
 /// The parts of a group, while it is taken apart.
 #[derive(Default)]
 struct Parts {
-    required: Vec<Test>,
+    required: Vec<TestId>,
     rest: Vec<Clause>,
     /// The paths of all fields, also those inside `$or`.
     fields: Vec<PathId>,
@@ -38,12 +42,12 @@ impl Compiler {
     fn group(&mut self, pattern: &Condition) -> Group {
         let mut parts = Parts::default();
         self.required(pattern, &mut parts);
-        parts.required.sort_by_key(|test| self.cost(test));
-        let start = self.program.tests.len();
-        self.program.tests.extend(parts.required);
-        let required = Span::since(&self.program.tests, start);
+        parts.required.sort_by_key(|test| self.cost(*test));
+        let start = self.program.required.len();
+        self.program.required.extend(parts.required);
+        let required = Span::since(&self.program.required, start);
         let joints = self.joints(&parts.fields);
-        Group { required, rest: parts.rest.into(), joints }
+        Group { required, joints, rest: parts.rest.into() }
     }
 
     /// What must hold of a pattern: its own fields, and those of the objects in it.
@@ -56,7 +60,7 @@ impl Compiler {
             }
             Condition::Field(field) => {
                 let test = self.test(field);
-                parts.fields.push(test.path);
+                parts.fields.push(self.program.test(test).path);
                 parts.required.push(test);
             }
             other => {
@@ -78,11 +82,8 @@ impl Compiler {
             }
             Condition::Field(field) => {
                 let test = self.test(field);
-                fields.push(test.path);
-                self.program.tests.push(test);
-                Clause::Test(
-                    TestId::try_from(self.program.tests.len() - 1).expect("rules are too few for 2³² fields"),
-                )
+                fields.push(self.program.test(test).path);
+                Clause::Test(test)
             }
             Condition::Apart(pattern) => {
                 Clause::Apart { group: Box::new(self.group(pattern)), negated: false }
@@ -91,9 +92,11 @@ impl Compiler {
         }
     }
 
-    fn test(&mut self, field: &Field) -> Test {
+    /// The test for a field; one for all fields that want the same.
+    fn test(&mut self, field: &Field) -> TestId {
         let path = self.paths.intern(&field.path);
         self.interest(path).field = true;
+        self.program.written += field.wanted.len();
         let literals = self.program.literals.len();
         let predicates = self.program.predicates.len();
         for wanted in &field.wanted {
@@ -104,18 +107,39 @@ impl Compiler {
                 }
                 Predicate::Absent => {}
                 predicate => {
-                    let id = self.intern(path, predicate);
+                    let id = self.predicate(path, predicate);
                     self.program.predicates.push(id);
                 }
             }
         }
-        self.program.literals[literals..].sort_unstable();
-        Test {
+        sort_and_dedup(&mut self.program.literals, literals);
+        sort_and_dedup(&mut self.program.predicates, predicates);
+        self.intern(Test {
             path,
             literals: Span::since(&self.program.literals, literals),
             predicates: Span::since(&self.program.predicates, predicates),
             absent: field.allows_absence(),
+        })
+    }
+
+    /// Adds a test whose lists are the last ones of the program; if it is known, they are taken off again.
+    fn intern(&mut self, test: Test) -> TestId {
+        fn key<'p>(program: &'p Program, test: &Test) -> impl Hash + Eq + use<'p> {
+            let literals = test.literals.of(&program.literals);
+            (test.path, literals, test.predicates.of(&program.predicates), test.absent)
         }
+        let Self { program, tests, hasher, .. } = self;
+        let same = |known: &TestId| key(program, program.test(*known)) == key(program, &test);
+        let hash = hasher.hash_one(key(program, &test));
+        if let Some(known) = tests.find(hash, same).copied() {
+            program.literals.truncate(test.literals.range().start);
+            program.predicates.truncate(test.predicates.range().start);
+            return known;
+        }
+        let added = TestId(u32::try_from(program.tests.len()).expect("rules are too few for 2³² fields"));
+        program.tests.push(test);
+        tests.insert_unique(hash, added, |known| hasher.hash_one(key(program, program.test(*known))));
+        added
     }
 
     fn interest(&mut self, path: PathId) -> &mut Interest {
@@ -125,16 +149,34 @@ impl Compiler {
         &mut self.interests[path.index()]
     }
 
-    fn intern(&mut self, path: PathId, predicate: &Predicate) -> PredicateId {
-        let distinct = &mut self.program.distinct;
-        *self.known.entry((path, predicate.clone())).or_insert_with(|| {
-            distinct.push((path, predicate.clone()));
-            PredicateId(u32::try_from(distinct.len() - 1).expect("rules are too few for 2³² predicates"))
-        })
+    fn predicate(&mut self, path: PathId, predicate: &Predicate) -> PredicateId {
+        if let Some(known) = self.predicates.get(&(path, predicate.clone())) {
+            return *known;
+        }
+        let check = self.check(path, predicate);
+        let checks = &mut self.program.checks;
+        let added = PredicateId(u32::try_from(checks.len()).expect("rules are too few for 2³² predicates"));
+        checks.push((path, check));
+        self.predicates.insert((path, predicate.clone()), added);
+        added
+    }
+
+    fn check(&mut self, path: PathId, predicate: &Predicate) -> Check {
+        let Predicate::AnythingBut(excluded) = predicate else { return Check::Holds(predicate.clone()) };
+        let literals = excluded.iter().map(|excluded| match excluded {
+            Predicate::Exact(literal) => Some(self.literals.intern(path, literal.as_value())),
+            _ => None,
+        });
+        let Some(mut literals) = literals.collect::<Option<Vec<_>>>() else {
+            return Check::Holds(predicate.clone());
+        };
+        self.interest(path).literal = true;
+        literals.sort_unstable();
+        Check::NoneOf(literals.into())
     }
 
     /// Marks the paths on the way to the fields of a group, and returns those that several fields share.
-    fn joints(&mut self, fields: &[PathId]) -> Box<[PathId]> {
+    fn joints(&mut self, fields: &[PathId]) -> Span {
         let mut on_the_way: Vec<PathId> = Vec::with_capacity(fields.len() * 2);
         for field in fields {
             for depth in 1..self.paths.depth(*field) {
@@ -145,28 +187,36 @@ impl Compiler {
             on_the_way.push(*field);
         }
         on_the_way.sort_unstable();
-        let mut joints = Vec::new();
+        let start = self.program.joints.len();
         for same in on_the_way.chunk_by(PartialEq::eq).filter(|same| same.len() > 1) {
             self.interest(same[0]).joint = true;
-            joints.push(same[0]);
+            self.program.joints.push(same[0]);
         }
-        self.interests[PathId::ROOT.index()].inner = true;
-        joints.into()
+        self.interest(PathId::ROOT).inner = true;
+        Span::since(&self.program.joints, start)
     }
 
     /// How long a test takes, and how rarely it holds, for the order of tests.
-    fn cost(&self, test: &Test) -> (u8, usize) {
+    fn cost(&self, test: TestId) -> (u8, usize) {
+        let test = self.program.test(test);
         let literals = test.literals.of(&self.program.literals).len();
         let dearest = test.predicates.of(&self.program.predicates).iter().map(|predicate| {
-            match self.program.predicate(*predicate) {
-                Predicate::Exact(_) | Predicate::Exists | Predicate::Absent => 0,
-                Predicate::Range(_) => 1,
-                Predicate::Prefix(_) | Predicate::Suffix(_) => 2,
-                Predicate::AnythingBut(_) | Predicate::EqualsIgnoreCase(_) => 3,
-                Predicate::PrefixIgnoreCase(_) | Predicate::SuffixIgnoreCase(_) | Predicate::Network(_) => 4,
-                Predicate::Wildcard(_) => 5,
+            match self.program.check(*predicate) {
+                Check::NoneOf(_) => 1,
+                Check::Holds(predicate) => cost(predicate),
             }
         });
         (dearest.max().unwrap_or(0), literals)
+    }
+}
+
+fn cost(predicate: &Predicate) -> u8 {
+    match predicate {
+        Predicate::Exact(_) | Predicate::Exists | Predicate::Absent => 0,
+        Predicate::Range(_) => 1,
+        Predicate::Prefix(_) | Predicate::Suffix(_) => 2,
+        Predicate::AnythingBut(_) | Predicate::EqualsIgnoreCase(_) => 3,
+        Predicate::PrefixIgnoreCase(_) | Predicate::SuffixIgnoreCase(_) | Predicate::Network(_) => 4,
+        Predicate::Wildcard(_) => 5,
     }
 }

@@ -72,10 +72,7 @@ pub(super) fn holds(evaluation: &mut Evaluation<'_>, group: &Group) -> bool {
 
 /// Lists the fields of one combination; false if it cannot hold.
 fn choose(evaluation: &mut Evaluation<'_>, group: &Group, mut number: u32) -> bool {
-    group
-        .required
-        .range()
-        .all(|test| push(evaluation, TestId::try_from(test).expect("tests are numbered by TestId")))
+    group.required.of(&evaluation.program.required).iter().all(|test| push(evaluation, *test))
         && group.rest.iter().all(|clause| choose_clause(evaluation, clause, take_digit(&mut number, clause)))
 }
 
@@ -108,8 +105,7 @@ fn take_digit(number: &mut u32, clause: &Clause) -> u32 {
 
 fn push(evaluation: &mut Evaluation<'_>, id: TestId) -> bool {
     evaluation.work.fields.push(id);
-    let test = evaluation.program.test(id);
-    test.absent || evaluation.some_leaf(test)
+    evaluation.program.test(id).absent || evaluation.test(id)
 }
 
 /// The search for elements in which the fields of one combination agree.

@@ -3,14 +3,19 @@
 //! As long as no array holds elements at a path that several fields of the group share, the fields cannot disagree about
 //! elements, and each is tested for itself. Otherwise [`super::consistency`] decides.
 
+use super::RuleOrdinal;
+use super::access::Posting;
 use super::consistency::{self, Work};
-use super::leaves::Leaves;
+use super::keys::Keys;
+use super::leaves::{Leaf, Leaves};
 use super::literals::LiteralId;
 use super::paths::Paths;
-use super::program::{Clause, Group, PredicateId, Program, Test};
-use super::verdicts::Verdicts;
+use super::program::{Check, Clause, Group, PredicateId, Program, Test, TestId};
+use super::verdicts::{Epochs, Verdicts};
+use super::watch::Watch;
 use crate::rules::value::Value;
 use simd_json::Node;
+use std::ops::Range;
 
 /// From this many leaves on, a path is searched for the literals of a test rather than the other way round.
 const MANY_LEAVES: usize = 4;
@@ -19,48 +24,82 @@ const MANY_LEAVES: usize = 4;
 pub(super) struct Evaluation<'a> {
     pub(super) program: &'a Program,
     pub(super) paths: &'a Paths,
+    pub(super) watches: &'a [Watch],
     pub(super) nodes: &'a [Node<'a>],
     pub(super) leaves: &'a mut Leaves,
-    pub(super) verdicts: &'a mut Verdicts,
+    pub(super) keys: &'a mut Keys,
+    pub(super) tests: &'a mut Verdicts,
+    pub(super) predicates: &'a mut Verdicts,
     pub(super) work: &'a mut Work,
+    /// The rules that have been met, of those that may be met again.
+    pub(super) met: &'a mut Epochs,
+    pub(super) matched: &'a mut Vec<RuleOrdinal>,
 }
 
 impl Evaluation<'_> {
+    /// Holds a rule that has been come upon against the event; `tests` are those of its fields that are still open.
+    pub(super) fn candidate(&mut self, posting: &Posting, tests: &[TestId]) {
+        self.work.steps += 1;
+        let any_array = self.leaves.any_array();
+        if !any_array && !tests.iter().all(|test| self.test(*test)) {
+            return;
+        }
+        if posting.repeated && !self.met.is_new(posting.rule) {
+            return;
+        }
+        if !any_array && !posting.rest || self.group(&self.program.rules[posting.rule as usize]) {
+            self.matched.push(RuleOrdinal(posting.rule));
+        }
+    }
+
+    /// The keys that hold at the path of a watch, as places for [`Keys::get`].
+    pub(super) fn holding(&mut self, watch: u32) -> Range<usize> {
+        let steps = &mut self.work.steps;
+        self.keys.holding(watch, self.watches, self.program, self.leaves, self.nodes, steps)
+    }
+
     /// Whether the event matches a pattern of its own.
     pub(super) fn group(&mut self, group: &Group) -> bool {
-        if self.leaves.any_array_at(&group.joints) {
+        let program = self.program;
+        if self.leaves.any_array_at(group.joints.of(&program.joints)) {
             return consistency::holds(self, group);
         }
-        let program = self.program;
-        group.required.of(&program.tests).iter().all(|test| self.test(test))
+        group.required.of(&program.required).iter().all(|test| self.test(*test))
             && group.rest.iter().all(|clause| self.clause(clause))
     }
 
     fn clause(&mut self, clause: &Clause) -> bool {
         match clause {
-            Clause::Test(test) => self.test(self.program.test(*test)),
+            Clause::Test(test) => self.test(*test),
             Clause::All(parts) => parts.iter().all(|part| self.clause(part)),
             Clause::Any(branches) => branches.iter().any(|(_, branch)| self.clause(branch)),
             Clause::Apart { group, negated } => self.group(group) != *negated,
         }
     }
 
-    /// Whether a field is satisfied by any leaf, or by its absence from the event.
-    fn test(&mut self, test: &Test) -> bool {
-        match self.leaves.count(test.path) {
+    /// Whether a field is satisfied by any leaf, or by its absence from the event; found out once for each event.
+    pub(super) fn test(&mut self, id: TestId) -> bool {
+        self.work.steps += 1;
+        if let Some(known) = self.tests.get(id.0) {
+            return known;
+        }
+        let test = self.program.test(id);
+        let holds = match self.leaves.count(test.path) {
             0 => test.absent,
             _ => self.some_leaf(test),
-        }
+        };
+        self.tests.set(id.0, holds);
+        holds
     }
 
     /// Whether any leaf of the event satisfies a test.
-    pub(super) fn some_leaf(&mut self, test: &Test) -> bool {
-        self.work.steps += 1;
+    fn some_leaf(&mut self, test: &Test) -> bool {
         let program = self.program;
         let literals = test.literals.of(&program.literals);
         let equal = if self.leaves.count(test.path) < MANY_LEAVES {
             self.leaves.at(test.path).any(|leaf| contains(literals, leaf.literal))
         } else {
+            self.work.steps += literals.len() as u64;
             literals.iter().any(|literal| self.leaves.has(*literal))
         };
         equal || test.predicates.of(&program.predicates).iter().any(|predicate| self.predicate(*predicate))
@@ -68,31 +107,40 @@ impl Evaluation<'_> {
 
     /// Whether any leaf satisfies a predicate; found out once for each event.
     fn predicate(&mut self, id: PredicateId) -> bool {
-        let (path, predicate) = &self.program.distinct[id.0 as usize];
-        let (leaves, nodes, steps) = (&self.leaves, self.nodes, &mut self.work.steps);
-        *steps += 1;
-        self.verdicts.get_or_find(id, || {
-            leaves.at(*path).any(|leaf| {
-                *steps += 1;
-                predicate.holds(value_at(nodes, leaf.node))
-            })
-        })
+        self.work.steps += 1;
+        if let Some(known) = self.predicates.get(id.0) {
+            return known;
+        }
+        let (path, check) = &self.program.checks[id.0 as usize];
+        let (nodes, steps) = (self.nodes, &mut self.work.steps);
+        let holds = self.leaves.at(*path).any(|Leaf { node, literal, .. }| {
+            *steps += 1;
+            satisfies(check, nodes, node, literal)
+        });
+        self.predicates.set(id.0, holds);
+        holds
     }
 
     /// Whether one leaf satisfies a test.
     pub(super) fn this_leaf(&self, test: &Test, node: u32, literal: LiteralId) -> bool {
         let program = self.program;
-        let mut predicates = test.predicates.of(&program.predicates).iter().map(|id| program.predicate(*id));
+        let mut predicates = test.predicates.of(&program.predicates).iter();
         contains(test.literals.of(&program.literals), literal)
-            || predicates.any(|predicate| predicate.holds(value_at(self.nodes, node)))
+            || predicates.any(|id| satisfies(program.check(*id), self.nodes, node, literal))
+    }
+}
+
+fn satisfies(check: &Check, nodes: &[Node<'_>], node: u32, literal: LiteralId) -> bool {
+    match check {
+        Check::NoneOf(literals) => !contains(literals, literal),
+        Check::Holds(predicate) => {
+            let value = Value::of(&nodes[node as usize]).expect("only leaves are noted as leaves");
+            predicate.holds(value)
+        }
     }
 }
 
 fn contains(sorted: &[LiteralId], literal: LiteralId) -> bool {
     const FEW: usize = 8;
     if sorted.len() <= FEW { sorted.contains(&literal) } else { sorted.binary_search(&literal).is_ok() }
-}
-
-fn value_at<'a>(nodes: &[Node<'a>], node: u32) -> Value<'a> {
-    Value::of(&nodes[node as usize]).expect("only leaves are noted as leaves")
 }

@@ -1,14 +1,13 @@
 //! Keys: the literals and predicates under which rules are found, and which of them hold for an event.
 
-use super::affixes::Prefixes;
 use super::leaves::Leaves;
 use super::literals::LiteralId;
-use super::paths::PathId;
-use super::program::{PredicateId, Program, Span};
-use super::ranges::Ranges;
+use super::program::{Check, PredicateId, Program, Span, sort_and_dedup};
+use super::watch::{Texts, Watch};
 use crate::rules::predicate::Predicate;
 use crate::rules::value::Value;
 use simd_json::Node;
+use std::ops::Range;
 
 /// A literal or a predicate under which rules can be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,15 +17,31 @@ const PREDICATE: u32 = 1 << 31;
 
 impl Key {
     pub(super) fn literal(literal: LiteralId) -> Self {
-        Self(u32::try_from(literal.index()).expect("literals are numbered by u32"))
+        Self(literal.number())
     }
 
-    /// A predicate, if rules can be found under it: those that hold for a text or a number are known without trying
-    /// each.
+    /// A predicate, if rules can be found under it: those that hold for a text are known without trying each.
     pub(super) fn predicate(program: &Program, id: PredicateId) -> Option<Self> {
-        let can_be_found =
-            matches!(program.predicate(id), Predicate::Prefix(_) | Predicate::Range(_) | Predicate::Exists);
-        can_be_found.then_some(Self(id.0 | PREDICATE))
+        let Check::Holds(predicate) = program.check(id) else { return None };
+        let can_be_found = match predicate {
+            Predicate::Exact(_) | Predicate::Range(_) | Predicate::AnythingBut(_) | Predicate::Absent => {
+                false
+            }
+            Predicate::Wildcard(wildcard) => super::grams::has_gram(wildcard),
+            Predicate::Prefix(_)
+            | Predicate::Suffix(_)
+            | Predicate::EqualsIgnoreCase(_)
+            | Predicate::PrefixIgnoreCase(_)
+            | Predicate::SuffixIgnoreCase(_)
+            | Predicate::Network(_)
+            | Predicate::Exists => true,
+        };
+        can_be_found.then_some(Self::found(id))
+    }
+
+    /// A predicate that can be found.
+    pub(super) fn found(id: PredicateId) -> Self {
+        Self(id.0 | PREDICATE)
     }
 
     pub(super) fn bits(self) -> u32 {
@@ -38,91 +53,64 @@ impl Key {
     }
 }
 
-/// A path with keys, and how those that hold are found.
-#[derive(Debug)]
-pub(super) struct Watch {
-    path: PathId,
-    exists: Option<Key>,
-    prefixes: Prefixes,
-    ranges: Ranges,
-}
-
-impl Watch {
-    /// Watches `path` for literals, and for these predicates.
-    pub(super) fn new(path: PathId, program: &Program, predicates: &[PredicateId]) -> Self {
-        let mut prefixes = Vec::new();
-        let mut ranges = Vec::new();
-        let mut exists = None;
-        for id in predicates {
-            match program.predicate(*id) {
-                Predicate::Prefix(text) => prefixes.push((text.as_bytes().into(), *id)),
-                Predicate::Range(range) => ranges.push((*range, *id)),
-                Predicate::Exists => exists = Key::predicate(program, *id),
-                _ => {}
-            }
-        }
-        Self { path, exists, prefixes: Prefixes::new(prefixes), ranges: Ranges::new(ranges) }
-    }
-
-    /// The bytes that this takes.
-    pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.prefixes.bytes() + self.ranges.bytes()
-    }
-}
-
-/// The keys that hold for one event, by path.
+/// The keys that hold for one event, path by path, found when they are first asked for.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     keys: Vec<Key>,
-    /// By watch; the keys of each are sorted.
-    spans: Vec<Span>,
+    /// By watch.
+    found: Vec<Option<Span>>,
+    texts: Texts,
 }
 
 impl Keys {
-    /// Finds the keys that hold for an event.
-    pub(super) fn find(&mut self, watches: &[Watch], leaves: &Leaves, nodes: &[Node<'_>]) {
+    /// Makes ready for an event, and for rules with so many watches.
+    pub(super) fn begin(&mut self, watches: usize) {
         self.keys.clear();
-        self.spans.clear();
-        for watch in watches {
-            let start = self.keys.len();
-            for leaf in leaves.at(watch.path) {
-                if leaf.literal != LiteralId::UNKNOWN {
-                    self.keys.push(Key::literal(leaf.literal));
-                }
-                self.keys.extend(watch.exists);
-                self.find_predicates(watch, &nodes[leaf.node as usize]);
-            }
-            if self.keys.len() - start > 1 {
-                self.keys[start..].sort_unstable();
-                self.remove_doubles(start);
-            }
-            self.spans.push(Span::since(&self.keys, start));
-        }
+        self.found.clear();
+        self.found.resize(watches, None);
     }
 
-    fn find_predicates(&mut self, watch: &Watch, node: &Node<'_>) {
-        let keys = &mut self.keys;
-        let mut found = |id: PredicateId| keys.push(Key(id.0 | PREDICATE));
-        match Value::of(node) {
-            Some(Value::String(text)) => watch.prefixes.of(text.as_bytes()).for_each(found),
-            Some(Value::Number(number)) => watch.ranges.holding(number, &mut found),
-            _ => {}
+    /// The keys that hold at the path of a watch, as places for [`Keys::get`].
+    pub(super) fn holding(
+        &mut self,
+        number: u32,
+        watches: &[Watch],
+        program: &Program,
+        leaves: &Leaves,
+        nodes: &[Node<'_>],
+        steps: &mut u64,
+    ) -> Range<usize> {
+        if let Some(found) = self.found[number as usize] {
+            return found.range();
         }
-    }
-
-    fn remove_doubles(&mut self, start: usize) {
-        let mut kept = start;
-        for at in start..self.keys.len() {
-            if at == start || self.keys[at] != self.keys[kept - 1] {
-                self.keys[kept] = self.keys[at];
-                kept += 1;
+        let watch = &watches[number as usize];
+        let start = self.keys.len();
+        for leaf in leaves.at(watch.path) {
+            if leaf.literal != LiteralId::UNKNOWN {
+                self.keys.push(Key::literal(leaf.literal));
+            }
+            self.keys.extend(watch.exists.map(Key::found));
+            if let Some(Value::String(text)) = Value::of(&nodes[leaf.node as usize]) {
+                let keys = &mut self.keys;
+                *steps += watch.find(program, text, &mut self.texts, |id| keys.push(Key::found(id)));
             }
         }
-        self.keys.truncate(kept);
+        if leaves.count(watch.path) > 1 {
+            sort_and_dedup(&mut self.keys, start);
+        } else {
+            self.keys[start..].sort_unstable();
+        }
+        let found = Span::since(&self.keys, start);
+        self.found[number as usize] = Some(found);
+        found.range()
     }
 
-    /// The keys that hold at the path of a watch, sorted.
-    pub(super) fn at(&self, watch: usize) -> &[Key] {
-        self.spans[watch].of(&self.keys)
+    pub(super) fn get(&self, at: usize) -> Key {
+        self.keys[at]
+    }
+
+    /// Whether a key is one of those that hold at a path.
+    pub(super) fn among(&self, holding: Range<usize>, key: Key) -> bool {
+        self.keys[holding].binary_search(&key).is_ok()
     }
 }

@@ -5,6 +5,7 @@
 
 use super::literals::LiteralId;
 use super::paths::PathId;
+use super::verdicts::Epochs;
 use std::ops::Range;
 
 /// A leaf at a named path.
@@ -45,8 +46,8 @@ pub(super) struct Leaves {
     slots: Vec<Slot>,
     found: Vec<Leaf>,
     elements: Vec<(PathId, Element)>,
-    /// For each literal, the epoch that it was last seen in.
-    seen: Vec<u32>,
+    /// The literals that are among the leaves.
+    seen: Epochs,
     /// Whether an array holds elements that fields of a rule have in common.
     any_array: bool,
     /// The leaves by path, then place: sorted when first asked for.
@@ -59,16 +60,17 @@ impl Leaves {
         self.epoch = 0;
         self.slots.clear();
         self.slots.resize(paths, Slot::default());
-        self.seen.clear();
-        self.seen.resize(literals, 0);
+        self.seen.reset(literals);
     }
 
     /// Makes ready for the next event.
     pub(super) fn begin(&mut self) {
         if self.epoch == u32::MAX {
-            self.reset(self.slots.len(), self.seen.len());
+            self.epoch = 0;
+            self.slots.fill(Slot::default());
         }
         self.epoch += 1;
+        self.seen.begin();
         self.found.clear();
         self.elements.clear();
         self.by_path.clear();
@@ -78,8 +80,8 @@ impl Leaves {
     pub(super) fn add_leaf(&mut self, path: PathId, node: u32, literal: LiteralId) {
         let added = index_u32(self.found.len());
         self.found.push(Leaf { node, literal, next: NONE });
-        if let Some(seen) = self.seen.get_mut(literal.index()) {
-            *seen = self.epoch;
+        if literal != LiteralId::UNKNOWN {
+            self.seen.is_new(literal.number());
         }
         let slot = &mut self.slots[path.index()];
         if slot.epoch == self.epoch {
@@ -113,18 +115,28 @@ impl Leaves {
 
     /// The leaves at a path.
     pub(super) fn at(&self, path: PathId) -> impl Iterator<Item = Leaf> {
+        std::iter::successors(self.first(path), |leaf| self.after(*leaf))
+    }
+
+    /// The first leaf at a path.
+    pub(super) fn first(&self, path: PathId) -> Option<Leaf> {
         let slot = &self.slots[path.index()];
-        let mut next = if slot.epoch == self.epoch { slot.first } else { NONE };
-        std::iter::from_fn(move || {
-            let leaf = *self.found.get(next as usize)?;
-            next = leaf.next;
-            Some(leaf)
-        })
+        if slot.epoch == self.epoch { self.found.get(slot.first as usize).copied() } else { None }
+    }
+
+    /// The next leaf at the path of another one.
+    pub(super) fn after(&self, leaf: Leaf) -> Option<Leaf> {
+        self.found.get(leaf.next as usize).copied()
     }
 
     /// Whether some leaf is this literal.
     pub(super) fn has(&self, literal: LiteralId) -> bool {
-        self.seen[literal.index()] == self.epoch
+        self.seen.has(literal.number())
+    }
+
+    /// Whether an array at any path holds elements that fields of a rule have in common.
+    pub(super) fn any_array(&self) -> bool {
+        self.any_array
     }
 
     /// Whether an array at one of these paths holds elements.

@@ -12,14 +12,18 @@
 //! change and are shared freely. Matching cannot fail, and allocates nothing once [`Scratch`] has grown. Its time is
 //! bounded by the sizes of the event and the rules multiplied, whatever they hold.
 
-mod hash;
+mod texts;
 mod paths;
 mod literals;
 mod program;
 mod compile;
 mod affixes;
-mod ranges;
+mod grams;
+mod networks;
+mod watch;
 mod keys;
+mod ranges;
+mod selectivity;
 mod access;
 mod plan;
 mod leaves;
@@ -35,15 +39,16 @@ use access::Access;
 use compile::Compiler;
 use consistency::Work;
 use evaluate::Evaluation;
-use keys::{Keys, Watch};
+use keys::Keys;
 use leaves::{Leaves, index_u32};
 use literals::Literals;
 use paths::Paths;
 use program::Program;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
-use verdicts::Verdicts;
+use verdicts::{Epochs, Verdicts};
 use walk::{Interest, Walk};
+use watch::Watch;
 
 /// A rule's place in its [`RuleSet`], from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -144,7 +149,7 @@ impl CompiledRules {
         let watches: usize = self.watches.iter().map(Watch::bytes).sum();
         Stats {
             rules: self.len(),
-            predicates: self.program.predicate_count(),
+            predicates: self.program.written,
             fields: self.interests.iter().filter(|interest| interest.field).count(),
             bytes: size_of::<Self>()
                 + self.paths.bytes()
@@ -158,37 +163,31 @@ impl CompiledRules {
 
     /// The rules that `document` matches, in ascending order.
     pub fn matches<'s>(&self, document: &Document<'_>, scratch: &'s mut Scratch) -> &'s [RuleOrdinal] {
-        scratch.lay_out(self);
-        let Scratch { leaves, keys, verdicts, work, met, matched, event, .. } = scratch;
+        scratch.begin(self);
+        let Scratch { leaves, keys, tests, predicates, work, met, matched, .. } = scratch;
         Walk::run(&self.paths, &self.literals, &self.interests, document, leaves);
-        keys.find(&self.watches, leaves, document.nodes());
-        verdicts.begin();
         work.steps = index_u32(document.nodes().len()).into();
         let mut evaluation = Evaluation {
             program: &self.program,
             paths: &self.paths,
+            watches: &self.watches,
             nodes: document.nodes(),
             leaves,
-            verdicts,
+            keys,
+            tests,
+            predicates,
             work,
+            met,
+            matched,
         };
-        self.access.candidates(keys, &mut |posting| {
-            evaluation.work.steps += 1;
-            let rule = posting.rule as usize;
-            if posting.repeated && std::mem::replace(&mut met[rule], *event) == *event {
-                return;
-            }
-            if evaluation.group(&self.program.rules[rule]) {
-                matched.push(RuleOrdinal(posting.rule));
-            }
-        });
+        self.access.run(&mut evaluation);
         matched.sort_unstable();
         matched
     }
 
     /// All leaves that `document` has in the fields of these rules.
     pub(super) fn values_seen<'d>(&self, document: &Document<'d>, scratch: &mut Scratch) -> Vec<Value<'d>> {
-        scratch.lay_out(self);
+        scratch.begin(self);
         Walk::run(&self.paths, &self.literals, &self.interests, document, &mut scratch.leaves);
         let leaves = self.paths.all().flat_map(|path| scratch.leaves.at(path));
         leaves.filter_map(|leaf| Value::of(&document.nodes()[leaf.node as usize])).collect()
@@ -201,12 +200,10 @@ pub struct Scratch {
     version: u64,
     leaves: Leaves,
     keys: Keys,
-    verdicts: Verdicts,
+    tests: Verdicts,
+    predicates: Verdicts,
     work: Work,
-    /// For each rule, the last event in which it was a candidate, if it can be one more than once.
-    met: Vec<u32>,
-    /// The number of the event, for `met`.
-    event: u32,
+    met: Epochs,
     matched: Vec<RuleOrdinal>,
 }
 
@@ -219,19 +216,18 @@ impl Scratch {
     }
 
     /// Makes ready for an event and these rules.
-    fn lay_out(&mut self, rules: &CompiledRules) {
+    fn begin(&mut self, rules: &CompiledRules) {
         if self.version != rules.version {
             self.version = rules.version;
             self.leaves.reset(rules.paths.len(), rules.literals.len());
-            self.verdicts.reset(rules.program.distinct.len());
-            self.event = u32::MAX;
+            self.tests.reset(rules.program.tests.len());
+            self.predicates.reset(rules.program.checks.len());
+            self.met.reset(rules.len());
         }
-        if self.event == u32::MAX {
-            self.event = 0;
-            self.met.clear();
-            self.met.resize(rules.len(), 0);
-        }
-        self.event += 1;
+        self.keys.begin(rules.watches.len());
+        self.tests.begin();
+        self.predicates.begin();
+        self.met.begin();
         self.matched.clear();
     }
 }

@@ -1,11 +1,10 @@
 //! The paths that rules name, as a trie of steps: the part of an event that is looked at.
 
-use super::hash::hash_bytes;
+use super::texts::Texts;
 use crate::rules::pattern::Path;
-use hashbrown::HashTable;
 
 /// A node of the trie: the root, or a path that some rule names or goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct PathId(u32);
 
 impl PathId {
@@ -26,20 +25,19 @@ struct Step {
     depth: u32,
     /// The place in an order where a path comes before all paths below it, and these before any others.
     rank: u32,
-    key: Box<str>,
 }
 
-/// All paths. A child is found by hashing its parent and its key.
+/// All paths.
 #[derive(Debug)]
 pub(super) struct Paths {
     steps: Vec<Step>,
-    children: HashTable<PathId>,
+    /// The key of each step but the root, in the context of its parent.
+    keys: Texts,
 }
 
 impl Default for Paths {
     fn default() -> Self {
-        let root = Step { parent: PathId::ROOT, depth: 0, rank: 0, key: Box::default() };
-        Self { steps: vec![root], children: HashTable::new() }
+        Self { steps: vec![Step { parent: PathId::ROOT, depth: 0, rank: 0 }], keys: Texts::default() }
     }
 }
 
@@ -54,31 +52,23 @@ impl Paths {
     }
 
     pub(super) fn child(&self, parent: PathId, key: &str) -> Option<PathId> {
-        self.children.find(hash(parent, key), |child| self.is_child(*child, parent, key)).copied()
+        self.keys.find(parent.0, key.as_bytes()).map(Self::of_key)
+    }
+
+    /// The root has no key, so that the others are numbered from 1.
+    fn of_key(number: u32) -> PathId {
+        PathId(number + 1)
     }
 
     /// The node of a path, made if there is none yet.
     pub(super) fn intern(&mut self, path: &Path) -> PathId {
-        path.steps().fold(PathId::ROOT, |parent, key| match self.child(parent, key) {
-            Some(child) => child,
-            None => self.add(parent, key),
+        path.steps().fold(PathId::ROOT, |parent, key| {
+            let child = Self::of_key(self.keys.intern(parent.0, key.as_bytes()));
+            if child.index() == self.steps.len() {
+                self.steps.push(Step { parent, depth: self.depth(parent) + 1, rank: 0 });
+            }
+            child
         })
-    }
-
-    fn add(&mut self, parent: PathId, key: &str) -> PathId {
-        let added = PathId::from_index(self.steps.len());
-        self.steps.push(Step { parent, depth: self.depth(parent) + 1, rank: 0, key: key.into() });
-        let steps = &self.steps;
-        self.children.insert_unique(hash(parent, key), added, |child| {
-            let step = &steps[child.index()];
-            hash(step.parent, &step.key)
-        });
-        added
-    }
-
-    fn is_child(&self, child: PathId, parent: PathId, key: &str) -> bool {
-        let step = &self.steps[child.index()];
-        step.parent == parent && *step.key == *key
     }
 
     /// How many steps lead to a path.
@@ -117,13 +107,8 @@ impl Paths {
 
     /// The bytes that this takes.
     pub(super) fn bytes(&self) -> usize {
-        let keys: usize = self.steps.iter().map(|step| step.key.len()).sum();
-        keys + self.steps.capacity() * size_of::<Step>() + self.children.allocation_size()
+        self.keys.bytes() + self.steps.capacity() * size_of::<Step>()
     }
-}
-
-fn hash(parent: PathId, key: &str) -> u64 {
-    hash_bytes(key.as_bytes(), u64::from(parent.0))
 }
 
 #[cfg(test)]

@@ -1,38 +1,60 @@
 //! Where in the access tree each rule stands.
 //!
-//! A node with more than a few rules is split by the path at which most of them have a selective field: one that few of
-//! the values known at that path satisfy. What the rules say is all that is known of the events to come, so the values
-//! known at a path are taken to be equally frequent. Rules without such a field are left for the next best path, and at
-//! last in the node itself.
+//! A node with many rules is split by the path at which the most of them have a selective field: one that few of the
+//! events satisfy, as [`super::selectivity`] estimates. Rules without such a field are left for the next best path, and
+//! at last in the node itself, where each is tried.
 
 use super::access::{Access, Node, NodeId, Posting, Split};
-use super::keys::{Key, Watch};
+use super::keys::Key;
 use super::paths::PathId;
-use super::program::{Clause, Group, PredicateId, Program, Span, Test};
-use crate::rules::predicate::Predicate;
+use super::program::{Clause, Group, PredicateId, Program, Span, TestId};
+use super::ranges;
+use super::selectivity::{Means, Selectivity, means};
+use super::watch::Watch;
+use crate::rules::predicate::Range;
 use std::collections::BTreeSet;
 
-/// A node with no more rules than this is not split.
-const FEW: usize = 8;
 /// How many splits may follow one another.
 const MAX_DEPTH: usize = 6;
 /// In how many places a rule may stand for the sake of its alternatives, from the second split on.
-const MAX_COPIES: usize = 64;
+const MAX_COPIES: usize = 128;
 /// How many splits a node may have.
 const MAX_SPLITS: usize = 6;
-/// A split that on average lets through a greater share of its rules is not worth its place.
-const MAX_SHARE: f64 = 0.6;
-/// The share of events that are taken to satisfy a range, or to have a field at all.
-const UNSELECTIVE: f64 = 0.5;
+/// What a split costs an event that comes to it, in rules tried instead.
+const SPLIT_COST: f64 = 8.0;
+/// What entering a child of a split costs, in rules tried instead.
+const CHILD_COST: f64 = 2.0;
 
-/// A field under which a rule can be found: one of these keys must hold.
+/// A field under which a rule can be found: one of these must hold.
 #[derive(Clone, Copy)]
 struct Field {
+    test: TestId,
     path: PathId,
-    /// In [`Planner::keys`].
-    keys: Span,
+    ways: Ways,
     /// The share of events that are taken to satisfy it.
     share: f64,
+}
+
+/// Under what a field is found.
+#[derive(Clone, Copy)]
+enum Ways {
+    /// In [`Planner::keys`].
+    Keys(Span),
+    /// In [`Planner::ranges`].
+    Ranges(Span),
+}
+
+impl Ways {
+    fn count(self) -> usize {
+        match self {
+            Self::Keys(span) | Self::Ranges(span) => span.range().len(),
+        }
+    }
+
+    /// Splits are by keys or by ranges.
+    fn same_kind(self, other: Self) -> bool {
+        matches!((self, other), (Self::Keys(_), Self::Keys(_)) | (Self::Ranges(_), Self::Ranges(_)))
+    }
 }
 
 /// A rule, or one of its alternatives.
@@ -43,13 +65,25 @@ struct Entry {
     fields: Span,
     /// In how many places the rule stands.
     copies: usize,
+    /// The fields that the splits on the way answer; the first `depth` of them.
+    answered: [TestId; MAX_DEPTH],
+    depth: usize,
+}
+
+impl Entry {
+    /// The entry further down, where a field is known to hold.
+    fn below(self, field: &Field) -> Self {
+        let mut entry = Self { copies: self.copies * field.ways.count(), depth: self.depth + 1, ..self };
+        entry.answered[self.depth] = field.test;
+        entry
+    }
 }
 
 /// The tree for a program, and the paths to watch for its keys.
 pub(super) fn plan(program: &Program, paths: usize) -> (Access, Vec<Watch>) {
-    let mut planner = Planner::new(program, paths);
+    let selectivity = Selectivity::of(program, paths);
+    let mut planner = Planner::new(program, &selectivity, paths);
     let entries = planner.entries();
-    planner.estimate_shares();
     planner.build(&entries, &mut Vec::new());
     let watches = planner
         .watched
@@ -60,15 +94,17 @@ pub(super) fn plan(program: &Program, paths: usize) -> (Access, Vec<Watch>) {
 
 struct Planner<'p> {
     program: &'p Program,
+    selectivity: &'p Selectivity,
     keys: Vec<Key>,
+    ranges: Vec<Range>,
     fields: Vec<Field>,
     access: Access,
-    /// The paths that are split by, with the predicates that are keys there.
+    /// The paths that are split by keys, with the predicates that are keys there.
     watched: Vec<(PathId, BTreeSet<PredicateId>)>,
     /// By path: its place in `watched`.
     watches: Vec<Option<u32>>,
-    /// By path: what splitting by it would gain, while the best is looked for.
-    gains: Vec<Gain>,
+    /// By path, for keys and for ranges: what splitting by it would gain, while the best is looked for.
+    gains: Vec<[Gain; 2]>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -77,65 +113,64 @@ struct Gain {
     share: f64,
 }
 
+impl Gain {
+    /// How many rules fewer are tried.
+    fn saved(self) -> f64 {
+        self.entries - self.share * (1.0 + CHILD_COST) - SPLIT_COST
+    }
+}
+
 impl<'p> Planner<'p> {
-    fn new(program: &'p Program, paths: usize) -> Self {
+    fn new(program: &'p Program, selectivity: &'p Selectivity, paths: usize) -> Self {
         Self {
             program,
+            selectivity,
             keys: Vec::new(),
+            ranges: Vec::new(),
             fields: Vec::new(),
             access: Access::default(),
             watched: Vec::new(),
             watches: vec![None; paths],
-            gains: vec![Gain::default(); paths],
+            gains: vec![<[Gain; 2]>::default(); paths],
         }
     }
 
     fn entries(&mut self) -> Vec<Entry> {
         let mut entries = Vec::with_capacity(self.program.rules.len());
         for (rule, group) in self.program.rules.iter().enumerate() {
+            let rule = u32::try_from(rule).expect("rules are numbered by u32");
             let alternatives = self.alternatives(group);
             let copies = alternatives.len();
             for tests in alternatives {
                 let start = self.fields.len();
-                for test in tests {
-                    self.add_field(test);
-                }
+                tests.into_iter().for_each(|test| self.add_field(test));
                 let fields = Span::since(&self.fields, start);
-                entries.push(Entry {
-                    rule: u32::try_from(rule).expect("rules are numbered by u32"),
-                    fields,
-                    copies,
-                });
+                entries.push(Entry { rule, fields, copies, answered: [TestId(0); MAX_DEPTH], depth: 0 });
             }
         }
         entries
     }
 
     /// The ways in which a group can hold: of each, fields that must hold.
-    fn alternatives(&self, group: &'p Group) -> Vec<Vec<&'p Test>> {
-        let mut required: Vec<_> = group.required.of(&self.program.tests).iter().collect();
+    fn alternatives(&self, group: &Group) -> Vec<Vec<TestId>> {
+        let mut required = group.required.of(&self.program.required).to_vec();
         let mut choices = Vec::new();
         for clause in &group.rest {
             self.add_clause(clause, &mut required, &mut choices);
         }
-        combine(required, choices)
+        self.combine(required, choices)
     }
 
     /// Sorts a clause that must hold into fields, and lists of which one must hold.
-    fn add_clause(
-        &self,
-        clause: &'p Clause,
-        required: &mut Vec<&'p Test>,
-        choices: &mut Vec<Vec<Vec<&'p Test>>>,
-    ) {
+    fn add_clause(&self, clause: &Clause, required: &mut Vec<TestId>, choices: &mut Vec<Vec<Vec<TestId>>>) {
         match clause {
-            Clause::Test(test) => required.push(self.program.test(*test)),
+            Clause::Test(test) => required.push(*test),
             Clause::All(parts) => parts.iter().for_each(|part| self.add_clause(part, required, choices)),
             Clause::Any(branches) => {
                 let branches = branches.iter().flat_map(|(_, branch)| {
                     let (mut required, mut choices) = (Vec::new(), Vec::new());
                     self.add_clause(branch, &mut required, &mut choices);
-                    combine(required, choices)
+                    self.combine(required, choices)
                 });
                 choices.push(branches.collect());
             }
@@ -144,113 +179,162 @@ impl<'p> Planner<'p> {
         }
     }
 
-    fn add_field(&mut self, test: &Test) {
-        let start = self.keys.len();
-        self.keys
-            .extend(test.literals.of(&self.program.literals).iter().map(|literal| Key::literal(*literal)));
-        let predicates = test.predicates.of(&self.program.predicates);
-        self.keys.extend(predicates.iter().filter_map(|predicate| Key::predicate(self.program, *predicate)));
-        let wanted = test.predicates.range().len() + test.literals.range().len();
-        if test.absent || self.keys.len() - start < wanted {
-            self.keys.truncate(start);
-        } else {
-            self.fields.push(Field { path: test.path, keys: Span::since(&self.keys, start), share: 1.0 });
+    /// Joins fields that must hold with the shortest list of which one must hold, if the fields alone are not enough.
+    fn combine(&self, required: Vec<TestId>, choices: Vec<Vec<Vec<TestId>>>) -> Vec<Vec<TestId>> {
+        let selective = |test: &TestId| {
+            let test = self.program.test(*test);
+            test.predicates.range().is_empty() && !test.absent
+        };
+        let shortest = choices.into_iter().min_by_key(Vec::len);
+        match shortest {
+            Some(choice) if choice.len() == 1 || !required.iter().any(selective) => {
+                choice.into_iter().map(|branch| [&*required, &*branch].concat()).collect()
+            }
+            _ => vec![required],
         }
     }
 
-    /// Finds out how many different keys there are at each path, and what share of events will satisfy a field.
-    fn estimate_shares(&mut self) {
-        let mut different = vec![BTreeSet::new(); self.watches.len()];
-        for field in &self.fields {
-            different[field.path.index()].extend(field.keys.of(&self.keys).iter().copied());
-        }
-        for field in &mut self.fields {
-            let known = different[field.path.index()].len();
-            let shares = field.keys.of(&self.keys).iter().map(|key| match key.as_predicate() {
-                Some(id) if !matches!(self.program.predicate(id), Predicate::Prefix(_)) => UNSELECTIVE,
-                _ => 1.0 / count(known),
-            });
-            field.share = shares.sum::<f64>().min(1.0);
-        }
+    fn add_field(&mut self, id: TestId) {
+        let test = self.program.test(id);
+        let ways = match means(self.program, test) {
+            None => return,
+            Some(Means::Keys(keys)) => {
+                let start = self.keys.len();
+                self.keys.extend(keys);
+                Ways::Keys(Span::since(&self.keys, start))
+            }
+            Some(Means::Ranges(ranges)) => {
+                let start = self.ranges.len();
+                self.ranges.extend(ranges);
+                Ways::Ranges(Span::since(&self.ranges, start))
+            }
+        };
+        let share = self.selectivity.share(self.program, test);
+        self.fields.push(Field { test: id, path: test.path, ways, share });
     }
 
-    /// Adds a node with these rules; `used` are the paths of the splits above it.
+    /// Adds a node with these rules; `used` are the fields of the splits above it.
     fn build(&mut self, entries: &[Entry], used: &mut Vec<PathId>) -> NodeId {
         let id = self.access.nodes.len();
         self.access.nodes.push(Node::default());
         let mut rest = entries.to_vec();
         let mut splits = Vec::new();
-        while rest.len() > FEW && splits.len() < MAX_SPLITS && used.len() < MAX_DEPTH {
-            let Some(path) = self.best_path(&rest, used) else { break };
-            let (split, left) = self.split(path, &rest, used);
+        while splits.len() < MAX_SPLITS && used.len() < MAX_DEPTH {
+            let Some(best) = self.best(&rest, used) else { break };
+            let (split, left) = self.split(&best, &rest, used);
             splits.push(split);
             rest = left;
         }
         let start = self.access.splits.len();
         self.access.splits.extend(splits);
         let splits = Span::since(&self.access.splits, start);
-        let start = self.access.rules.len();
-        self.access
-            .rules
-            .extend(rest.iter().map(|entry| Posting { rule: entry.rule, repeated: entry.copies > 1 }));
-        self.access.nodes[id] = Node { rules: Span::since(&self.access.rules, start), splits };
+        let start = self.access.postings.len();
+        rest.iter().for_each(|entry| self.post(entry));
+        self.access.nodes[id] = Node { postings: Span::since(&self.access.postings, start), splits };
         NodeId::try_from(id).expect("there are fewer nodes than keys")
     }
 
-    /// Splits entries by a path; returns those that have no field there, too.
-    fn split(&mut self, path: PathId, entries: &[Entry], used: &mut Vec<PathId>) -> (Split, Vec<Entry>) {
-        let mut postings = Vec::new();
-        let mut left = Vec::new();
+    /// Adds a rule to the node that is being built.
+    fn post(&mut self, entry: &Entry) {
+        let group = &self.program.rules[entry.rule as usize];
+        let answered = &entry.answered[..entry.depth];
+        let open = group.required.of(&self.program.required).iter().filter(|test| !answered.contains(test));
+        let start = self.access.tests.len();
+        self.access.tests.extend(open);
+        self.access.postings.push(Posting {
+            rule: entry.rule,
+            tests: Span::since(&self.access.tests, start),
+            rest: !group.rest.is_empty(),
+            repeated: entry.copies > 1,
+        });
+    }
+
+    /// Splits entries like `by`; returns those that have no such field, too.
+    fn split(&mut self, by: &Field, entries: &[Entry], used: &mut Vec<PathId>) -> (Split, Vec<Entry>) {
+        let (mut here, mut left) = (Vec::new(), Vec::new());
         for entry in entries {
-            let Some(field) = self.field_at(path, entry, used) else {
-                left.push(*entry);
-                continue;
-            };
-            let keys = field.keys.of(&self.keys);
-            let copy = Entry { copies: entry.copies * keys.len(), ..*entry };
-            postings.extend(keys.iter().map(|key| (*key, copy)));
+            match self.field_like(by, entry, used) {
+                Some(field) => here.push((entry.below(&field), field)),
+                None => left.push(*entry),
+            }
         }
-        postings.sort_unstable_by_key(|(key, entry)| (*key, entry.rule));
-        used.push(path);
+        used.push(by.path);
+        let split = match by.ways {
+            Ways::Keys(_) => self.split_by_keys(by.path, &here, used),
+            Ways::Ranges(_) => self.split_by_ranges(by.path, &here, used),
+        };
+        used.pop();
+        (split, left)
+    }
+
+    fn split_by_keys(&mut self, path: PathId, entries: &[(Entry, Field)], used: &mut Vec<PathId>) -> Split {
+        let keys = |field: &Field| match field.ways {
+            Ways::Keys(keys) => keys.range(),
+            Ways::Ranges(_) => 0..0,
+        };
+        let under = entries.iter().flat_map(|(entry, field)| keys(field).map(|key| (self.keys[key], *entry)));
+        let mut under: Vec<_> = under.collect();
+        under.sort_unstable_by_key(|(key, entry)| (*key, entry.rule));
         let mut children = Vec::new();
-        for same_key in postings.chunk_by(|(one, _), (other, _)| one == other) {
+        for same_key in under.chunk_by(|(one, _), (other, _)| one == other) {
             let entries: Vec<_> = same_key.iter().map(|(_, entry)| *entry).collect();
             children.push((same_key[0].0, self.build(&entries, used)));
         }
-        used.pop();
         let watch = self.watch(path, &children);
-        (Split { watch, slots: self.access.add_slots(&children) }, left)
+        Split::Keys { watch, slots: self.access.add_slots(&children) }
     }
 
-    /// The most selective field of an entry at a path, if it may be found by that.
-    fn field_at(&self, path: PathId, entry: &Entry, used: &[PathId]) -> Option<Field> {
-        let fields = entry.fields.of(&self.fields).iter().filter(|field| field.path == path);
+    fn split_by_ranges(&mut self, path: PathId, entries: &[(Entry, Field)], used: &mut Vec<PathId>) -> Split {
+        let ranges = |field: &Field| match field.ways {
+            Ways::Ranges(ranges) => ranges.range(),
+            Ways::Keys(_) => 0..0,
+        };
+        let under =
+            entries.iter().flat_map(|(entry, field)| ranges(field).map(|at| (self.ranges[at], *entry)));
+        let mut under: Vec<_> = under.collect();
+        under.sort_by(|(one, _), (other, _)| ranges::order(one, other));
+        let mut children = Vec::new();
+        for same_range in under.chunk_by(|(one, _), (other, _)| one == other) {
+            let entries: Vec<_> = same_range.iter().map(|(_, entry)| *entry).collect();
+            children.push((same_range[0].0, self.build(&entries, used)));
+        }
+        let start = self.access.ranges.len();
+        self.access.ranges.extend(ranges::search_tree(children));
+        Split::Ranges { path, ranges: Span::since(&self.access.ranges, start) }
+    }
+
+    /// The most selective field of an entry by which it can be split like `by`.
+    fn field_like(&self, by: &Field, entry: &Entry, used: &[PathId]) -> Option<Field> {
+        let alike = |field: &&Field| field.path == by.path && field.ways.same_kind(by.ways);
+        let fields = entry.fields.of(&self.fields).iter().filter(alike);
         let best = fields.min_by(|one, other| one.share.total_cmp(&other.share))?;
-        let copies = entry.copies * best.keys.range().len();
-        (used.is_empty() || copies <= MAX_COPIES).then_some(*best)
+        may_split(best, entry, used).then_some(*best)
     }
 
-    /// The path by which the most entries are kept from the most events.
-    fn best_path(&mut self, entries: &[Entry], used: &[PathId]) -> Option<PathId> {
+    /// The field by which the most entries are kept from the most events.
+    fn best(&mut self, entries: &[Entry], used: &[PathId]) -> Option<Field> {
         let mut touched = Vec::new();
         for entry in entries {
             for field in entry.fields.of(&self.fields) {
-                let copies = entry.copies * field.keys.range().len();
-                if used.contains(&field.path) || (!used.is_empty() && copies > MAX_COPIES) {
+                if used.contains(&field.path) || !may_split(field, entry, used) {
                     continue;
                 }
-                let gain = &mut self.gains[field.path.index()];
+                let gain =
+                    &mut self.gains[field.path.index()][usize::from(matches!(field.ways, Ways::Ranges(_)))];
                 if gain.entries == 0.0 {
-                    touched.push(field.path);
+                    touched.push(*field);
                 }
                 gain.entries += 1.0;
                 gain.share += field.share;
             }
         }
-        let gains = touched.iter().map(|path| (*path, std::mem::take(&mut self.gains[path.index()])));
-        let worthwhile = gains.filter(|(_, gain)| gain.share <= gain.entries * MAX_SHARE);
-        let saved = |gain: &Gain| gain.entries - gain.share;
-        worthwhile.max_by(|(_, one), (_, other)| saved(one).total_cmp(&saved(other))).map(|(path, _)| path)
+        let gains = touched.into_iter().map(|field| {
+            let kind = usize::from(matches!(field.ways, Ways::Ranges(_)));
+            (field, std::mem::take(&mut self.gains[field.path.index()][kind]).saved())
+        });
+        let gains: Vec<_> = gains.collect();
+        let worthwhile = gains.into_iter().filter(|(_, saved)| *saved > 0.0);
+        worthwhile.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(field, _)| field)
     }
 
     /// The watch for a path that is split by, which must look out for these keys.
@@ -266,19 +350,7 @@ impl<'p> Planner<'p> {
     }
 }
 
-/// Joins fields that must hold with the shortest list of which one must hold, if the fields alone are not enough.
-fn combine<'p>(required: Vec<&'p Test>, choices: Vec<Vec<Vec<&'p Test>>>) -> Vec<Vec<&'p Test>> {
-    let selective = |test: &&Test| test.predicates.range().is_empty() && !test.absent;
-    let shortest = choices.into_iter().min_by_key(Vec::len);
-    match shortest {
-        Some(choice) if choice.len() == 1 || !required.iter().any(selective) => {
-            choice.into_iter().map(|branch| [&*required, &*branch].concat()).collect()
-        }
-        _ => vec![required],
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn count(things: usize) -> f64 {
-    things as f64
+/// Whether an entry may stand once for each way to find it under a field.
+fn may_split(field: &Field, entry: &Entry, used: &[PathId]) -> bool {
+    used.is_empty() || entry.copies * field.ways.count() <= MAX_COPIES
 }

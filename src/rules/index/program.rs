@@ -29,9 +29,26 @@ impl Span {
     }
 }
 
+/// Sorts the entries of a list from `start` on, and leaves each only once.
+pub(super) fn sort_and_dedup<T: Ord + Copy>(list: &mut Vec<T>, start: usize) {
+    list[start..].sort_unstable();
+    let mut kept = start;
+    for at in start..list.len() {
+        if at == start || list[at] != list[kept - 1] {
+            list[kept] = list[at];
+            kept += 1;
+        }
+    }
+    list.truncate(kept);
+}
+
 /// A predicate other than equality; equal ones of all rules are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct PredicateId(pub(super) u32);
+
+/// What a rule wants of one field; equal ones of all rules are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct TestId(pub(super) u32);
 
 /// What a rule wants of one field: that a leaf is one of the literals or satisfies one of the predicates.
 #[derive(Clone, Copy, Debug)]
@@ -39,24 +56,21 @@ pub(super) struct Test {
     pub(super) path: PathId,
     /// In [`Program::literals`], sorted.
     pub(super) literals: Span,
-    /// In [`Program::predicates`].
+    /// In [`Program::predicates`], sorted.
     pub(super) predicates: Span,
     /// Whether the field may also be missing.
     pub(super) absent: bool,
 }
 
-/// The place of a test in [`Program::tests`].
-pub(super) type TestId = u32;
-
 /// A pattern that is matched on its own: a rule, a branch of `$and`, the inside of `$not`.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// In [`Program::tests`]: the fields that must hold whatever else does, the cheapest first.
+    /// In [`Program::required`]: the fields that must hold whatever else does, the cheapest first.
     pub(super) required: Span,
-    /// What must hold beside them.
+    /// In [`Program::joints`]: the paths that several of its fields have in common.
+    pub(super) joints: Span,
+    /// What must hold beside the required fields.
     pub(super) rest: Box<[Clause]>,
-    /// The paths that several of its fields have in common.
-    pub(super) joints: Box<[PathId]>,
 }
 
 /// A part of a group that is no required field.
@@ -88,38 +102,43 @@ impl Clause {
 pub(super) struct Program {
     /// By rule.
     pub(super) rules: Vec<Group>,
+    pub(super) required: Vec<TestId>,
+    pub(super) joints: Vec<PathId>,
+    /// By [`TestId`].
     pub(super) tests: Vec<Test>,
     pub(super) literals: Vec<LiteralId>,
     pub(super) predicates: Vec<PredicateId>,
     /// By [`PredicateId`].
-    pub(super) distinct: Vec<(PathId, Predicate)>,
+    pub(super) checks: Vec<(PathId, Check)>,
+    /// How many predicates the rules are written with.
+    pub(super) written: usize,
+}
+
+/// A predicate, made ready.
+#[derive(Debug)]
+pub(super) enum Check {
+    /// None of these literals, which are sorted.
+    NoneOf(Box<[LiteralId]>),
+    Holds(Predicate),
 }
 
 impl Program {
     pub(super) fn test(&self, test: TestId) -> &Test {
-        &self.tests[test as usize]
+        &self.tests[test.0 as usize]
     }
 
-    pub(super) fn predicate(&self, predicate: PredicateId) -> &Predicate {
-        &self.distinct[predicate.0 as usize].1
+    pub(super) fn check(&self, predicate: PredicateId) -> &Check {
+        &self.checks[predicate.0 as usize].1
     }
 
-    /// How many predicates the rules are written with.
-    pub(super) fn predicate_count(&self) -> usize {
-        self.literals.len() + self.predicates.len() + self.tests.iter().filter(|test| test.absent).count()
-    }
-
-    /// The bytes that this takes; the inside of `$or`, `$and` and `$not` is not counted.
+    /// The bytes that this takes; the inside of `$or`, `$and` and `$not`, and of predicates, is not counted.
     pub(super) fn bytes(&self) -> usize {
         self.rules.capacity() * size_of::<Group>()
-            + self
-                .rules
-                .iter()
-                .map(|group| size_of_val(&*group.joints) + size_of_val(&*group.rest))
-                .sum::<usize>()
+            + self.required.capacity() * size_of::<TestId>()
+            + self.joints.capacity() * size_of::<PathId>()
             + self.tests.capacity() * size_of::<Test>()
             + self.literals.capacity() * size_of::<LiteralId>()
             + self.predicates.capacity() * size_of::<PredicateId>()
-            + self.distinct.capacity() * size_of::<(PathId, Predicate)>()
+            + self.checks.capacity() * size_of::<(PathId, Check)>()
     }
 }

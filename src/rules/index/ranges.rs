@@ -4,62 +4,45 @@
 //! greatest upper bound below it (Cormen et al., "Introduction to Algorithms", interval trees): subtrees that end before
 //! the number, or start after it, are not entered.
 
-use super::program::PredicateId;
 use crate::rules::number::Number;
 use crate::rules::predicate::Range;
 use std::cmp::Ordering;
 use std::ops::Bound;
 
-#[derive(Debug)]
-struct Node {
+/// A range that leads to something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranged<T> {
     range: Range,
-    predicate: PredicateId,
-    /// The greatest upper bound in the subtree of which this node is the root.
+    /// The greatest upper bound in the subtree of which this is the root.
     reach: Bound<Number>,
+    to: T,
 }
 
-/// Ranges, each standing for a predicate.
-#[derive(Debug, Default)]
-pub(super) struct Ranges {
-    sorted: Vec<Node>,
+/// Puts ranges in the order in which [`holding`] searches them.
+pub(super) fn search_tree<T: Copy>(ranges: impl IntoIterator<Item = (Range, T)>) -> Vec<Ranged<T>> {
+    let ranges = ranges.into_iter().map(|(range, to)| Ranged { range, reach: range.upper, to });
+    let mut sorted: Vec<_> = ranges.collect();
+    sorted.sort_unstable_by(|one, other| compare_lower(one.range.lower, other.range.lower));
+    spread_reach(&mut sorted);
+    sorted
 }
 
-impl Ranges {
-    pub(super) fn new(ranges: impl IntoIterator<Item = (Range, PredicateId)>) -> Self {
-        let nodes =
-            ranges.into_iter().map(|(range, predicate)| Node { range, predicate, reach: range.upper });
-        let mut sorted: Vec<_> = nodes.collect();
-        sorted.sort_unstable_by(|one, other| compare_lower(one.range.lower, other.range.lower));
-        spread_reach(&mut sorted);
-        Self { sorted }
-    }
-
-    /// Calls `found` with each range that holds `number`.
-    pub(super) fn holding(&self, number: Number, mut found: impl FnMut(PredicateId)) {
-        visit(&self.sorted, number, &mut found);
-    }
-
-    /// The bytes that this takes.
-    pub(super) fn bytes(&self) -> usize {
-        self.sorted.capacity() * size_of::<Node>()
-    }
-}
-
-fn visit(subtree: &[Node], number: Number, found: &mut impl FnMut(PredicateId)) {
-    let (before, [root, after @ ..]) = subtree.split_at(subtree.len() / 2) else { return };
+/// Calls `found` with what each range that holds `number` leads to.
+pub(super) fn holding<T: Copy>(search_tree: &[Ranged<T>], number: Number, found: &mut impl FnMut(T)) {
+    let (before, [root, after @ ..]) = search_tree.split_at(search_tree.len() / 2) else { return };
     if ends_before(root.reach, number) {
         return;
     }
-    visit(before, number, found);
+    holding(before, number, found);
     if root.range.contains(number) {
-        found(root.predicate);
+        found(root.to);
     }
     if !starts_after(root.range.lower, number) {
-        visit(after, number, found);
+        holding(after, number, found);
     }
 }
 
-fn spread_reach(subtree: &mut [Node]) -> Option<Bound<Number>> {
+fn spread_reach<T>(subtree: &mut [Ranged<T>]) -> Option<Bound<Number>> {
     let (before, [root, after @ ..]) = subtree.split_at_mut(subtree.len() / 2) else { return None };
     for reach in [spread_reach(before), spread_reach(after)].into_iter().flatten() {
         if compare_upper(reach, root.reach).is_gt() {
@@ -83,6 +66,11 @@ fn starts_after(lower: Bound<Number>, number: Number) -> bool {
         Bound::Excluded(before) => before >= number,
         Bound::Unbounded => false,
     }
+}
+
+/// By the lower bound, then the upper.
+pub(super) fn order(one: &Range, other: &Range) -> Ordering {
+    compare_lower(one.lower, other.lower).then_with(|| compare_upper(one.upper, other.upper))
 }
 
 fn compare_lower(one: Bound<Number>, other: Bound<Number>) -> Ordering {
@@ -130,8 +118,7 @@ mod tests {
             let ranges: Vec<_> =
                 bounds.iter().map(|(lower, upper)| Range { lower: lower.map(Number::from), upper: upper.map(Number::from) }).collect();
             let mut found = Vec::new();
-            let index = Ranges::new(ranges.iter().copied().zip((0..).map(PredicateId)));
-            index.holding(number, |predicate| found.push(predicate.0 as usize));
+            holding(&search_tree(ranges.iter().copied().zip(0..)), number, &mut |place| found.push(place));
             found.sort_unstable();
             let expected: Vec<_> = (0..ranges.len()).filter(|place| ranges[*place].contains(number)).collect();
             prop_assert_eq!(found, expected);

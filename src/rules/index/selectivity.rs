@@ -1,0 +1,116 @@
+//! Which fields rules can be found under, and how few events satisfy them.
+//!
+//! What the rules say is all that is known of the events to come. So the values that rules name at a path are taken to be
+//! equally frequent, as frequent as all the others together; and so are the stretches between the bounds of ranges.
+
+use super::keys::Key;
+use super::paths::PathId;
+use super::program::{Check, Program, Test};
+use crate::rules::number::Number;
+use crate::rules::predicate::{Predicate, Range};
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+/// The share of events that are taken to have a field at all.
+const PRESENT: f64 = 0.5;
+
+/// What rules name at each path.
+pub(super) struct Selectivity {
+    /// By path: how many different keys there are.
+    keys: Vec<usize>,
+    /// By path: the different bounds of ranges, sorted.
+    bounds: Vec<Vec<Number>>,
+}
+
+/// What a field can be found under: a leaf that satisfies the field satisfies one of these, and the other way round.
+pub(super) enum Means {
+    Keys(Vec<Key>),
+    Ranges(Vec<Range>),
+}
+
+impl Selectivity {
+    pub(super) fn of(program: &Program, paths: usize) -> Self {
+        let mut keys = vec![BTreeSet::new(); paths];
+        let mut bounds = vec![BTreeSet::new(); paths];
+        for test in &program.tests {
+            match means(program, test) {
+                Some(Means::Keys(found)) => keys[test.path.index()].extend(found),
+                Some(Means::Ranges(found)) => {
+                    bounds[test.path.index()].extend(found.iter().flat_map(|range| bounds_of(range)));
+                }
+                None => {}
+            }
+        }
+        Self {
+            keys: keys.iter().map(BTreeSet::len).collect(),
+            bounds: bounds.into_iter().map(|bounds| bounds.into_iter().collect()).collect(),
+        }
+    }
+
+    /// The share of events that are taken to satisfy a field that can be found.
+    pub(super) fn share(&self, program: &Program, test: &Test) -> f64 {
+        let shares: f64 = match means(program, test) {
+            Some(Means::Keys(keys)) => {
+                keys.iter().map(|key| self.share_of_key(program, test.path, *key)).sum()
+            }
+            Some(Means::Ranges(ranges)) => {
+                ranges.iter().map(|range| self.share_of_range(test.path, range)).sum()
+            }
+            None => 1.0,
+        };
+        shares.min(1.0)
+    }
+
+    fn share_of_key(&self, program: &Program, path: PathId, key: Key) -> f64 {
+        match key.as_predicate().map(|id| program.check(id)) {
+            Some(Check::Holds(Predicate::Exists)) => PRESENT,
+            _ => 1.0 / count(self.keys[path.index()] + 1),
+        }
+    }
+
+    fn share_of_range(&self, path: PathId, range: &Range) -> f64 {
+        let bounds = &self.bounds[path.index()];
+        let place = |bound: Bound<Number>, unbounded| match bound {
+            Bound::Included(number) | Bound::Excluded(number) => {
+                bounds.partition_point(|known| *known < number) + 1
+            }
+            Bound::Unbounded => unbounded,
+        };
+        // With n bounds there are n + 1 stretches; one bound stands between the stretches of its place and the one before.
+        let stretches = place(range.upper, bounds.len() + 1) - place(range.lower, 0);
+        count(stretches.max(1)) / count(bounds.len() + 1)
+    }
+}
+
+/// What a field can be found under, if leaves that satisfy it can be told without trying each of its predicates.
+pub(super) fn means(program: &Program, test: &Test) -> Option<Means> {
+    let literals = test.literals.of(&program.literals);
+    let predicates = test.predicates.of(&program.predicates);
+    if test.absent {
+        return None;
+    }
+    let ranges = predicates.iter().map(|id| match program.check(*id) {
+        Check::Holds(Predicate::Range(range)) => Some(*range),
+        _ => None,
+    });
+    if literals.is_empty()
+        && let Some(ranges) = ranges.collect::<Option<_>>()
+    {
+        return Some(Means::Ranges(ranges));
+    }
+    let keys = predicates.iter().map(|id| Key::predicate(program, *id));
+    let literals = literals.iter().map(|literal| Some(Key::literal(*literal)));
+    literals.chain(keys).collect::<Option<_>>().map(Means::Keys)
+}
+
+fn bounds_of(range: &Range) -> impl Iterator<Item = Number> + use<> {
+    [range.lower, range.upper].into_iter().filter_map(|bound| match bound {
+        Bound::Included(number) | Bound::Excluded(number) => Some(number),
+        Bound::Unbounded => None,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn count(things: usize) -> f64 {
+    things as f64
+}
