@@ -21,6 +21,8 @@ pub(super) struct Timing {
     parsing_and_matching: Duration,
     events: usize,
     matches: usize,
+    candidates: u64,
+    steps: u64,
     /// The texts of the events that are to be timed next, one after the other, and where each ends.
     chunk: Vec<u8>,
     ends: Vec<usize>,
@@ -39,6 +41,8 @@ impl Timing {
             parsing_and_matching: Duration::ZERO,
             events: 0,
             matches: 0,
+            candidates: 0,
+            steps: 0,
             chunk: Vec::new(),
             ends: Vec::new(),
             parser: Parser::new(MAX_EVENT_DEPTH),
@@ -68,12 +72,18 @@ impl Timing {
         self.parsing += started.elapsed();
 
         let started = Instant::now();
-        let matches: usize = events()
-            .map(|event| parser.parse(event, |document| rules.matches(&document, scratch).len()).unwrap_or(0))
-            .sum();
+        let (mut matches, mut candidates, mut steps) = (0, 0, 0);
+        for event in events() {
+            let matched = parser.parse(event, |document| rules.matches(&document, scratch).len());
+            matches += matched.unwrap_or(0);
+            candidates += scratch.candidates();
+            steps += scratch.steps();
+        }
         self.parsing_and_matching += started.elapsed();
 
         self.matches += matches;
+        self.candidates += candidates;
+        self.steps += steps;
         self.events += self.ends.len();
         self.ends.clear();
         self.chunk.clear();
@@ -89,7 +99,7 @@ impl Timing {
             "rules:        {} with {} predicates in {} fields\n\
              compile time: {:.1} ms\n\
              index:        {} bytes, {:.1} a predicate\n\
-             events:       {events}, {} matches\n\
+             events:       {events}, {} matches, {} rules tried in {} steps\n\
              rate:         {} events/s with parsing, {} events/s without, {} events/s only parsed",
             size.rules,
             size.predicates,
@@ -98,6 +108,8 @@ impl Timing {
             size.bytes,
             ratio(size.bytes, size.predicates),
             self.matches,
+            self.candidates,
+            self.steps,
             rate(events, self.parsing_and_matching),
             rate(events, matching),
             rate(events, self.parsing),

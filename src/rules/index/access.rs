@@ -5,14 +5,15 @@
 //! under one key or range for each of its alternatives at every split on its way. The way to a rule asks for as many
 //! fields as it takes to be among few; how they are chosen is the matter of [`super::plan`].
 //!
-//! What stands in a node are [`Posting`]s: a rule with the tests that the way there does not answer, one after the other
-//! in memory, so that a node is read in one go.
+//! What stands in a node are [`postings`](super::postings): a rule with the tests that the way there does not answer.
 
 use super::evaluate::Evaluation;
 use super::keys::Key;
 use super::paths::PathId;
+use super::postings::Postings;
 use super::program::{Span, TestId};
 use super::ranges::{self, Ranged};
+use super::vocabulary::Quick;
 use crate::rules::value::Value;
 use std::ops::ControlFlow;
 
@@ -57,16 +58,12 @@ impl Slot {
     const FREE: NodeId = 0;
 }
 
-/// A rule in a node.
+/// A test that a look at the leaves may answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Posting {
-    pub(super) rule: u32,
-    /// In [`Access::tests`]: the required fields that are not known to hold on the way here.
-    pub(super) tests: Span,
-    /// Whether something has to hold beside the required fields.
-    pub(super) rest: bool,
-    /// Whether the rule stands in other nodes, too, and may be met again.
-    pub(super) repeated: bool,
+pub(super) struct QuickTest {
+    pub(super) quick: Quick,
+    pub(super) path: PathId,
+    pub(super) test: TestId,
 }
 
 #[derive(Debug, Default)]
@@ -76,8 +73,9 @@ pub(super) struct Access {
     pub(super) splits: Vec<Split>,
     pub(super) slots: Vec<Slot>,
     pub(super) ranges: Vec<Ranged<NodeId>>,
-    pub(super) postings: Vec<Posting>,
-    pub(super) tests: Vec<TestId>,
+    pub(super) postings: Postings,
+    /// The tests that stand open in postings, each once.
+    pub(super) tests: Vec<QuickTest>,
 }
 
 impl Access {
@@ -89,8 +87,8 @@ impl Access {
     }
 
     fn visit(&self, node: &Node, event: &mut Evaluation<'_>) {
-        for posting in node.postings.of(&self.postings) {
-            event.candidate(posting, posting.tests.of(&self.tests));
+        for posting in self.postings.of(node.postings) {
+            event.candidate(&posting, &self.tests);
         }
         for split in node.splits.of(&self.splits) {
             match split {
@@ -147,8 +145,8 @@ impl Access {
             + self.splits.capacity() * size_of::<Split>()
             + self.slots.capacity() * size_of::<Slot>()
             + self.ranges.capacity() * size_of::<Ranged<NodeId>>()
-            + self.postings.capacity() * size_of::<Posting>()
-            + self.tests.capacity() * size_of::<TestId>()
+            + self.postings.bytes()
+            + self.tests.capacity() * size_of::<QuickTest>()
     }
 }
 

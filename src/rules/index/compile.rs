@@ -102,7 +102,6 @@ impl Compiler {
         for wanted in &field.wanted {
             match wanted {
                 Predicate::Exact(literal) => {
-                    self.interest(path).literal = true;
                     self.program.literals.push(self.literals.intern(path, literal.as_value()));
                 }
                 Predicate::Absent => {}
@@ -170,7 +169,6 @@ impl Compiler {
         let Some(mut literals) = literals.collect::<Option<Vec<_>>>() else {
             return Check::Holds(predicate.clone());
         };
-        self.interest(path).literal = true;
         literals.sort_unstable();
         Check::NoneOf(literals.into())
     }

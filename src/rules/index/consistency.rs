@@ -18,6 +18,8 @@ use std::ops::Range;
 /// Room for the combination at hand, and the count of what has been done.
 #[derive(Debug, Default)]
 pub(super) struct Work {
+    /// Rules tried for this event.
+    pub(super) candidates: u64,
     /// Leaves and fields looked at for this event.
     pub(super) steps: u64,
     /// A stack: a group inside another one puts its fields after those of the outer one.
@@ -60,7 +62,7 @@ impl Outcome {
 
 /// Whether an event matches a group, with all regard to elements.
 pub(super) fn holds(evaluation: &mut Evaluation<'_>, group: &Group) -> bool {
-    evaluation.leaves.sort();
+    evaluation.leaves.sort(evaluation.vocabulary, evaluation.nodes);
     let start = evaluation.work.fields.len();
     let combinations: u32 = group.rest.iter().map(Clause::combinations).product();
     (0..combinations).any(|number| {

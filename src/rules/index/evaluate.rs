@@ -4,14 +4,17 @@
 //! elements, and each is tested for itself. Otherwise [`super::consistency`] decides.
 
 use super::RuleOrdinal;
-use super::access::Posting;
+
+use super::access::QuickTest;
 use super::consistency::{self, Work};
 use super::keys::Keys;
 use super::leaves::{Leaf, Leaves};
 use super::literals::LiteralId;
-use super::paths::Paths;
+use super::paths::{PathId, Paths};
+use super::postings::{OpenTest, Posting};
 use super::program::{Check, Clause, Group, PredicateId, Program, Test, TestId};
 use super::verdicts::{Epochs, Verdicts};
+use super::vocabulary::{Look, Vocabulary};
 use super::watch::Watch;
 use crate::rules::value::Value;
 use simd_json::Node;
@@ -24,6 +27,7 @@ const MANY_LEAVES: usize = 4;
 pub(super) struct Evaluation<'a> {
     pub(super) program: &'a Program,
     pub(super) paths: &'a Paths,
+    pub(super) vocabulary: &'a Vocabulary,
     pub(super) watches: &'a [Watch],
     pub(super) nodes: &'a [Node<'a>],
     pub(super) leaves: &'a mut Leaves,
@@ -31,29 +35,53 @@ pub(super) struct Evaluation<'a> {
     pub(super) tests: &'a mut Verdicts,
     pub(super) predicates: &'a mut Verdicts,
     pub(super) work: &'a mut Work,
-    /// The rules that have been met, of those that may be met again.
+    /// The rules that take long and have been met, of those that may be met again.
     pub(super) met: &'a mut Epochs,
+    /// A rule that is found in several nodes may be among these several times.
     pub(super) matched: &'a mut Vec<RuleOrdinal>,
 }
 
 impl Evaluation<'_> {
-    /// Holds a rule that has been come upon against the event; `tests` are those of its fields that are still open.
-    pub(super) fn candidate(&mut self, posting: &Posting, tests: &[TestId]) {
+    /// Holds a rule that has been come upon against the event; `tests` are all there are.
+    pub(super) fn candidate(&mut self, posting: &Posting<'_>, tests: &[QuickTest]) {
+        self.work.candidates += 1;
         self.work.steps += 1;
         let any_array = self.leaves.any_array();
-        if !any_array && !tests.iter().all(|test| self.test(*test)) {
+        if !any_array && !posting.tests().all(|test| self.open(test, tests)) {
             return;
         }
-        if posting.repeated && !self.met.is_new(posting.rule) {
-            return;
+        if any_array || posting.rest {
+            let again = posting.repeated && !self.met.is_new(posting.rule);
+            if again || !self.group(&self.program.rules[posting.rule as usize]) {
+                return;
+            }
         }
-        if !any_array && !posting.rest || self.group(&self.program.rules[posting.rule as usize]) {
-            self.matched.push(RuleOrdinal(posting.rule));
+        self.matched.push(RuleOrdinal(posting.rule));
+    }
+
+    /// Whether an open test of a candidate holds.
+    fn open(&mut self, open: OpenTest<'_>, tests: &[QuickTest]) -> bool {
+        self.work.steps += 1;
+        match open {
+            OpenTest::Quick(place) => {
+                let QuickTest { quick, path, test } = tests[place as usize];
+                quick.answer(self.look(path)).unwrap_or_else(|| self.test(test))
+            }
+            OpenTest::Listed { path, literals } => {
+                self.look(path);
+                self.leaves.at(path).any(|leaf| literals.contains(leaf.literal))
+            }
         }
+    }
+
+    /// The leaves at a path in short; from then on it is known which literals they are.
+    fn look(&mut self, path: PathId) -> Look {
+        self.leaves.look(path, self.vocabulary, self.nodes)
     }
 
     /// The keys that hold at the path of a watch, as places for [`Keys::get`].
     pub(super) fn holding(&mut self, watch: u32) -> Range<usize> {
+        self.look(self.watches[watch as usize].path);
         let steps = &mut self.work.steps;
         self.keys.holding(watch, self.watches, self.program, self.leaves, self.nodes, steps)
     }
@@ -94,6 +122,7 @@ impl Evaluation<'_> {
 
     /// Whether any leaf of the event satisfies a test.
     fn some_leaf(&mut self, test: &Test) -> bool {
+        self.look(test.path);
         let program = self.program;
         let literals = test.literals.of(&program.literals);
         let equal = if self.leaves.count(test.path) < MANY_LEAVES {

@@ -6,6 +6,8 @@
 use super::literals::LiteralId;
 use super::paths::PathId;
 use super::verdicts::Epochs;
+use super::vocabulary::{Look, Vocabulary};
+use simd_json::Node;
 use std::ops::Range;
 
 /// A leaf at a named path.
@@ -13,6 +15,7 @@ use std::ops::Range;
 pub(super) struct Leaf {
     /// Its place in the document.
     pub(super) node: u32,
+    /// Which literal it is; known once its path has been looked at.
     pub(super) literal: LiteralId,
     /// The next leaf at the same path.
     next: u32,
@@ -37,6 +40,8 @@ struct Slot {
     first: u32,
     last: u32,
     count: u32,
+    /// What has been seen there, if it has been looked at.
+    look: Option<Look>,
 }
 
 /// The leaves of one event.
@@ -77,12 +82,9 @@ impl Leaves {
         self.any_array = false;
     }
 
-    pub(super) fn add_leaf(&mut self, path: PathId, node: u32, literal: LiteralId) {
+    pub(super) fn add_leaf(&mut self, path: PathId, node: u32) {
         let added = index_u32(self.found.len());
-        self.found.push(Leaf { node, literal, next: NONE });
-        if literal != LiteralId::UNKNOWN {
-            self.seen.is_new(literal.number());
-        }
+        self.found.push(Leaf { node, literal: LiteralId::UNKNOWN, next: NONE });
         let slot = &mut self.slots[path.index()];
         if slot.epoch == self.epoch {
             self.found[slot.last as usize].next = added;
@@ -95,6 +97,7 @@ impl Leaves {
                 first: added,
                 last: added,
                 count: 1,
+                look: None,
             };
         }
     }
@@ -129,6 +132,33 @@ impl Leaves {
         self.found.get(leaf.next as usize).copied()
     }
 
+    /// The leaves at a path in short; they are looked at when that is first asked for.
+    pub(super) fn look(&mut self, path: PathId, vocabulary: &Vocabulary, nodes: &[Node<'_>]) -> Look {
+        let slot = &self.slots[path.index()];
+        if slot.epoch != self.epoch {
+            return Look::NOTHING;
+        }
+        slot.look.unwrap_or_else(|| self.look_closely(path, vocabulary, nodes))
+    }
+
+    fn look_closely(&mut self, path: PathId, vocabulary: &Vocabulary, nodes: &[Node<'_>]) -> Look {
+        let look = vocabulary.look(path, self, nodes);
+        self.slots[path.index()].look = Some(look);
+        look
+    }
+
+    /// Notes which literal each leaf at a path is, as told by the place of its node.
+    pub(super) fn identify(&mut self, path: PathId, mut literal_at: impl FnMut(u32) -> LiteralId) {
+        let mut next = self.slots[path.index()].first;
+        while let Some(leaf) = self.found.get_mut(next as usize) {
+            leaf.literal = literal_at(leaf.node);
+            if leaf.literal != LiteralId::UNKNOWN {
+                self.seen.is_new(leaf.literal.number());
+            }
+            next = leaf.next;
+        }
+    }
+
     /// Whether some leaf is this literal.
     pub(super) fn has(&self, literal: LiteralId) -> bool {
         self.seen.has(literal.number())
@@ -145,10 +175,13 @@ impl Leaves {
     }
 
     /// Puts leaves and elements in the order that [`Leaves::within`] and [`Leaves::elements_within`] need.
-    pub(super) fn sort(&mut self) {
+    pub(super) fn sort(&mut self, vocabulary: &Vocabulary, nodes: &[Node<'_>]) {
         if !self.by_path.is_empty() {
             return;
         }
+        (0..self.slots.len()).for_each(|path| {
+            self.look(PathId::from_index(path), vocabulary, nodes);
+        });
         for (path, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.epoch == self.epoch) {
             let mut next = slot.first;
             while let Some(leaf) = self.found.get(next as usize) {

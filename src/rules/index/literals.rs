@@ -30,6 +30,8 @@ enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Literals {
     texts: Texts,
+    /// By literal: the path it is compared with.
+    paths: Vec<PathId>,
 }
 
 impl Literals {
@@ -44,12 +46,21 @@ impl Literals {
     }
 
     pub(super) fn intern(&mut self, path: PathId, value: Value<'_>) -> LiteralId {
-        LiteralId(with_bytes(value, |kind, bytes| self.texts.intern(context(path, kind), bytes)))
+        let number = with_bytes(value, |kind, bytes| self.texts.intern(context(path, kind), bytes));
+        if number as usize == self.paths.len() {
+            self.paths.push(path);
+        }
+        LiteralId(number)
+    }
+
+    /// The path of each literal.
+    pub(super) fn paths(&self) -> &[PathId] {
+        &self.paths
     }
 
     /// The bytes that this takes.
     pub(super) fn bytes(&self) -> usize {
-        self.texts.bytes()
+        self.texts.bytes() + self.paths.capacity() * size_of::<PathId>()
     }
 }
 

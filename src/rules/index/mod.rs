@@ -16,6 +16,7 @@ mod texts;
 mod paths;
 mod literals;
 mod program;
+mod vocabulary;
 mod compile;
 mod affixes;
 mod grams;
@@ -24,6 +25,7 @@ mod watch;
 mod keys;
 mod ranges;
 mod selectivity;
+mod postings;
 mod access;
 mod plan;
 mod leaves;
@@ -41,12 +43,12 @@ use consistency::Work;
 use evaluate::Evaluation;
 use keys::Keys;
 use leaves::{Leaves, index_u32};
-use literals::Literals;
 use paths::Paths;
 use program::Program;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use verdicts::{Epochs, Verdicts};
+use vocabulary::Vocabulary;
 use walk::{Interest, Walk};
 use watch::Watch;
 
@@ -94,7 +96,7 @@ pub struct CompiledRules {
     /// Tells a [`Scratch`] for which rules it is laid out.
     version: u64,
     paths: Paths,
-    literals: Literals,
+    vocabulary: Vocabulary,
     interests: Vec<Interest>,
     program: Program,
     access: Access,
@@ -117,13 +119,15 @@ pub struct Stats {
 impl CompiledRules {
     fn new(mut compiler: Compiler) -> Self {
         static VERSIONS: AtomicU64 = AtomicU64::new(1);
-        compiler.paths.rank_all();
+        compiler.paths.finish();
         compiler.interests.resize(compiler.paths.len(), Interest::default());
-        let (access, watches) = plan::plan(&compiler.program, compiler.paths.len());
+        let paths = compiler.paths.len();
+        let vocabulary = Vocabulary::new(&compiler.program, compiler.literals, paths);
+        let (access, watches) = plan::plan(&compiler.program, &vocabulary, paths);
         Self {
             version: VERSIONS.fetch_add(1, Ordering::Relaxed),
             paths: compiler.paths,
-            literals: compiler.literals,
+            vocabulary,
             interests: compiler.interests,
             program: compiler.program,
             access,
@@ -153,7 +157,7 @@ impl CompiledRules {
             fields: self.interests.iter().filter(|interest| interest.field).count(),
             bytes: size_of::<Self>()
                 + self.paths.bytes()
-                + self.literals.bytes()
+                + self.vocabulary.bytes()
                 + self.interests.capacity() * size_of::<Interest>()
                 + self.program.bytes()
                 + self.access.bytes()
@@ -165,11 +169,13 @@ impl CompiledRules {
     pub fn matches<'s>(&self, document: &Document<'_>, scratch: &'s mut Scratch) -> &'s [RuleOrdinal] {
         scratch.begin(self);
         let Scratch { leaves, keys, tests, predicates, work, met, matched, .. } = scratch;
-        Walk::run(&self.paths, &self.literals, &self.interests, document, leaves);
+        Walk::run(&self.paths, &self.interests, document, leaves);
+        work.candidates = 0;
         work.steps = index_u32(document.nodes().len()).into();
         let mut evaluation = Evaluation {
             program: &self.program,
             paths: &self.paths,
+            vocabulary: &self.vocabulary,
             watches: &self.watches,
             nodes: document.nodes(),
             leaves,
@@ -182,13 +188,14 @@ impl CompiledRules {
         };
         self.access.run(&mut evaluation);
         matched.sort_unstable();
+        matched.dedup();
         matched
     }
 
     /// All leaves that `document` has in the fields of these rules.
     pub(super) fn values_seen<'d>(&self, document: &Document<'d>, scratch: &mut Scratch) -> Vec<Value<'d>> {
         scratch.begin(self);
-        Walk::run(&self.paths, &self.literals, &self.interests, document, &mut scratch.leaves);
+        Walk::run(&self.paths, &self.interests, document, &mut scratch.leaves);
         let leaves = self.paths.all().flat_map(|path| scratch.leaves.at(path));
         leaves.filter_map(|leaf| Value::of(&document.nodes()[leaf.node as usize])).collect()
     }
@@ -208,6 +215,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// How many rules were tried for the last event.
+    #[must_use]
+    pub fn candidates(&self) -> u64 {
+        self.work.candidates
+    }
+
     /// How much was done for the last event: nodes of the event, candidates, and fields and leaves looked at. It does not
     /// depend on the machine.
     #[must_use]
@@ -219,7 +232,7 @@ impl Scratch {
     fn begin(&mut self, rules: &CompiledRules) {
         if self.version != rules.version {
             self.version = rules.version;
-            self.leaves.reset(rules.paths.len(), rules.literals.len());
+            self.leaves.reset(rules.paths.len(), rules.vocabulary.literals().len());
             self.tests.reset(rules.program.tests.len());
             self.predicates.reset(rules.program.checks.len());
             self.met.reset(rules.len());

@@ -1,6 +1,7 @@
 //! The paths that rules name, as a trie of steps: the part of an event that is looked at.
 
-use super::texts::Texts;
+use super::program::Span;
+use super::texts::{Fingerprint, Texts};
 use crate::rules::pattern::Path;
 
 /// A node of the trie: the root, or a path that some rule names or goes through.
@@ -12,6 +13,14 @@ impl PathId {
 
     pub(super) fn index(self) -> usize {
         self.0 as usize
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn from_number(number: u32) -> Self {
+        Self(number)
     }
 
     pub(super) fn from_index(index: usize) -> Self {
@@ -33,11 +42,22 @@ pub(super) struct Paths {
     steps: Vec<Step>,
     /// The key of each step but the root, in the context of its parent.
     keys: Texts,
+    /// By path: its children in `by_parent`. Empty until there are no more paths to come, as is `by_parent`.
+    children: Vec<Span>,
+    by_parent: Vec<(Fingerprint, PathId)>,
 }
+
+/// Up to so many keys are compared one by one, which is faster than hashing.
+const FEW_CHILDREN: usize = 16;
 
 impl Default for Paths {
     fn default() -> Self {
-        Self { steps: vec![Step { parent: PathId::ROOT, depth: 0, rank: 0 }], keys: Texts::default() }
+        Self {
+            steps: vec![Step { parent: PathId::ROOT, depth: 0, rank: 0 }],
+            keys: Texts::default(),
+            children: Vec::new(),
+            by_parent: Vec::new(),
+        }
     }
 }
 
@@ -51,8 +71,14 @@ impl Paths {
         (0..self.len()).map(PathId::from_index)
     }
 
+    /// The path one step down from another one. Needs [`Paths::finish`].
     pub(super) fn child(&self, parent: PathId, key: &str) -> Option<PathId> {
-        self.keys.find(parent.0, key.as_bytes()).map(Self::of_key)
+        let fingerprint = Fingerprint::of(key.as_bytes());
+        let children = self.children[parent.index()].of(&self.by_parent);
+        if children.len() <= FEW_CHILDREN && fingerprint.is_whole() {
+            return children.iter().find(|(known, _)| *known == fingerprint).map(|(_, child)| *child);
+        }
+        self.keys.find_by(parent.0, fingerprint, key.as_bytes()).map(Self::of_key)
     }
 
     /// The root has no key, so that the others are numbered from 1.
@@ -86,17 +112,18 @@ impl Paths {
     }
 
     /// Where a path stands among all paths: before those below it, and these before any others. Needs
-    /// [`Paths::rank_all`].
+    /// [`Paths::finish`].
     pub(super) fn rank(&self, path: PathId) -> u32 {
         self.steps[path.index()].rank
     }
 
-    /// Gives all paths their ranks, when there are no more to come.
-    pub(super) fn rank_all(&mut self) {
+    /// Makes ready for being asked, when there are no more paths to come.
+    pub(super) fn finish(&mut self) {
         let mut children = vec![Vec::new(); self.steps.len()];
         for child in (1..self.steps.len()).rev() {
             children[self.steps[child].parent.index()].push(child);
         }
+        self.list_children(&children);
         let mut unranked = vec![0];
         for rank in 0.. {
             let Some(path) = unranked.pop() else { return };
@@ -105,9 +132,22 @@ impl Paths {
         }
     }
 
+    fn list_children(&mut self, children: &[Vec<usize>]) {
+        let fingerprints = self.keys.fingerprints();
+        for family in children {
+            let start = self.by_parent.len();
+            let keys = family.iter().map(|child| (fingerprints[child - 1], PathId::from_index(*child)));
+            self.by_parent.extend(keys);
+            self.children.push(Span::since(&self.by_parent, start));
+        }
+    }
+
     /// The bytes that this takes.
     pub(super) fn bytes(&self) -> usize {
-        self.keys.bytes() + self.steps.capacity() * size_of::<Step>()
+        self.keys.bytes()
+            + self.steps.capacity() * size_of::<Step>()
+            + self.children.capacity() * size_of::<Span>()
+            + self.by_parent.capacity() * size_of::<(Fingerprint, PathId)>()
     }
 }
 
@@ -119,18 +159,30 @@ mod tests {
     fn a_path_is_found_step_by_step() {
         let mut paths = Paths::default();
         let interned = paths.intern(&Path::new("a.b.c"));
+        let a = paths.intern(&Path::new("a"));
+        paths.finish();
         let found = ["a", "b", "c"].iter().try_fold(PathId::ROOT, |parent, key| paths.child(parent, key));
         assert_eq!(found, Some(interned));
         assert_eq!(paths.child(PathId::ROOT, "b"), None);
-        assert_eq!(paths.ancestor(interned, 1), paths.intern(&Path::new("a")));
+        assert_eq!(paths.ancestor(interned, 1), a);
         assert_eq!((paths.len(), paths.depth(interned)), (4, 3));
+    }
+
+    #[test]
+    fn each_of_many_children_is_found() {
+        let mut paths = Paths::default();
+        let keys: Vec<_> = (0..3 * FEW_CHILDREN).map(|number| format!("key-{number}")).collect();
+        let interned: Vec<_> = keys.iter().map(|key| paths.intern(&Path::new(key))).collect();
+        paths.finish();
+        let found: Vec<_> = keys.iter().filter_map(|key| paths.child(PathId::ROOT, key)).collect();
+        assert_eq!(found, interned);
     }
 
     #[test]
     fn a_path_ranks_before_those_below_it_and_these_before_others() {
         let mut paths = Paths::default();
         let interned = ["a", "b", "a.x", "a-b", "b.y", "a.x.z"].map(|path| paths.intern(&Path::new(path)));
-        paths.rank_all();
+        paths.finish();
         let mut by_rank = interned.to_vec();
         by_rank.sort_unstable_by_key(|path| paths.rank(*path));
         let [a, b, ax, a_b, by, axz] = interned;

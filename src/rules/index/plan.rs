@@ -4,12 +4,13 @@
 //! events satisfy, as [`super::selectivity`] estimates. Rules without such a field are left for the next best path, and
 //! at last in the node itself, where each is tried.
 
-use super::access::{Access, Node, NodeId, Posting, Split};
+use super::access::{Access, Node, NodeId, QuickTest, Split};
 use super::keys::Key;
 use super::paths::PathId;
 use super::program::{Clause, Group, PredicateId, Program, Span, TestId};
 use super::ranges;
 use super::selectivity::{Means, Selectivity, means};
+use super::vocabulary::Vocabulary;
 use super::watch::Watch;
 use crate::rules::predicate::Range;
 use std::collections::BTreeSet;
@@ -18,13 +19,14 @@ use std::collections::BTreeSet;
 const MAX_DEPTH: usize = 6;
 /// In how many places a rule may stand for the sake of its alternatives, from the second split on.
 const MAX_COPIES: usize = 128;
+/// Up to so many literals are listed in a posting itself.
+const MAX_LISTED: usize = 64;
 /// How many splits a node may have.
 const MAX_SPLITS: usize = 6;
 /// What a split costs an event that comes to it, in rules tried instead.
 const SPLIT_COST: f64 = 8.0;
 /// What entering a child of a split costs, in rules tried instead.
 const CHILD_COST: f64 = 2.0;
-
 /// A field under which a rule can be found: one of these must hold.
 #[derive(Clone, Copy)]
 struct Field {
@@ -51,9 +53,9 @@ impl Ways {
         }
     }
 
-    /// Splits are by keys or by ranges.
-    fn same_kind(self, other: Self) -> bool {
-        matches!((self, other), (Self::Keys(_), Self::Keys(_)) | (Self::Ranges(_), Self::Ranges(_)))
+    /// Splits are by keys (0) or by ranges (1).
+    fn kind(self) -> usize {
+        usize::from(matches!(self, Self::Ranges(_)))
     }
 }
 
@@ -80,9 +82,9 @@ impl Entry {
 }
 
 /// The tree for a program, and the paths to watch for its keys.
-pub(super) fn plan(program: &Program, paths: usize) -> (Access, Vec<Watch>) {
-    let selectivity = Selectivity::of(program, paths);
-    let mut planner = Planner::new(program, &selectivity, paths);
+pub(super) fn plan(program: &Program, vocabulary: &Vocabulary, paths: usize) -> (Access, Vec<Watch>) {
+    let selectivity = Selectivity::new(program, vocabulary, paths);
+    let mut planner = Planner::new(program, &selectivity, vocabulary, paths);
     let entries = planner.entries();
     planner.build(&entries, &mut Vec::new());
     let watches = planner
@@ -94,11 +96,14 @@ pub(super) fn plan(program: &Program, paths: usize) -> (Access, Vec<Watch>) {
 
 struct Planner<'p> {
     program: &'p Program,
-    selectivity: &'p Selectivity,
+    selectivity: &'p Selectivity<'p>,
     keys: Vec<Key>,
     ranges: Vec<Range>,
     fields: Vec<Field>,
+    vocabulary: &'p Vocabulary,
     access: Access,
+    /// By test: its place among the quick tests.
+    quick_tests: Vec<Option<u32>>,
     /// The paths that are split by keys, with the predicates that are keys there.
     watched: Vec<(PathId, BTreeSet<PredicateId>)>,
     /// By path: its place in `watched`.
@@ -121,14 +126,21 @@ impl Gain {
 }
 
 impl<'p> Planner<'p> {
-    fn new(program: &'p Program, selectivity: &'p Selectivity, paths: usize) -> Self {
+    fn new(
+        program: &'p Program,
+        selectivity: &'p Selectivity<'p>,
+        vocabulary: &'p Vocabulary,
+        paths: usize,
+    ) -> Self {
         Self {
             program,
             selectivity,
             keys: Vec::new(),
             ranges: Vec::new(),
             fields: Vec::new(),
+            vocabulary,
             access: Access::default(),
+            quick_tests: vec![None; program.tests.len()],
             watched: Vec::new(),
             watches: vec![None; paths],
             gains: vec![<[Gain; 2]>::default(); paths],
@@ -228,25 +240,34 @@ impl<'p> Planner<'p> {
         let start = self.access.splits.len();
         self.access.splits.extend(splits);
         let splits = Span::since(&self.access.splits, start);
-        let start = self.access.postings.len();
+        let start = self.access.postings.end();
         rest.iter().for_each(|entry| self.post(entry));
-        self.access.nodes[id] = Node { postings: Span::since(&self.access.postings, start), splits };
+        self.access.nodes[id] = Node { postings: self.access.postings.since(start), splits };
         NodeId::try_from(id).expect("there are fewer nodes than keys")
     }
 
     /// Adds a rule to the node that is being built.
     fn post(&mut self, entry: &Entry) {
-        let group = &self.program.rules[entry.rule as usize];
+        let Self { program, vocabulary, access, quick_tests, .. } = self;
+        let group = &program.rules[entry.rule as usize];
+        let mut posting = access.postings.push(entry.rule, !group.rest.is_empty(), entry.copies > 1);
         let answered = &entry.answered[..entry.depth];
-        let open = group.required.of(&self.program.required).iter().filter(|test| !answered.contains(test));
-        let start = self.access.tests.len();
-        self.access.tests.extend(open);
-        self.access.postings.push(Posting {
-            rule: entry.rule,
-            tests: Span::since(&self.access.tests, start),
-            rest: !group.rest.is_empty(),
-            repeated: entry.copies > 1,
-        });
+        for id in group.required.of(&program.required).iter().filter(|test| !answered.contains(test)) {
+            let test = program.test(*id);
+            let literals = test.literals.of(&program.literals);
+            let only_literals = test.predicates.range().is_empty() && !test.absent;
+            if only_literals && literals.len() <= MAX_LISTED && !vocabulary.bits_are_literals(test.path) {
+                posting.listed(test.path, literals);
+                continue;
+            }
+            let next = u32::try_from(access.tests.len()).expect("tests are numbered by u32");
+            let place = *quick_tests[id.0 as usize].get_or_insert(next);
+            if place == next {
+                let quick = vocabulary.quick(program, test);
+                access.tests.push(QuickTest { quick, path: test.path, test: *id });
+            }
+            posting.quick(place);
+        }
     }
 
     /// Splits entries like `by`; returns those that have no such field, too.
@@ -305,7 +326,7 @@ impl<'p> Planner<'p> {
 
     /// The most selective field of an entry by which it can be split like `by`.
     fn field_like(&self, by: &Field, entry: &Entry, used: &[PathId]) -> Option<Field> {
-        let alike = |field: &&Field| field.path == by.path && field.ways.same_kind(by.ways);
+        let alike = |field: &&Field| field.path == by.path && field.ways.kind() == by.ways.kind();
         let fields = entry.fields.of(&self.fields).iter().filter(alike);
         let best = fields.min_by(|one, other| one.share.total_cmp(&other.share))?;
         may_split(best, entry, used).then_some(*best)
@@ -319,8 +340,7 @@ impl<'p> Planner<'p> {
                 if used.contains(&field.path) || !may_split(field, entry, used) {
                     continue;
                 }
-                let gain =
-                    &mut self.gains[field.path.index()][usize::from(matches!(field.ways, Ways::Ranges(_)))];
+                let gain = &mut self.gains[field.path.index()][field.ways.kind()];
                 if gain.entries == 0.0 {
                     touched.push(*field);
                 }
@@ -329,8 +349,8 @@ impl<'p> Planner<'p> {
             }
         }
         let gains = touched.into_iter().map(|field| {
-            let kind = usize::from(matches!(field.ways, Ways::Ranges(_)));
-            (field, std::mem::take(&mut self.gains[field.path.index()][kind]).saved())
+            let gain = std::mem::take(&mut self.gains[field.path.index()][field.ways.kind()]);
+            (field, gain.saved())
         });
         let gains: Vec<_> = gains.collect();
         let worthwhile = gains.into_iter().filter(|(_, saved)| *saved > 0.0);

@@ -6,6 +6,7 @@
 use super::keys::Key;
 use super::paths::PathId;
 use super::program::{Check, Program, Test};
+use super::vocabulary::Vocabulary;
 use crate::rules::number::Number;
 use crate::rules::predicate::{Predicate, Range};
 use std::collections::BTreeSet;
@@ -14,12 +15,11 @@ use std::ops::Bound;
 /// The share of events that are taken to have a field at all.
 const PRESENT: f64 = 0.5;
 
-/// What rules name at each path.
-pub(super) struct Selectivity {
+/// What is known of the frequency of values at each path.
+pub(super) struct Selectivity<'v> {
+    vocabulary: &'v Vocabulary,
     /// By path: how many different keys there are.
     keys: Vec<usize>,
-    /// By path: the different bounds of ranges, sorted.
-    bounds: Vec<Vec<Number>>,
 }
 
 /// What a field can be found under: a leaf that satisfies the field satisfies one of these, and the other way round.
@@ -28,23 +28,15 @@ pub(super) enum Means {
     Ranges(Vec<Range>),
 }
 
-impl Selectivity {
-    pub(super) fn of(program: &Program, paths: usize) -> Self {
+impl<'v> Selectivity<'v> {
+    pub(super) fn new(program: &Program, vocabulary: &'v Vocabulary, paths: usize) -> Self {
         let mut keys = vec![BTreeSet::new(); paths];
-        let mut bounds = vec![BTreeSet::new(); paths];
         for test in &program.tests {
-            match means(program, test) {
-                Some(Means::Keys(found)) => keys[test.path.index()].extend(found),
-                Some(Means::Ranges(found)) => {
-                    bounds[test.path.index()].extend(found.iter().flat_map(|range| bounds_of(range)));
-                }
-                None => {}
+            if let Some(Means::Keys(found)) = means(program, test) {
+                keys[test.path.index()].extend(found);
             }
         }
-        Self {
-            keys: keys.iter().map(BTreeSet::len).collect(),
-            bounds: bounds.into_iter().map(|bounds| bounds.into_iter().collect()).collect(),
-        }
+        Self { vocabulary, keys: keys.iter().map(BTreeSet::len).collect() }
     }
 
     /// The share of events that are taken to satisfy a field that can be found.
@@ -69,7 +61,7 @@ impl Selectivity {
     }
 
     fn share_of_range(&self, path: PathId, range: &Range) -> f64 {
-        let bounds = &self.bounds[path.index()];
+        let bounds = self.vocabulary.bounds(path);
         let place = |bound: Bound<Number>, unbounded| match bound {
             Bound::Included(number) | Bound::Excluded(number) => {
                 bounds.partition_point(|known| *known < number) + 1
@@ -101,13 +93,6 @@ pub(super) fn means(program: &Program, test: &Test) -> Option<Means> {
     let keys = predicates.iter().map(|id| Key::predicate(program, *id));
     let literals = literals.iter().map(|literal| Some(Key::literal(*literal)));
     literals.chain(keys).collect::<Option<_>>().map(Means::Keys)
-}
-
-fn bounds_of(range: &Range) -> impl Iterator<Item = Number> + use<> {
-    [range.lower, range.upper].into_iter().filter_map(|bound| match bound {
-        Bound::Included(number) | Bound::Excluded(number) => Some(number),
-        Bound::Unbounded => None,
-    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]

@@ -27,7 +27,7 @@ struct Entry {
 
 /// Two integers and the length of a text; together they are the text, if it has at most [`Fingerprint::WHOLE`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fingerprint {
+pub(super) struct Fingerprint {
     low: u64,
     high: u64,
     length: u32,
@@ -36,7 +36,8 @@ struct Fingerprint {
 impl Fingerprint {
     const WHOLE: u32 = 16;
 
-    fn of(text: &[u8]) -> Self {
+    #[inline]
+    pub(super) fn of(text: &[u8]) -> Self {
         let (low, high) = match *text {
             [] => (0, 0),
             [one] => (one.into(), 0),
@@ -45,6 +46,11 @@ impl Fingerprint {
             _ => long_fingerprint(text),
         };
         Self { low, high, length: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    }
+
+    /// Whether no other text has this fingerprint.
+    pub(super) fn is_whole(self) -> bool {
+        self.length <= Self::WHOLE
     }
 
     /// Mixes by one wide multiplication, after `wyhash`.
@@ -85,8 +91,13 @@ impl Texts {
     }
 
     /// The number of a text in a context.
+    #[inline]
     pub(super) fn find(&self, context: u32, text: &[u8]) -> Option<u32> {
-        let fingerprint = Fingerprint::of(text);
+        self.find_by(context, Fingerprint::of(text), text)
+    }
+
+    /// The number of a text whose fingerprint is known.
+    pub(super) fn find_by(&self, context: u32, fingerprint: Fingerprint, text: &[u8]) -> Option<u32> {
         let found =
             self.table.find(fingerprint.hash(context), |entry| self.is(entry, context, fingerprint, text));
         found.map(|entry| entry.number)
@@ -95,8 +106,14 @@ impl Texts {
     fn is(&self, entry: &Entry, context: u32, fingerprint: Fingerprint, text: &[u8]) -> bool {
         entry.fingerprint == fingerprint
             && entry.context == context
-            && (fingerprint.length <= Fingerprint::WHOLE
-                || self.long[entry.start as usize..][..text.len()] == *text)
+            && (fingerprint.is_whole() || self.long[entry.start as usize..][..text.len()] == *text)
+    }
+
+    /// The fingerprints of all texts, by number.
+    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_unstable_by_key(|entry| entry.number);
+        entries.into_iter().map(|entry| entry.fingerprint).collect()
     }
 
     /// The number of a text in a context; a text that is not known yet gets the next one.
@@ -108,7 +125,7 @@ impl Texts {
         let fingerprint = Fingerprint::of(text);
         let number = u32::try_from(self.table.len()).expect(fits);
         let start = u32::try_from(self.long.len()).expect(fits);
-        if fingerprint.length > Fingerprint::WHOLE {
+        if !fingerprint.is_whole() {
             self.long.extend_from_slice(text);
         }
         let hash = |entry: &Entry| entry.fingerprint.hash(entry.context);

@@ -1,24 +1,16 @@
 //! One pass over an event that picks out what rules name and skips the rest.
 
 use super::leaves::{Element, Leaves, index_u32};
-use super::literals::{LiteralId, Literals};
 use super::paths::{PathId, Paths};
 use crate::event::{Document, node_count};
-use crate::rules::value::Value;
 use simd_json::Node;
 use std::ops::Range;
 
 /// What rules want to know about a path.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four independent questions, asked of each node of an event"
-)]
 pub(super) struct Interest {
     /// Some rule has a field here.
     pub(super) field: bool,
-    /// Some rule compares the field with a literal.
-    pub(super) literal: bool,
     /// Some rule has a field further down.
     pub(super) inner: bool,
     /// Several fields of one rule are here or further down, so that it matters which element they are in.
@@ -28,7 +20,6 @@ pub(super) struct Interest {
 /// The way through an event.
 pub(super) struct Walk<'a> {
     pub(super) paths: &'a Paths,
-    pub(super) literals: &'a Literals,
     /// By path.
     pub(super) interests: &'a [Interest],
     pub(super) nodes: &'a [Node<'a>],
@@ -37,16 +28,10 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     /// Fills the leaves from `document`.
-    pub(super) fn run(
-        paths: &Paths,
-        literals: &Literals,
-        interests: &[Interest],
-        document: &Document<'_>,
-        leaves: &mut Leaves,
-    ) {
+    pub(super) fn run(paths: &Paths, interests: &[Interest], document: &Document<'_>, leaves: &mut Leaves) {
         leaves.begin();
         if document.is_object() {
-            Walk { paths, literals, interests, nodes: document.nodes(), leaves }.object(0, PathId::ROOT);
+            Walk { paths, interests, nodes: document.nodes(), leaves }.object(0, PathId::ROOT);
         }
     }
 
@@ -66,7 +51,8 @@ impl Walk<'_> {
             return self.value(path, value);
         }
         // `"a.b": 1` is `"a": {"b": 1}`.
-        let Some((step, rest)) = key.split_once('.') else { return };
+        let Some(dot) = memchr::memchr(b'.', key.as_bytes()) else { return };
+        let (step, rest) = (&key[..dot], &key[dot + 1..]);
         let Some(path) = self.paths.child(object, step) else { return };
         if self.interests[path.index()].inner {
             // This object has no node of its own; it starts with its key.
@@ -114,10 +100,9 @@ impl Walk<'_> {
     }
 
     fn leaf(&mut self, path: PathId, at: usize) {
-        let interest = self.interests[path.index()];
-        let Some(value) = Value::of(&self.nodes[at]).filter(|_| interest.field) else { return };
-        let literal = if interest.literal { self.literals.find(path, value) } else { LiteralId::UNKNOWN };
-        self.leaves.add_leaf(path, index_u32(at), literal);
+        if self.interests[path.index()].field {
+            self.leaves.add_leaf(path, index_u32(at));
+        }
     }
 
     /// Where the value at `at` ends.

@@ -1,0 +1,246 @@
+//! What rules name at each path, and how the leaves of an event look in these terms.
+//!
+//! A [`Look`] sums up all leaves at a path: 64 bits for what they are, and the place of a number among the bounds of
+//! ranges. Most tests are answered by it alone, with a [`Quick`] that stands beside the rule: no list is read, and
+//! nothing is compared but integers.
+
+use super::leaves::Leaves;
+use super::literals::{LiteralId, Literals};
+use super::paths::PathId;
+use super::program::{Check, Program, Test};
+use crate::rules::number::Number;
+use crate::rules::predicate::{Predicate, Range};
+use crate::rules::value::Value;
+use simd_json::Node;
+use std::ops::Bound;
+
+/// The bits that stand for literals; the first literals of a path have one each, further ones share them.
+const LITERAL_BITS: u32 = 62;
+/// The path has no leaf.
+const ABSENT: u64 = 1 << 62;
+/// A leaf is no literal that a rule names here.
+const OTHER: u64 = 1 << 63;
+
+/// The leaves at a path, in short.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    bits: u64,
+    rank: u32,
+}
+
+/// The rank of what is no number.
+const NO_RANK: u32 = u32::MAX;
+/// There is more than one leaf, each with a rank of its own.
+const MANY_RANKS: u32 = u32::MAX - 1;
+const LAST_RANK: u32 = u32::MAX - 2;
+
+impl Look {
+    /// No leaf at all.
+    pub(super) const NOTHING: Self = Self { bits: ABSENT, rank: NO_RANK };
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self::NOTHING
+    }
+}
+
+/// How a test is answered by a look.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Quick {
+    /// It holds if one of these bits is set, and not otherwise.
+    Bits(u64),
+    /// It does not hold unless one of these bits is set.
+    Unless(u64),
+    /// It holds for numbers from one rank to another.
+    Ranks(u32, u32),
+}
+
+impl Quick {
+    /// Whether the test holds, if a look is enough to know.
+    pub(super) fn answer(self, look: Look) -> Option<bool> {
+        match self {
+            Self::Bits(bits) => Some(look.bits & bits != 0),
+            Self::Unless(bits) => (look.bits & bits == 0).then_some(false),
+            Self::Ranks(..) if look.rank == MANY_RANKS => None,
+            Self::Ranks(first, last) => Some(first <= look.rank && look.rank <= last),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary {
+    literals: Literals,
+    /// By path.
+    places: Vec<Place>,
+    /// By literal: the bit that stands for it.
+    bits: Vec<u8>,
+}
+
+/// What rules name at a path.
+#[derive(Debug, Default)]
+struct Place {
+    literals: u32,
+    /// The different bounds of ranges, sorted.
+    bounds: Vec<Number>,
+}
+
+impl Vocabulary {
+    pub(super) fn new(program: &Program, literals: Literals, paths: usize) -> Self {
+        let mut places: Vec<_> = (0..paths).map(|_| Place::default()).collect();
+        let bits = literals.paths().iter().map(|path| {
+            let place = &mut places[path.index()];
+            place.literals += 1;
+            u8::try_from((place.literals - 1) % LITERAL_BITS).expect("there are 62 bits")
+        });
+        let bits = bits.collect();
+        for (path, check) in &program.checks {
+            if let Check::Holds(Predicate::Range(range)) = check {
+                places[path.index()].bounds.extend(bounds_of(range));
+            }
+        }
+        for Place { bounds, .. } in &mut places {
+            bounds.sort_unstable();
+            bounds.dedup();
+        }
+        Self { literals, places, bits }
+    }
+
+    pub(super) fn literals(&self) -> &Literals {
+        &self.literals
+    }
+
+    /// The different bounds of ranges at a path, sorted.
+    pub(super) fn bounds(&self, path: PathId) -> &[Number] {
+        &self.places[path.index()].bounds
+    }
+
+    /// Looks at the leaves of an event at a path, and notes which literals they are.
+    pub(super) fn look(&self, path: PathId, leaves: &mut Leaves, nodes: &[Node<'_>]) -> Look {
+        let place = &self.places[path.index()];
+        let mut look = Look { bits: 0, rank: NO_RANK };
+        leaves.identify(path, |node| {
+            let value = Value::of(&nodes[node as usize]).expect("only leaves are noted as leaves");
+            let literal =
+                if place.literals == 0 { LiteralId::UNKNOWN } else { self.literals.find(path, value) };
+            look.bits |= self.bit(literal);
+            if !place.bounds.is_empty()
+                && let Value::Number(number) = value
+            {
+                look.rank = rank(&place.bounds, number);
+            }
+            literal
+        });
+        if leaves.count(path) > 1 {
+            look.rank = MANY_RANKS;
+        }
+        look
+    }
+
+    /// Whether each literal of a path has a bit of its own.
+    pub(super) fn bits_are_literals(&self, path: PathId) -> bool {
+        self.places[path.index()].literals <= LITERAL_BITS
+    }
+
+    fn bit(&self, literal: LiteralId) -> u64 {
+        self.bits.get(literal.number() as usize).map_or(OTHER, |bit| 1 << bit)
+    }
+
+    /// How a test can be answered by a look.
+    pub(super) fn quick(&self, program: &Program, test: &Test) -> Quick {
+        let place = &self.places[test.path.index()];
+        let literals = test.literals.of(&program.literals);
+        let predicates = test.predicates.of(&program.predicates);
+        if let ([], [id], false) = (literals, predicates, test.absent)
+            && let Check::Holds(Predicate::Range(range)) = program.check(*id)
+        {
+            return ranks(&place.bounds, range);
+        }
+        let mask = |literals: &[LiteralId]| {
+            literals.iter().map(|literal| self.bit(*literal)).fold(0, |all, bit| all | bit)
+        };
+        let bits_are_literals = self.bits_are_literals(test.path);
+        let mut bits = mask(literals) | if test.absent { ABSENT } else { 0 };
+        let mut answered = bits_are_literals || literals.is_empty();
+        for id in predicates {
+            let (some, all) = match program.check(*id) {
+                Check::Holds(Predicate::Exists) => (!ABSENT, true),
+                Check::NoneOf(excluded) if bits_are_literals => (!ABSENT & !mask(excluded), true),
+                _ => (!ABSENT, false),
+            };
+            bits |= some;
+            answered &= all;
+        }
+        if answered { Quick::Bits(bits) } else { Quick::Unless(bits) }
+    }
+
+    /// The bytes that this takes.
+    pub(super) fn bytes(&self) -> usize {
+        let bounds: usize =
+            self.places.iter().map(|place| place.bounds.capacity() * size_of::<Number>()).sum();
+        self.literals.bytes() + self.bits.capacity() + self.places.capacity() * size_of::<Place>() + bounds
+    }
+}
+
+fn bounds_of(range: &Range) -> impl Iterator<Item = Number> + use<> {
+    [range.lower, range.upper].into_iter().filter_map(|bound| match bound {
+        Bound::Included(number) | Bound::Excluded(number) => Some(number),
+        Bound::Unbounded => None,
+    })
+}
+
+/// The place of a number among bounds: odd for the bounds themselves, even for what is between them.
+fn rank(bounds: &[Number], number: Number) -> u32 {
+    let (Ok(place) | Err(place)) =
+        bounds.binary_search(&number).map(|place| 2 * place + 1).map_err(|place| 2 * place);
+    u32::try_from(place).expect("rules are too few for 2³¹ bounds")
+}
+
+/// The ranks of the numbers in a range.
+fn ranks(bounds: &[Number], range: &Range) -> Quick {
+    let first = match range.lower {
+        Bound::Included(number) => rank(bounds, number),
+        Bound::Excluded(number) => rank(bounds, number) + 1,
+        Bound::Unbounded => 0,
+    };
+    let last = match range.upper {
+        Bound::Included(number) => rank(bounds, number),
+        Bound::Excluded(number) => rank(bounds, number) - 1,
+        Bound::Unbounded => LAST_RANK,
+    };
+    Quick::Ranks(first, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bound() -> impl Strategy<Value = Bound<i64>> {
+        prop_oneof![
+            Just(Bound::Unbounded),
+            (0..9_i64).prop_map(Bound::Included),
+            (0..9_i64).prop_map(Bound::Excluded)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn ranks_tell_the_numbers_in_a_range(
+            ranges in proptest::collection::vec((bound(), bound()), 1..9),
+            number in -1.0..10.0_f64,
+            is_whole in any::<bool>(),
+        ) {
+            let number = Number::from(if is_whole { number.round() } else { number });
+            let ranges = ranges.into_iter().map(|(lower, upper)| Range { lower: lower.map(Number::from), upper: upper.map(Number::from) });
+            let ranges: Vec<_> = ranges.collect();
+            let mut bounds: Vec<_> = ranges.iter().flat_map(bounds_of).collect();
+            bounds.sort_unstable();
+            bounds.dedup();
+            let look = Look { bits: OTHER, rank: rank(&bounds, number) };
+            for range in ranges {
+                prop_assert_eq!(super::ranks(&bounds, &range).answer(look), Some(range.contains(number)), "{}", range);
+            }
+        }
+    }
+}
