@@ -21,6 +21,11 @@ impl Number {
         (self.nearest.to_bits(), self.excess)
     }
 
+    /// As [`Ord`] says, but without a branch, for searching.
+    pub(crate) fn is_less(self, other: Self) -> bool {
+        (self.nearest < other.nearest) | ((self.nearest <= other.nearest) & (self.excess < other.excess))
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -131,6 +136,7 @@ mod tests {
             prop_assert_eq!(Number::from(a).cmp(&Number::from(c)), a.cmp(&c));
             prop_assert_eq!(Number::from(a).cmp(&Number::from(b)), i128::from(a).cmp(&i128::from(b)));
             prop_assert_eq!(Number::from(a) == Number::from(c), a == c);
+            prop_assert_eq!(Number::from(a).is_less(Number::from(b)), i128::from(a) < i128::from(b));
         }
     }
 }

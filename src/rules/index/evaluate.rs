@@ -8,7 +8,7 @@ use super::RuleOrdinal;
 use super::access::QuickTest;
 use super::consistency::{self, Work};
 use super::keys::Keys;
-use super::leaves::{Leaf, Leaves};
+use super::leaves::{Leaf, Leaves, MANY_LEAVES};
 use super::literals::LiteralId;
 use super::paths::{PathId, Paths};
 use super::postings::{OpenTest, Posting};
@@ -19,9 +19,6 @@ use super::watch::Watch;
 use crate::rules::value::Value;
 use simd_json::Node;
 use std::ops::Range;
-
-/// From this many leaves on, a path is searched for the literals of a test rather than the other way round.
-const MANY_LEAVES: usize = 4;
 
 /// One event and the rules it is held against.
 pub(super) struct Evaluation<'a> {

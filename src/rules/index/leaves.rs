@@ -32,6 +32,9 @@ pub(super) struct Element {
 
 const NONE: u32 = u32::MAX;
 
+/// From this many leaves on, a path is searched for the literals of a test rather than the other way round.
+pub(super) const MANY_LEAVES: u32 = 4;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     epoch: u32,
@@ -51,7 +54,7 @@ pub(super) struct Leaves {
     slots: Vec<Slot>,
     found: Vec<Leaf>,
     elements: Vec<(PathId, Element)>,
-    /// The literals that are among the leaves.
+    /// The literals that are among the leaves, of paths with many.
     seen: Epochs,
     /// Whether an array holds elements that fields of a rule have in common.
     any_array: bool,
@@ -111,9 +114,9 @@ impl Leaves {
     }
 
     /// How many leaves there are at a path.
-    pub(super) fn count(&self, path: PathId) -> usize {
+    pub(super) fn count(&self, path: PathId) -> u32 {
         let slot = &self.slots[path.index()];
-        if slot.epoch == self.epoch { slot.count as usize } else { 0 }
+        if slot.epoch == self.epoch { slot.count } else { 0 }
     }
 
     /// The leaves at a path.
@@ -133,6 +136,7 @@ impl Leaves {
     }
 
     /// The leaves at a path in short; they are looked at when that is first asked for.
+    #[inline]
     pub(super) fn look(&mut self, path: PathId, vocabulary: &Vocabulary, nodes: &[Node<'_>]) -> Look {
         let slot = &self.slots[path.index()];
         if slot.epoch != self.epoch {
@@ -141,6 +145,7 @@ impl Leaves {
         slot.look.unwrap_or_else(|| self.look_closely(path, vocabulary, nodes))
     }
 
+    #[inline(never)]
     fn look_closely(&mut self, path: PathId, vocabulary: &Vocabulary, nodes: &[Node<'_>]) -> Look {
         let look = vocabulary.look(path, self, nodes);
         self.slots[path.index()].look = Some(look);
@@ -149,17 +154,17 @@ impl Leaves {
 
     /// Notes which literal each leaf at a path is, as told by the place of its node.
     pub(super) fn identify(&mut self, path: PathId, mut literal_at: impl FnMut(u32) -> LiteralId) {
-        let mut next = self.slots[path.index()].first;
+        let Slot { first: mut next, count, .. } = self.slots[path.index()];
         while let Some(leaf) = self.found.get_mut(next as usize) {
             leaf.literal = literal_at(leaf.node);
-            if leaf.literal != LiteralId::UNKNOWN {
+            if count >= MANY_LEAVES && leaf.literal != LiteralId::UNKNOWN {
                 self.seen.is_new(leaf.literal.number());
             }
             next = leaf.next;
         }
     }
 
-    /// Whether some leaf is this literal.
+    /// Whether some leaf is this literal, of a path with [`MANY_LEAVES`].
     pub(super) fn has(&self, literal: LiteralId) -> bool {
         self.seen.has(literal.number())
     }

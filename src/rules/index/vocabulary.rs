@@ -58,6 +58,7 @@ pub(super) enum Quick {
 
 impl Quick {
     /// Whether the test holds, if a look is enough to know.
+    #[inline]
     pub(super) fn answer(self, look: Look) -> Option<bool> {
         match self {
             Self::Bits(bits) => Some(look.bits & bits != 0),
@@ -191,9 +192,9 @@ fn bounds_of(range: &Range) -> impl Iterator<Item = Number> + use<> {
 
 /// The place of a number among bounds: odd for the bounds themselves, even for what is between them.
 fn rank(bounds: &[Number], number: Number) -> u32 {
-    let (Ok(place) | Err(place)) =
-        bounds.binary_search(&number).map(|place| 2 * place + 1).map_err(|place| 2 * place);
-    u32::try_from(place).expect("rules are too few for 2³¹ bounds")
+    let place = bounds.partition_point(|bound| bound.is_less(number));
+    let is_bound = bounds.get(place) == Some(&number);
+    u32::try_from(2 * place + usize::from(is_bound)).expect("rules are too few for 2³¹ bounds")
 }
 
 /// The ranks of the numbers in a range.
