@@ -5,15 +5,15 @@
 //! under one key or range for each of its alternatives at every split on its way. The way to a rule asks for as many
 //! fields as it takes to be among few; how they are chosen is the matter of [`super::plan`].
 //!
-//! What stands in a node are [`postings`](super::postings): a rule with the tests that the way there does not answer.
+//! What stands in a node are [`blocks`](super::blocks) of rules, with the tests that the way there does not answer.
 
+use super::blocks::Blocks;
 use super::evaluate::Evaluation;
 use super::keys::Key;
 use super::paths::PathId;
-use super::postings::Postings;
-use super::program::{Span, TestId};
+use super::program::Span;
 use super::ranges::{self, Ranged};
-use super::vocabulary::Quick;
+use super::vocabulary::QuickTest;
 use crate::rules::value::Value;
 use std::ops::ControlFlow;
 
@@ -22,8 +22,8 @@ pub(super) type NodeId = u32;
 
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// In [`Access::postings`].
-    pub(super) postings: Span,
+    /// In [`Access::blocks`].
+    pub(super) rules: Span,
     /// In [`Access::splits`].
     pub(super) splits: Span,
 }
@@ -58,14 +58,6 @@ impl Slot {
     const FREE: NodeId = 0;
 }
 
-/// A test that a look at the leaves may answer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct QuickTest {
-    pub(super) quick: Quick,
-    pub(super) path: PathId,
-    pub(super) test: TestId,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Access {
     /// The first is the root.
@@ -73,8 +65,8 @@ pub(super) struct Access {
     pub(super) splits: Vec<Split>,
     pub(super) slots: Vec<Slot>,
     pub(super) ranges: Vec<Ranged<NodeId>>,
-    pub(super) postings: Postings,
-    /// The tests that stand open in postings, each once.
+    pub(super) blocks: Blocks,
+    /// The quick tests of all blocks, each once.
     pub(super) tests: Vec<QuickTest>,
 }
 
@@ -87,8 +79,8 @@ impl Access {
     }
 
     fn visit(&self, node: &Node, event: &mut Evaluation<'_>) {
-        for posting in self.postings.of(node.postings) {
-            event.candidate(&posting, &self.tests);
+        for block in self.blocks.of(node.rules) {
+            event.block(&block, &self.tests);
         }
         for split in node.splits.of(&self.splits) {
             match split {
@@ -145,7 +137,7 @@ impl Access {
             + self.splits.capacity() * size_of::<Split>()
             + self.slots.capacity() * size_of::<Slot>()
             + self.ranges.capacity() * size_of::<Ranged<NodeId>>()
-            + self.postings.bytes()
+            + self.blocks.bytes()
             + self.tests.capacity() * size_of::<QuickTest>()
     }
 }

@@ -5,16 +5,15 @@
 
 use super::RuleOrdinal;
 
-use super::access::QuickTest;
+use super::blocks::{Block, Entry, OpenTest, Posting};
 use super::consistency::{self, Work};
 use super::keys::Keys;
 use super::leaves::{Leaf, Leaves, MANY_LEAVES};
 use super::literals::LiteralId;
 use super::paths::{PathId, Paths};
-use super::postings::{OpenTest, Posting};
 use super::program::{Check, Clause, Group, PredicateId, Program, Test, TestId};
 use super::verdicts::{Epochs, Verdicts};
-use super::vocabulary::{Look, Vocabulary};
+use super::vocabulary::{Look, QuickTest, Vocabulary};
 use super::watch::Watch;
 use crate::rules::value::Value;
 use simd_json::Node;
@@ -39,32 +38,48 @@ pub(super) struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    /// Holds a rule that has been come upon against the event; `tests` are all there are.
-    pub(super) fn candidate(&mut self, posting: &Posting<'_>, tests: &[QuickTest]) {
-        self.work.candidates += 1;
-        self.work.steps += 1;
-        let any_array = self.leaves.any_array();
-        if !any_array && !posting.tests().all(|test| self.open(test, tests)) {
-            return;
+    /// Holds the rules of a block against the event.
+    pub(super) fn block(&mut self, block: &Block<'_>, tests: &[QuickTest]) {
+        self.work.candidates += block.len() as u64;
+        self.work.steps += block.len() as u64;
+        let joints = if self.leaves.any_array() { block.joints() } else { 0 };
+        let (all, mut failed) = (block.all(), 0);
+        for round in block.rounds() {
+            for Entry { test, place } in round {
+                self.work.steps += 1;
+                let test = &tests[test as usize];
+                failed |= u64::from(!test.may_hold(self.look(test.path))) << place;
+            }
+            if failed == all {
+                break;
+            }
         }
-        if any_array || posting.rest {
+        let mut open = all & (!failed | joints);
+        while open != 0 {
+            let place = open.trailing_zeros();
+            open &= open - 1;
+            self.candidate(&block.posting(place), joints >> place & 1 == 1);
+        }
+    }
+
+    /// Holds a rule against the event, of which the quick tests may hold, unless it has joints that matter here.
+    fn candidate(&mut self, posting: &Posting<'_>, joints: bool) {
+        if joints || posting.rest || self.leaves.any_hidden_rank() {
             let again = posting.repeated && !self.met.is_new(posting.rule);
             if again || !self.group(&self.program.rules[posting.rule as usize]) {
                 return;
             }
+        } else if !posting.further_tests().all(|test| self.open(test)) {
+            return;
         }
         self.matched.push(RuleOrdinal(posting.rule));
     }
 
-    /// Whether an open test of a candidate holds.
-    fn open(&mut self, open: OpenTest<'_>, tests: &[QuickTest]) -> bool {
-        self.work.steps += 1;
+    fn open(&mut self, open: OpenTest<'_>) -> bool {
         match open {
-            OpenTest::Quick(place) => {
-                let QuickTest { quick, path, test } = tests[place as usize];
-                quick.answer(self.look(path)).unwrap_or_else(|| self.test(test))
-            }
+            OpenTest::Further(test) => self.test(test),
             OpenTest::Listed { path, literals } => {
+                self.work.steps += 1;
                 self.look(path);
                 self.leaves.at(path).any(|leaf| literals.contains(leaf.literal))
             }

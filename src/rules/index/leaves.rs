@@ -58,6 +58,8 @@ pub(super) struct Leaves {
     seen: Epochs,
     /// Whether an array holds elements that fields of a rule have in common.
     any_array: bool,
+    /// Whether a path that has been looked at hides the ranks of its leaves.
+    any_hidden_rank: bool,
     /// The leaves by path, then place: sorted when first asked for.
     by_path: Vec<(PathId, u32, LiteralId)>,
 }
@@ -83,6 +85,7 @@ impl Leaves {
         self.elements.clear();
         self.by_path.clear();
         self.any_array = false;
+        self.any_hidden_rank = false;
     }
 
     pub(super) fn add_leaf(&mut self, path: PathId, node: u32) {
@@ -148,6 +151,7 @@ impl Leaves {
     #[inline(never)]
     fn look_closely(&mut self, path: PathId, vocabulary: &Vocabulary, nodes: &[Node<'_>]) -> Look {
         let look = vocabulary.look(path, self, nodes);
+        self.any_hidden_rank |= look.hides_ranks();
         self.slots[path.index()].look = Some(look);
         look
     }
@@ -172,6 +176,11 @@ impl Leaves {
     /// Whether an array at any path holds elements that fields of a rule have in common.
     pub(super) fn any_array(&self) -> bool {
         self.any_array
+    }
+
+    /// Whether at a path that has been looked at there are several leaves, whose ranks the look does not tell.
+    pub(super) fn any_hidden_rank(&self) -> bool {
+        self.any_hidden_rank
     }
 
     /// Whether an array at one of these paths holds elements.

@@ -25,7 +25,7 @@ mod watch;
 mod keys;
 mod ranges;
 mod selectivity;
-mod postings;
+mod blocks;
 mod access;
 mod plan;
 mod leaves;

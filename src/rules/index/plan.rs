@@ -4,13 +4,14 @@
 //! events satisfy, as [`super::selectivity`] estimates. Rules without such a field are left for the next best path, and
 //! at last in the node itself, where each is tried.
 
-use super::access::{Access, Node, NodeId, QuickTest, Split};
+use super::access::{Access, Node, NodeId, Split};
+use super::blocks::NewPosting;
 use super::keys::Key;
 use super::paths::PathId;
 use super::program::{Clause, Group, PredicateId, Program, Span, TestId};
 use super::ranges;
-use super::selectivity::{Means, Selectivity, means};
-use super::vocabulary::Vocabulary;
+use super::selectivity::{self, Means};
+use super::vocabulary::{Answer, QuickTest, Vocabulary};
 use super::watch::Watch;
 use crate::rules::predicate::Range;
 use std::collections::BTreeSet;
@@ -83,8 +84,7 @@ impl Entry {
 
 /// The tree for a program, and the paths to watch for its keys.
 pub(super) fn plan(program: &Program, vocabulary: &Vocabulary, paths: usize) -> (Access, Vec<Watch>) {
-    let selectivity = Selectivity::new(program, vocabulary, paths);
-    let mut planner = Planner::new(program, &selectivity, vocabulary, paths);
+    let mut planner = Planner::new(program, vocabulary, paths);
     let entries = planner.entries();
     planner.build(&entries, &mut Vec::new());
     let watches = planner
@@ -96,13 +96,14 @@ pub(super) fn plan(program: &Program, vocabulary: &Vocabulary, paths: usize) -> 
 
 struct Planner<'p> {
     program: &'p Program,
-    selectivity: &'p Selectivity<'p>,
+    vocabulary: &'p Vocabulary,
+    /// By test: the share of events that are taken to satisfy it.
+    shares: Vec<f64>,
     keys: Vec<Key>,
     ranges: Vec<Range>,
     fields: Vec<Field>,
-    vocabulary: &'p Vocabulary,
     access: Access,
-    /// By test: its place among the quick tests.
+    /// By test: its number among the quick tests.
     quick_tests: Vec<Option<u32>>,
     /// The paths that are split by keys, with the predicates that are keys there.
     watched: Vec<(PathId, BTreeSet<PredicateId>)>,
@@ -126,19 +127,14 @@ impl Gain {
 }
 
 impl<'p> Planner<'p> {
-    fn new(
-        program: &'p Program,
-        selectivity: &'p Selectivity<'p>,
-        vocabulary: &'p Vocabulary,
-        paths: usize,
-    ) -> Self {
+    fn new(program: &'p Program, vocabulary: &'p Vocabulary, paths: usize) -> Self {
         Self {
             program,
-            selectivity,
+            vocabulary,
+            shares: selectivity::shares(program, vocabulary, paths),
             keys: Vec::new(),
             ranges: Vec::new(),
             fields: Vec::new(),
-            vocabulary,
             access: Access::default(),
             quick_tests: vec![None; program.tests.len()],
             watched: Vec::new(),
@@ -208,7 +204,7 @@ impl<'p> Planner<'p> {
 
     fn add_field(&mut self, id: TestId) {
         let test = self.program.test(id);
-        let ways = match means(self.program, test) {
+        let ways = match selectivity::means(self.program, test) {
             None => return,
             Some(Means::Keys(keys)) => {
                 let start = self.keys.len();
@@ -221,7 +217,7 @@ impl<'p> Planner<'p> {
                 Ways::Ranges(Span::since(&self.ranges, start))
             }
         };
-        let share = self.selectivity.share(self.program, test);
+        let share = self.shares[id.0 as usize];
         self.fields.push(Field { test: id, path: test.path, ways, share });
     }
 
@@ -240,34 +236,53 @@ impl<'p> Planner<'p> {
         let start = self.access.splits.len();
         self.access.splits.extend(splits);
         let splits = Span::since(&self.access.splits, start);
-        let start = self.access.postings.end();
-        rest.iter().for_each(|entry| self.post(entry));
-        self.access.nodes[id] = Node { postings: self.access.postings.since(start), splits };
+        let postings: Vec<_> = rest.iter().map(|entry| self.posting(entry)).collect();
+        let rules = self.access.blocks.add(&postings);
+        self.access.nodes[id] = Node { rules, splits };
         NodeId::try_from(id).expect("there are fewer nodes than keys")
     }
 
-    /// Adds a rule to the node that is being built.
-    fn post(&mut self, entry: &Entry) {
-        let Self { program, vocabulary, access, quick_tests, .. } = self;
+    /// A rule for the node that is being built, with the tests that are not answered yet.
+    fn posting(&mut self, entry: &Entry) -> NewPosting {
+        let program = self.program;
         let group = &program.rules[entry.rule as usize];
-        let mut posting = access.postings.push(entry.rule, !group.rest.is_empty(), entry.copies > 1);
+        let mut posting = NewPosting {
+            rule: entry.rule,
+            rest: !group.rest.is_empty(),
+            repeated: entry.copies > 1,
+            joints: !group.joints.range().is_empty(),
+            ..NewPosting::default()
+        };
         let answered = &entry.answered[..entry.depth];
-        for id in group.required.of(&program.required).iter().filter(|test| !answered.contains(test)) {
+        let open = group.required.of(&program.required).iter().filter(|test| !answered.contains(test));
+        let mut open: Vec<_> = open.collect();
+        open.sort_by(|one, other| self.shares[one.0 as usize].total_cmp(&self.shares[other.0 as usize]));
+        for id in open {
             let test = program.test(*id);
             let literals = test.literals.of(&program.literals);
             let only_literals = test.predicates.range().is_empty() && !test.absent;
-            if only_literals && literals.len() <= MAX_LISTED && !vocabulary.bits_are_literals(test.path) {
-                posting.listed(test.path, literals);
-                continue;
+            match self.vocabulary.answer(program, test) {
+                Answer::Enough(quick) => posting.quick.push(self.quick_test(*id, quick)),
+                _ if only_literals && literals.len() <= MAX_LISTED => posting.listed(test.path, literals),
+                Answer::Nothing => posting.further(*id),
+                Answer::Filter(quick) => {
+                    posting.quick.push(self.quick_test(*id, quick));
+                    posting.further(*id);
+                }
             }
-            let next = u32::try_from(access.tests.len()).expect("tests are numbered by u32");
-            let place = *quick_tests[id.0 as usize].get_or_insert(next);
-            if place == next {
-                let quick = vocabulary.quick(program, test);
-                access.tests.push(QuickTest { quick, path: test.path, test: *id });
-            }
-            posting.quick(place);
         }
+        posting
+    }
+
+    /// The number of a quick test.
+    fn quick_test(&mut self, id: TestId, quick: QuickTest) -> u32 {
+        let tests = &mut self.access.tests;
+        let next = u32::try_from(tests.len()).expect("tests are numbered by u32");
+        let number = *self.quick_tests[id.0 as usize].get_or_insert(next);
+        if number == next {
+            tests.push(quick);
+        }
+        number
     }
 
     /// Splits entries like `by`; returns those that have no such field, too.

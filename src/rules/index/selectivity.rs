@@ -15,9 +15,23 @@ use std::ops::Bound;
 /// The share of events that are taken to have a field at all.
 const PRESENT: f64 = 0.5;
 
+/// By test: the share of events that are taken to satisfy it.
+pub(super) fn shares(program: &Program, vocabulary: &Vocabulary, paths: usize) -> Vec<f64> {
+    let mut keys = vec![BTreeSet::new(); paths];
+    for test in &program.tests {
+        if let Some(Means::Keys(found)) = means(program, test) {
+            keys[test.path.index()].extend(found);
+        }
+    }
+    let keys = keys.iter().map(BTreeSet::len).collect();
+    let frequencies = Frequencies { program, vocabulary, keys };
+    program.tests.iter().map(|test| frequencies.share(test)).collect()
+}
+
 /// What is known of the frequency of values at each path.
-pub(super) struct Selectivity<'v> {
-    vocabulary: &'v Vocabulary,
+struct Frequencies<'p> {
+    program: &'p Program,
+    vocabulary: &'p Vocabulary,
     /// By path: how many different keys there are.
     keys: Vec<usize>,
 }
@@ -28,23 +42,10 @@ pub(super) enum Means {
     Ranges(Vec<Range>),
 }
 
-impl<'v> Selectivity<'v> {
-    pub(super) fn new(program: &Program, vocabulary: &'v Vocabulary, paths: usize) -> Self {
-        let mut keys = vec![BTreeSet::new(); paths];
-        for test in &program.tests {
-            if let Some(Means::Keys(found)) = means(program, test) {
-                keys[test.path.index()].extend(found);
-            }
-        }
-        Self { vocabulary, keys: keys.iter().map(BTreeSet::len).collect() }
-    }
-
-    /// The share of events that are taken to satisfy a field that can be found.
-    pub(super) fn share(&self, program: &Program, test: &Test) -> f64 {
-        let shares: f64 = match means(program, test) {
-            Some(Means::Keys(keys)) => {
-                keys.iter().map(|key| self.share_of_key(program, test.path, *key)).sum()
-            }
+impl Frequencies<'_> {
+    fn share(&self, test: &Test) -> f64 {
+        let shares: f64 = match means(self.program, test) {
+            Some(Means::Keys(keys)) => keys.iter().map(|key| self.share_of_key(test.path, *key)).sum(),
             Some(Means::Ranges(ranges)) => {
                 ranges.iter().map(|range| self.share_of_range(test.path, range)).sum()
             }
@@ -53,8 +54,8 @@ impl<'v> Selectivity<'v> {
         shares.min(1.0)
     }
 
-    fn share_of_key(&self, program: &Program, path: PathId, key: Key) -> f64 {
-        match key.as_predicate().map(|id| program.check(id)) {
+    fn share_of_key(&self, path: PathId, key: Key) -> f64 {
+        match key.as_predicate().map(|id| self.program.check(id)) {
             Some(Check::Holds(Predicate::Exists)) => PRESENT,
             _ => 1.0 / count(self.keys[path.index()] + 1),
         }

@@ -1,8 +1,7 @@
 //! What rules name at each path, and how the leaves of an event look in these terms.
 //!
 //! A [`Look`] sums up all leaves at a path: 64 bits for what they are, and the place of a number among the bounds of
-//! ranges. Most tests are answered by it alone, with a [`Quick`] that stands beside the rule: no list is read, and
-//! nothing is compared but integers.
+//! ranges. Most tests are answered by it alone, as a [`QuickTest`]: no list is read, and no text is compared.
 
 use super::leaves::Leaves;
 use super::literals::{LiteralId, Literals};
@@ -25,48 +24,53 @@ const OTHER: u64 = 1 << 63;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     bits: u64,
+    /// The place of a number among bounds.
     rank: u32,
+    /// Whether there are several leaves, each with a rank of its own.
+    many: bool,
 }
 
 /// The rank of what is no number.
 const NO_RANK: u32 = u32::MAX;
-/// There is more than one leaf, each with a rank of its own.
-const MANY_RANKS: u32 = u32::MAX - 1;
-const LAST_RANK: u32 = u32::MAX - 2;
+const LAST_RANK: u32 = NO_RANK - 1;
 
 impl Look {
     /// No leaf at all.
-    pub(super) const NOTHING: Self = Self { bits: ABSENT, rank: NO_RANK };
-}
+    pub(super) const NOTHING: Self = Self { bits: ABSENT, rank: NO_RANK, many: false };
 
-impl Default for Look {
-    fn default() -> Self {
-        Self::NOTHING
+    /// Whether the rank says nothing, because there are several leaves.
+    pub(super) fn hides_ranks(self) -> bool {
+        self.many
     }
 }
 
-/// How a test is answered by a look.
+/// What a look must be like for a test to hold: one of these bits, and a rank in this range.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Quick {
-    /// It holds if one of these bits is set, and not otherwise.
-    Bits(u64),
-    /// It does not hold unless one of these bits is set.
-    Unless(u64),
-    /// It holds for numbers from one rank to another.
-    Ranks(u32, u32),
+pub(super) struct QuickTest {
+    bits: u64,
+    first: u32,
+    /// How much greater than the first the last rank is.
+    span: u32,
+    pub(super) path: PathId,
 }
 
-impl Quick {
-    /// Whether the test holds, if a look is enough to know.
+impl QuickTest {
+    /// Whether the test may hold. If it is [enough](Answer::Enough) and the look does not hide ranks, it does.
     #[inline]
-    pub(super) fn answer(self, look: Look) -> Option<bool> {
-        match self {
-            Self::Bits(bits) => Some(look.bits & bits != 0),
-            Self::Unless(bits) => (look.bits & bits == 0).then_some(false),
-            Self::Ranks(..) if look.rank == MANY_RANKS => None,
-            Self::Ranks(first, last) => Some(first <= look.rank && look.rank <= last),
-        }
+    pub(super) fn may_hold(&self, look: Look) -> bool {
+        (look.bits & self.bits != 0) & ((look.rank.wrapping_sub(self.first) <= self.span) | look.many)
     }
+}
+
+/// How far a look goes in answering a test.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer {
+    /// It says whether the test holds.
+    Enough(QuickTest),
+    /// It says that some tests do not hold.
+    Filter(QuickTest),
+    /// It says nothing, unless the path has no leaf.
+    Nothing,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +123,8 @@ impl Vocabulary {
     /// Looks at the leaves of an event at a path, and notes which literals they are.
     pub(super) fn look(&self, path: PathId, leaves: &mut Leaves, nodes: &[Node<'_>]) -> Look {
         let place = &self.places[path.index()];
-        let mut look = Look { bits: 0, rank: NO_RANK };
+        let mut look =
+            Look { bits: 0, rank: NO_RANK, many: leaves.count(path) > 1 && !place.bounds.is_empty() };
         leaves.identify(path, |node| {
             let value = Value::of(&nodes[node as usize]).expect("only leaves are noted as leaves");
             let literal =
@@ -132,37 +137,30 @@ impl Vocabulary {
             }
             literal
         });
-        if leaves.count(path) > 1 {
-            look.rank = MANY_RANKS;
-        }
         look
-    }
-
-    /// Whether each literal of a path has a bit of its own.
-    pub(super) fn bits_are_literals(&self, path: PathId) -> bool {
-        self.places[path.index()].literals <= LITERAL_BITS
     }
 
     fn bit(&self, literal: LiteralId) -> u64 {
         self.bits.get(literal.number() as usize).map_or(OTHER, |bit| 1 << bit)
     }
 
-    /// How a test can be answered by a look.
-    pub(super) fn quick(&self, program: &Program, test: &Test) -> Quick {
+    /// How far a look goes in answering a test.
+    pub(super) fn answer(&self, program: &Program, test: &Test) -> Answer {
         let place = &self.places[test.path.index()];
         let literals = test.literals.of(&program.literals);
         let predicates = test.predicates.of(&program.predicates);
         if let ([], [id], false) = (literals, predicates, test.absent)
             && let Check::Holds(Predicate::Range(range)) = program.check(*id)
         {
-            return ranks(&place.bounds, range);
+            let (first, last) = ranks(&place.bounds, range);
+            let span = last.saturating_sub(first);
+            return Answer::Enough(QuickTest { bits: !ABSENT, first, span, path: test.path });
         }
-        let mask = |literals: &[LiteralId]| {
-            literals.iter().map(|literal| self.bit(*literal)).fold(0, |all, bit| all | bit)
-        };
-        let bits_are_literals = self.bits_are_literals(test.path);
+        let mask =
+            |literals: &[LiteralId]| literals.iter().fold(0, |bits, literal| bits | self.bit(*literal));
+        let bits_are_literals = place.literals <= LITERAL_BITS;
         let mut bits = mask(literals) | if test.absent { ABSENT } else { 0 };
-        let mut answered = bits_are_literals || literals.is_empty();
+        let mut is_enough = bits_are_literals || literals.is_empty();
         for id in predicates {
             let (some, all) = match program.check(*id) {
                 Check::Holds(Predicate::Exists) => (!ABSENT, true),
@@ -170,9 +168,14 @@ impl Vocabulary {
                 _ => (!ABSENT, false),
             };
             bits |= some;
-            answered &= all;
+            is_enough &= all;
         }
-        if answered { Quick::Bits(bits) } else { Quick::Unless(bits) }
+        let quick = QuickTest { bits, first: 0, span: u32::MAX, path: test.path };
+        match is_enough {
+            true => Answer::Enough(quick),
+            false if bits | ABSENT == u64::MAX => Answer::Nothing,
+            false => Answer::Filter(quick),
+        }
     }
 
     /// The bytes that this takes.
@@ -197,8 +200,8 @@ fn rank(bounds: &[Number], number: Number) -> u32 {
     u32::try_from(2 * place + usize::from(is_bound)).expect("rules are too few for 2³¹ bounds")
 }
 
-/// The ranks of the numbers in a range.
-fn ranks(bounds: &[Number], range: &Range) -> Quick {
+/// The first and the last rank of the numbers in a range; none lies between them if the last comes before the first.
+fn ranks(bounds: &[Number], range: &Range) -> (u32, u32) {
     let first = match range.lower {
         Bound::Included(number) => rank(bounds, number),
         Bound::Excluded(number) => rank(bounds, number) + 1,
@@ -209,7 +212,7 @@ fn ranks(bounds: &[Number], range: &Range) -> Quick {
         Bound::Excluded(number) => rank(bounds, number) - 1,
         Bound::Unbounded => LAST_RANK,
     };
-    Quick::Ranks(first, last)
+    (first, last)
 }
 
 #[cfg(test)]
@@ -238,9 +241,10 @@ mod tests {
             let mut bounds: Vec<_> = ranges.iter().flat_map(bounds_of).collect();
             bounds.sort_unstable();
             bounds.dedup();
-            let look = Look { bits: OTHER, rank: rank(&bounds, number) };
+            let rank = rank(&bounds, number);
             for range in ranges {
-                prop_assert_eq!(super::ranks(&bounds, &range).answer(look), Some(range.contains(number)), "{}", range);
+                let (first, last) = super::ranks(&bounds, &range);
+                prop_assert_eq!((first..=last).contains(&rank), range.contains(number), "{}", range);
             }
         }
     }
