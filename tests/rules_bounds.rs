@@ -108,16 +108,90 @@ fn ors_that_multiply_cost_their_combinations_only() {
 }
 
 #[test]
-fn wildcards_with_a_shared_prefix_are_tried_once_each() {
+fn wildcards_with_a_shared_prefix_are_told_apart_by_what_they_do_not_share() {
     let wildcards =
         (0..10_000).map(|number| format!(r#"{{"url":[{{"wildcard":"/shop/*/item-{number}-*"}}]}}"#));
     let rules = compiled(wildcards.chain([r#"{"url":[{"wildcard":"*"}]}"#.to_owned()]));
     let (matched, steps) = run(&rules, r#"{"url":"/shop/shoes/item-77-red"}"#);
     assert_eq!(matched, 2);
-    assert!(steps < 60_000, "{steps}");
+    assert!(steps < 1_000, "{steps}");
+    // Each byte of a long text is looked at once, whatever it repeats.
     let (matched, steps) = run(&rules, &format!(r#"{{"url":"/shop/{}"}}"#, "item-/".repeat(10_000)));
     assert_eq!(matched, 1);
-    assert!(steps < 60_000, "{steps}");
+    assert!(steps < 61_000, "{steps}");
+}
+
+#[test]
+fn affixes_that_contain_one_another_cost_those_that_fit() {
+    for (operator, event) in
+        [("prefix", r#"{"a":"xxx-"}"#), ("suffix", r#"{"a":"-xxx"}"#), ("wildcard", r#"{"a":"-xxx-"}"#)]
+    {
+        let text = |length: usize| match operator {
+            "wildcard" => format!("*{}*", "x".repeat(length)),
+            _ => "x".repeat(length),
+        };
+        let rules =
+            compiled((1..=1_000).map(|length| format!(r#"{{"a":[{{"{operator}":"{}"}}]}}"#, text(length))));
+        let (matched, steps) = run(&rules, event);
+        assert_eq!(matched, 3, "{operator}");
+        // A wildcard is only known by three bytes of it, and these have all of them.
+        let most = if operator == "wildcard" { 5_000 } else { 50 };
+        assert!(steps < most, "{operator}: {steps}");
+        let (matched, steps) = run(&rules, &format!(r#"{{"a":"{}"}}"#, "x".repeat(60_000)));
+        assert_eq!(matched, 1_000, "{operator}");
+        assert!(steps < 60_000 + 5_000, "{operator}: {steps}");
+    }
+}
+
+#[test]
+fn rules_about_one_event_type_are_found_by_what_they_want_beside_it() {
+    let rule = |number: usize| {
+        let wanted = match number % 5 {
+            0 => format!(r#"{{"numeric":[">=",{number},"<",{}]}}"#, number + 5),
+            1 => format!(r#"{{"prefix":"name-{number}-"}}"#),
+            2 => format!(r#"{{"suffix":"-{number}"}}"#),
+            3 => format!(r#"{{"equals-ignore-case":"NAME {number}"}}"#),
+            _ => format!(r#"{{"cidr":"10.{}.{}.0/24"}}"#, number / 250, number % 250),
+        };
+        format!(r#"{{"event_type":["purchase"],"field":[{wanted}]}}"#)
+    };
+    let rules = compiled((0..10_000).map(rule));
+    for value in ["502", r#""name-501-x""#, r#""x-502""#, r#""nAmE 503""#, r#""10.2.4.7""#] {
+        let (matched, steps) = run(&rules, &format!(r#"{{"event_type":"purchase","field":{value}}}"#));
+        assert_eq!(matched, 1, "{value}");
+        assert!(steps < 100, "{value}: {steps}");
+        let (matched, steps) = run(&rules, &format!(r#"{{"event_type":"refund","field":{value}}}"#));
+        assert_eq!(matched, 0, "{value}");
+        assert!(steps < 100, "{value}: {steps}");
+    }
+}
+
+#[test]
+fn rules_that_nearly_every_event_satisfies_cost_a_step_each() {
+    let rule = |number: usize| {
+        format!(
+            r#"{{"a":[{{"anything-but":["x{number}","y"]}}],"b":[{{"numeric":[">",{}]}}]}}"#,
+            number % 100
+        )
+    };
+    let rules = compiled((0..10_000).map(rule));
+    for (event, expected) in
+        [(r#"{"a":"x7","b":1000}"#, 9_999), (r#"{"a":"y","b":1000}"#, 0), (r#"{"b":1000}"#, 0)]
+    {
+        let (matched, steps) = run(&rules, event);
+        assert_eq!(matched, expected, "{event}");
+        assert!(steps < 60_000, "{event}: {steps}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_met_many_times_is_evaluated_once() {
+    let values = list((0..1_000).map(|number| number.to_string()));
+    let or = list((0..1_000).map(|number| format!(r#"{{"b":[{number}]}}"#)));
+    let rules = compiled([format!(r#"{{"a":{values},"$or":{or}}}"#)]);
+    let (matched, steps) = run(&rules, &format!(r#"{{"a":{values},"b":1000}}"#));
+    assert_eq!(matched, 0);
+    assert!(steps < 10_000, "{steps}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ const MAX_LISTED: usize = 64;
 /// How many splits a node may have.
 const MAX_SPLITS: usize = 6;
 /// What a split costs an event that comes to it, in rules tried instead.
-const SPLIT_COST: f64 = 8.0;
+const SPLIT_COST: f64 = 16.0;
 /// What entering a child of a split costs, in rules tried instead.
 const CHILD_COST: f64 = 2.0;
 /// A field under which a rule can be found: one of these must hold.
