@@ -1,0 +1,462 @@
+//! `docs/message_schema.md` teaches the rule language by examples. Here all of them are run.
+//!
+//! An example is one or two fenced blocks, told by what stands behind the fence:
+//!
+//! - `json rule`, then `text events`: a line for each event, `match` or `no match` and the event. What is indented below
+//!   it is the sentence of its explanation.
+//! - `json rule`, then `text errors`: everything that is wrong with the rule, an error a line.
+//! - `json event`, alone if it is accepted, or with its `text errors`.
+//! - `jsonl NAME`: a file for the commands. `console`: commands behind a `$`, and what they print.
+//!
+//! Lines that are too long to read go on in indented ones; in what commands print, white space does not count. No other
+//! block may stand in the document.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use campaign_manager::event::{Arrival, EnvelopeError, EnvelopeReader, Limits, Parser};
+use campaign_manager::rules::{Pattern, RuleErrors, RuleSet, Scratch, explain, reference};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+const DOCUMENT: &str = include_str!("../docs/message_schema.md");
+
+/// The limits of events that are the default.
+const LIMITS: Limits = Limits {
+    max_event_bytes: 65_536,
+    max_depth: 64,
+    max_event_id_bytes: 128,
+    max_user_id_bytes: 256,
+    max_event_type_bytes: 256,
+};
+
+/// A fenced block.
+#[derive(Debug)]
+struct Block {
+    /// The number of the line that opens it, from 1.
+    line: usize,
+    /// What stands behind the fence.
+    kind: &'static str,
+    lines: Vec<&'static str>,
+}
+
+impl Block {
+    fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
+    /// Its lines with their numbers; what is indented below a line belongs to it.
+    fn entries(&self) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for (text, line) in self.lines.iter().zip(self.line + 1..) {
+            match entries.last_mut() {
+                Some(entry) if text.starts_with(' ') => entry.below.push(text.trim()),
+                _ => entries.push(Entry { line, text, below: Vec::new() }),
+            }
+        }
+        entries
+    }
+}
+
+/// A line, and what is indented below it.
+struct Entry {
+    line: usize,
+    text: &'static str,
+    below: Vec<&'static str>,
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (text, line) in DOCUMENT.lines().zip(1..) {
+        match (text.strip_prefix("```"), &mut open) {
+            (Some(kind), None) => open = Some(Block { line, kind, lines: Vec::new() }),
+            (Some(""), Some(_)) => blocks.extend(open.take()),
+            (Some(_), Some(block)) => panic!("line {line}: the block of line {} is not closed", block.line),
+            (None, Some(block)) => block.lines.push(text),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "the last block is not closed");
+    blocks
+}
+
+/// An event, whether it matches, and why; the sentence is empty if the document does not show it.
+struct Outcome {
+    line: usize,
+    matches: bool,
+    event: &'static str,
+    sentence: String,
+}
+
+/// A rule that is accepted, with events.
+struct Example {
+    line: usize,
+    rule: String,
+    outcomes: Vec<Outcome>,
+}
+
+/// A rule that is refused, or an event, which may be.
+struct Judged {
+    line: usize,
+    text: String,
+    errors: Vec<String>,
+}
+
+/// A command and what it prints.
+struct Session {
+    line: usize,
+    command: String,
+    output: String,
+}
+
+/// All that the document shows.
+#[derive(Default)]
+struct Examples {
+    rules: Vec<Example>,
+    refused_rules: Vec<Judged>,
+    events: Vec<Judged>,
+    files: Vec<(&'static str, String)>,
+    commands: Vec<Session>,
+}
+
+impl Examples {
+    fn read() -> Self {
+        let mut examples = Self::default();
+        let blocks = blocks();
+        let mut blocks = blocks.iter().peekable();
+        while let Some(block) = blocks.next() {
+            let mut then = |kind| blocks.next_if(|next| next.kind == kind);
+            match block.kind {
+                "json rule" => {
+                    if let Some(events) = then("text events") {
+                        examples.rules.push(example(block, events));
+                    } else {
+                        let errors = then("text errors");
+                        assert!(errors.is_some(), "line {}: a rule without events or errors", block.line);
+                        examples.refused_rules.push(judged(block, errors));
+                    }
+                }
+                "json event" => examples.events.push(judged(block, then("text errors"))),
+                "console" => examples.commands.extend(sessions(block)),
+                kind => {
+                    let name = kind.strip_prefix("jsonl ");
+                    let name = name.unwrap_or_else(|| panic!("line {}: {kind:?} is no example", block.line));
+                    examples.files.push((name, block.text()));
+                }
+            }
+        }
+        examples
+    }
+}
+
+fn example(rule: &Block, events: &Block) -> Example {
+    let outcomes = events.entries().into_iter().map(outcome).collect();
+    Example { line: rule.line, rule: rule.text(), outcomes }
+}
+
+fn outcome(Entry { line, text, below }: Entry) -> Outcome {
+    let (verdict, event) = text.split_once("  ").unwrap_or_default();
+    let matches = match verdict {
+        "match" => true,
+        "no match" => false,
+        _ => panic!("line {line}: an event stands behind \"match\" or \"no match\" and two spaces"),
+    };
+    Outcome { line, matches, event: event.trim(), sentence: below.join(" ") }
+}
+
+fn judged(block: &Block, errors: Option<&Block>) -> Judged {
+    let errors = errors.map(Block::entries).unwrap_or_default().into_iter();
+    let errors = errors.map(|Entry { text, below, .. }| [&[text], &*below].concat().join(" "));
+    Judged { line: block.line, text: block.text(), errors: errors.collect() }
+}
+
+fn sessions(block: &Block) -> Vec<Session> {
+    let mut sessions: Vec<Session> = Vec::new();
+    for (text, line) in block.lines.iter().zip(block.line + 1..) {
+        match (text.strip_prefix("$ "), sessions.last_mut()) {
+            (Some(command), _) => {
+                sessions.push(Session { line, command: command.to_owned(), output: String::new() });
+            }
+            (None, Some(session)) => session.output += text,
+            (None, None) => panic!("line {line}: a command stands behind \"$ \""),
+        }
+    }
+    for session in &mut sessions {
+        session.output = unbroken(&session.output);
+    }
+    sessions
+}
+
+/// A text without the white space in it.
+fn unbroken(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+/// Fails with everything that is wrong.
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "docs/message_schema.md\n{}", wrong.join("\n"));
+}
+
+/// Goes through all events of all rules and fails with what `check` finds wrong.
+fn check_outcomes(mut check: impl FnMut(&Pattern, &Outcome) -> Option<String>) {
+    let mut wrong = Vec::new();
+    for example in Examples::read().rules {
+        let pattern = match Pattern::parse(&example.rule) {
+            Ok(pattern) => pattern,
+            Err(errors) => {
+                wrong.push(format!("line {}: the rule is refused: {errors}", example.line));
+                continue;
+            }
+        };
+        let found = example.outcomes.iter().filter_map(|outcome| {
+            check(&pattern, outcome).map(|found| format!("line {}: {found}", outcome.line))
+        });
+        wrong.extend(found);
+    }
+    assert_none(&wrong);
+}
+
+/// Whether an event matches a rule: what the index says, and what the reference says.
+fn verdicts(pattern: &Pattern, outcome: &Outcome) -> [bool; 2] {
+    let compiled = RuleSet::from_iter([pattern.clone()]).compile();
+    let mut scratch = Scratch::default();
+    let verdicts = Parser::new(64).parse(outcome.event.as_bytes(), |document| {
+        assert!(document.is_object(), "line {}: no event", outcome.line);
+        [!compiled.matches(&document, &mut scratch).is_empty(), reference::matches(pattern, &document)]
+    });
+    verdicts.unwrap_or_else(|error| panic!("line {}: {error}", outcome.line))
+}
+
+#[test]
+fn events_match_the_rules_that_the_document_says() {
+    check_outcomes(|pattern, outcome| {
+        let verdicts = verdicts(pattern, outcome);
+        let right = verdicts == [outcome.matches; 2];
+        (!right).then(|| format!("index and reference say {verdicts:?} of {}", outcome.event))
+    });
+}
+
+#[test]
+fn explanations_say_the_sentences_of_the_document() {
+    check_outcomes(|pattern, outcome| {
+        if outcome.sentence.is_empty() {
+            return None;
+        }
+        let parsed = Parser::new(64).parse(outcome.event.as_bytes(), |document| explain(pattern, &document));
+        let explanation = parsed.unwrap();
+        let sentence = explanation.sentence();
+        (outcome.sentence != sentence).then(|| format!("the sentence is: {sentence}"))
+    });
+}
+
+/// Fails with every text of which `errors_of` finds other errors than the document shows.
+fn check_errors(judged: &[Judged], errors_of: impl Fn(&str) -> Vec<String>) {
+    let wrong = judged.iter().filter_map(|Judged { line, text, errors }| {
+        let found = errors_of(text);
+        (found != *errors).then(|| format!("line {line}: the errors are:\n{}", found.join("\n")))
+    });
+    assert_none(&wrong.collect::<Vec<_>>());
+}
+
+#[test]
+fn refused_rules_are_told_all_that_is_wrong_with_them() {
+    check_errors(&Examples::read().refused_rules, |rule| {
+        let errors = Pattern::parse(rule).err();
+        errors.iter().flat_map(RuleErrors::errors).map(ToString::to_string).collect()
+    });
+}
+
+#[test]
+fn events_are_accepted_and_refused_as_the_document_says() {
+    let arrival = Arrival::at("2026-11-24T01:24:42Z".parse().unwrap());
+    check_errors(&Examples::read().events, |event| {
+        let mut reader = EnvelopeReader::new(LIMITS);
+        match reader.read(event.as_bytes(), &arrival, uuid::Uuid::nil, |_| ()) {
+            Ok(()) => Vec::new(),
+            Err(EnvelopeError::Refused(refusal)) => {
+                vec![format!("{}: {}", refusal.pointer, refusal.detail)]
+            }
+            Err(EnvelopeError::Malformed(error)) => vec![error.to_string()],
+        }
+    });
+}
+
+#[test]
+fn commands_print_what_the_document_shows() {
+    let examples = Examples::read();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in &examples.files {
+        fs::write(folder.path().join(name), format!("{text}\n")).unwrap();
+    }
+    let wrong = examples.commands.iter().filter_map(|session| {
+        let printed = run(&session.command, folder.path());
+        let line = session.line;
+        (unbroken(&printed) != session.output).then(|| format!("line {line}: it prints:\n{printed}"))
+    });
+    assert_none(&wrong.collect::<Vec<_>>());
+}
+
+/// Runs a command of the shell, with `campaign-manager` in its path, and returns all that it prints.
+fn run(command: &str, folder: &std::path::Path) -> String {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_campaign-manager"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let script = format!("exec 2>&1\n{command}");
+    let output = Command::new("sh").args(["-c", &script]).current_dir(folder).env("PATH", path).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+/// The names that an error message offers in the place of a wrong one, as parts of `operator`.
+fn offered(operator: &str, rule: &str) -> Vec<String> {
+    let errors = Pattern::parse(rule).unwrap_err().to_string();
+    let (_, names) = errors.split_once("; use ").unwrap();
+    names.split('"').skip(1).step_by(2).map(|name| format!("{operator}{name}")).collect()
+}
+
+/// Everything that a rule can be made of, as [`note_entry`] names it.
+fn constructs() -> BTreeSet<String> {
+    let offered = [
+        offered("", r#"{"a": [{"?": 1}]}"#),
+        offered("anything-but ", r#"{"a": [{"anything-but": {"?": 1}}]}"#),
+        offered("numeric ", r#"{"a": [{"numeric": ["?", 1]}]}"#),
+    ];
+    let written_out = [
+        "a string",
+        "a number",
+        "a boolean",
+        "null",
+        "prefix equals-ignore-case",
+        "suffix equals-ignore-case",
+        "anything-but a string",
+        "anything-but a number",
+        "anything-but a list",
+        "exists true",
+        "exists false",
+        "$or",
+        "$and",
+        "$not",
+    ];
+    offered.into_iter().flatten().chain(written_out.map(str::to_owned)).collect()
+}
+
+/// Notes what a pattern object is made of.
+fn note_pattern(pattern: &Value, noted: &mut BTreeSet<String>) {
+    for (key, value) in pattern.as_object().into_iter().flatten() {
+        match (key.as_str(), value) {
+            ("$or" | "$and", branches) => {
+                noted.insert(key.clone());
+                branches.as_array().into_iter().flatten().for_each(|branch| note_pattern(branch, noted));
+            }
+            ("$not", excluded) => {
+                noted.insert(key.clone());
+                note_pattern(excluded, noted);
+            }
+            (_, Value::Object(_)) => note_pattern(value, noted),
+            (_, Value::Array(entries)) => entries.iter().for_each(|entry| note_entry(entry, noted)),
+            (_, scalar) => note_entry(scalar, noted),
+        }
+    }
+}
+
+/// Notes what an entry of a field's list is.
+fn note_entry(entry: &Value, noted: &mut BTreeSet<String>) {
+    let Value::Object(operator) = entry else {
+        noted.insert(kind(entry));
+        return;
+    };
+    for (name, operand) in operator {
+        noted.insert(name.clone());
+        match operand {
+            Value::Object(inner) => noted.extend(inner.keys().map(|key| format!("{name} {key}"))),
+            Value::Array(terms) if name == "numeric" => {
+                noted.extend(terms.iter().filter_map(Value::as_str).map(|term| format!("{name} {term}")));
+            }
+            Value::Bool(wanted) => {
+                noted.insert(format!("{name} {wanted}"));
+            }
+            other => {
+                noted.insert(format!("{name} {}", kind(other)));
+            }
+        }
+    }
+}
+
+fn kind(value: &Value) -> String {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    kind.to_owned()
+}
+
+#[test]
+fn every_operator_has_an_event_that_matches_and_one_that_does_not() {
+    let mut taught = BTreeSet::new();
+    for example in Examples::read().rules {
+        let both =
+            [true, false].map(|wanted| example.outcomes.iter().any(|outcome| outcome.matches == wanted));
+        if both == [true, true] {
+            note_pattern(&serde_json::from_str(&example.rule).unwrap(), &mut taught);
+        }
+    }
+    let missing: Vec<_> = constructs().difference(&taught).cloned().collect();
+    assert!(missing.is_empty(), "docs/message_schema.md has no example of {missing:?}");
+}
+
+#[test]
+fn every_limit_is_told_with_its_message() {
+    let many = |count: usize, part: fn(usize) -> String| (0..count).map(part).collect::<Vec<_>>().join(",");
+    let beyond_limits = [
+        format!(r#"{{"a": "{}"}}"#, "x".repeat(65_536 - 8)),
+        format!("{{{}}}", many(257, |field| format!(r#""f{field}": 1"#))),
+        format!("{}1{}", r#"{"a":"#.repeat(33), "}".repeat(33)),
+        format!(r#"{{"a": [{}]}}"#, many(1_001, |value| value.to_string())),
+        format!(r#"{{"$or": [{}]}}"#, many(1_001, |branch| format!(r#"{{"a": {branch}}}"#))),
+    ];
+    for rule in beyond_limits {
+        let errors = Pattern::parse(&rule).unwrap_err();
+        for error in errors.errors() {
+            assert!(DOCUMENT.contains(&format!("`{}`", error.detail)), "{}", error.detail);
+        }
+    }
+}
+
+#[test]
+fn links_within_the_document_lead_to_a_heading() {
+    let headings = DOCUMENT.lines().filter_map(|line| line.strip_prefix('#'));
+    let anchors: BTreeSet<String> = headings.map(anchor).collect();
+    let links = DOCUMENT.split("](#").skip(1).filter_map(|after| after.split_once(')'));
+    for (link, _) in links {
+        assert!(anchors.contains(link), "#{link} leads nowhere");
+    }
+}
+
+/// What a heading is called in links to it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    kept.chars().filter(|character| character.is_alphanumeric() || *character == '-').collect()
+}
+
+#[test]
+fn the_document_is_full_of_examples() {
+    let examples = Examples::read();
+    let outcomes = examples.rules.iter().flat_map(|example| &example.outcomes);
+    let sentences = outcomes.clone().filter(|outcome| !outcome.sentence.is_empty()).count();
+    let found = [
+        ("rules", examples.rules.len(), 50),
+        ("events", outcomes.count(), 150),
+        ("sentences", sentences, 20),
+        ("refused rules", examples.refused_rules.len(), 8),
+        ("whole events", examples.events.len(), 2),
+        ("commands", examples.commands.len(), 4),
+    ];
+    for (what, count, at_least) in found {
+        println!("{count} {what}");
+        assert!(count >= at_least, "{count} {what} were found; there should be {at_least} or more");
+    }
+}
