@@ -47,7 +47,7 @@ impl NamedRules {
                     }
                 }
                 Err(wrong) => {
-                    problems.extend(wrong.into_iter().map(|wrong| format!("line {number}: {wrong}")))
+                    problems.extend(wrong.into_iter().map(|wrong| format!("line {number}: {wrong}")));
                 }
             }
         }

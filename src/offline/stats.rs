@@ -74,8 +74,8 @@ impl Timing {
         let started = Instant::now();
         let (mut matches, mut candidates, mut steps) = (0, 0, 0);
         for event in events() {
-            let matched = parser.parse(event, |document| rules.matches(&document, scratch).len());
-            matches += matched.unwrap_or(0);
+            let found = parser.parse(event, |document| rules.matches(&document, scratch).len());
+            matches += found.unwrap_or(0);
             candidates += scratch.candidates();
             steps += scratch.steps();
         }

@@ -22,6 +22,7 @@ impl Number {
     }
 
     /// As [`Ord`] says, but without a branch, for searching.
+    #[expect(clippy::needless_bitwise_bool, reason = "a branch would be mispredicted half of the time")]
     pub(crate) fn is_less(self, other: Self) -> bool {
         (self.nearest < other.nearest) | ((self.nearest <= other.nearest) & (self.excess < other.excess))
     }

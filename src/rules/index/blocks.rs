@@ -75,6 +75,11 @@ fn word(number: usize) -> u32 {
     u32::try_from(number).expect("a rule is at most 64 KiB long, and a block has at most 64")
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the high half is a word of its own")]
+fn low_word(bits: u64) -> u32 {
+    bits as u32
+}
+
 impl Blocks {
     /// Packs the postings of a node.
     pub(super) fn add(&mut self, postings: &[NewPosting]) -> Span {
@@ -93,8 +98,8 @@ impl Blocks {
         let joints = postings.iter().enumerate().map(|(place, posting)| u64::from(posting.joints) << place);
         let joints: u64 = joints.sum();
         let counts = word(postings.len()) | word(entries.len()) << 8;
-        let [low, high] = [joints, joints >> 32].map(|half| (half & u64::from(u32::MAX)) as u32);
-        self.words.extend([0, counts, low, high]);
+        self.words.extend([0, counts]);
+        self.words.extend([joints, joints >> 32].map(low_word));
         let mut more = HEAD + 2 * postings.len() + entries.len();
         for posting in postings {
             let flag = |set: bool, flag: u32| if set { flag } else { 0 };

@@ -56,7 +56,7 @@ impl Key {
 /// The keys that hold for one event, path by path, found when they are first asked for.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    keys: Vec<Key>,
+    holding: Vec<Key>,
     /// By watch.
     found: Vec<Option<Span>>,
     texts: Texts,
@@ -65,7 +65,7 @@ pub(super) struct Keys {
 impl Keys {
     /// Makes ready for an event, and for rules with so many watches.
     pub(super) fn begin(&mut self, watches: usize) {
-        self.keys.clear();
+        self.holding.clear();
         self.found.clear();
         self.found.resize(watches, None);
     }
@@ -84,33 +84,33 @@ impl Keys {
             return found.range();
         }
         let watch = &watches[number as usize];
-        let start = self.keys.len();
+        let start = self.holding.len();
         for leaf in leaves.at(watch.path) {
             if leaf.literal != LiteralId::UNKNOWN {
-                self.keys.push(Key::literal(leaf.literal));
+                self.holding.push(Key::literal(leaf.literal));
             }
-            self.keys.extend(watch.exists.map(Key::found));
+            self.holding.extend(watch.exists.map(Key::found));
             if let Some(Value::String(text)) = Value::of(&nodes[leaf.node as usize]) {
-                let keys = &mut self.keys;
+                let keys = &mut self.holding;
                 *steps += watch.find(program, text, &mut self.texts, |id| keys.push(Key::found(id)));
             }
         }
         if leaves.count(watch.path) > 1 {
-            sort_and_dedup(&mut self.keys, start);
+            sort_and_dedup(&mut self.holding, start);
         } else {
-            self.keys[start..].sort_unstable();
+            self.holding[start..].sort_unstable();
         }
-        let found = Span::since(&self.keys, start);
+        let found = Span::since(&self.holding, start);
         self.found[number as usize] = Some(found);
         found.range()
     }
 
     pub(super) fn get(&self, at: usize) -> Key {
-        self.keys[at]
+        self.holding[at]
     }
 
     /// Whether a key is one of those that hold at a path.
     pub(super) fn among(&self, holding: Range<usize>, key: Key) -> bool {
-        self.keys[holding].binary_search(&key).is_ok()
+        self.holding[holding].binary_search(&key).is_ok()
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Networks {
 impl Networks {
     pub(super) fn new(networks: impl IntoIterator<Item = (Network, PredicateId)>) -> Self {
         let known: HashMap<_, _> = networks.into_iter().collect();
-        let lengths: BTreeSet<_> = known.keys().map(|network| network.prefix_length()).collect();
+        let lengths: BTreeSet<_> = known.keys().map(Network::prefix_length).collect();
         Self { known, lengths: lengths.into_iter().collect() }
     }
 

@@ -151,7 +151,9 @@ impl<'p> Planner<'p> {
             let copies = alternatives.len();
             for tests in alternatives {
                 let start = self.fields.len();
-                tests.into_iter().for_each(|test| self.add_field(test));
+                for test in tests {
+                    self.add_field(test);
+                }
                 let fields = Span::since(&self.fields, start);
                 entries.push(Entry { rule, fields, copies, answered: [TestId(0); MAX_DEPTH], depth: 0 });
             }

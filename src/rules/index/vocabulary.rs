@@ -231,19 +231,19 @@ mod tests {
     proptest! {
         #[test]
         fn ranks_tell_the_numbers_in_a_range(
-            ranges in proptest::collection::vec((bound(), bound()), 1..9),
+            drawn in proptest::collection::vec((bound(), bound()), 1..9),
             number in -1.0..10.0_f64,
             is_whole in any::<bool>(),
         ) {
             let number = Number::from(if is_whole { number.round() } else { number });
-            let ranges = ranges.into_iter().map(|(lower, upper)| Range { lower: lower.map(Number::from), upper: upper.map(Number::from) });
+            let ranges = drawn.into_iter().map(|(lower, upper)| Range { lower: lower.map(Number::from), upper: upper.map(Number::from) });
             let ranges: Vec<_> = ranges.collect();
             let mut bounds: Vec<_> = ranges.iter().flat_map(bounds_of).collect();
             bounds.sort_unstable();
             bounds.dedup();
             let rank = rank(&bounds, number);
             for range in ranges {
-                let (first, last) = super::ranks(&bounds, &range);
+                let (first, last) = ranks(&bounds, &range);
                 prop_assert_eq!((first..=last).contains(&rank), range.contains(number), "{}", range);
             }
         }

@@ -55,7 +55,7 @@ impl Watch {
                 Predicate::EqualsIgnoreCase(text) => folded.push((text.bytes().collect(), *id)),
                 Predicate::PrefixIgnoreCase(text) => folded_prefixes.push((text.bytes().collect(), *id)),
                 Predicate::SuffixIgnoreCase(text) => {
-                    folded_suffixes.push((text.bytes().rev().collect(), *id))
+                    folded_suffixes.push((text.bytes().rev().collect(), *id));
                 }
                 Predicate::Wildcard(wildcard) => wildcards.push((wildcard, *id)),
                 Predicate::Network(network) => networks.push((*network, *id)),
