@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use campaign_manager::campaign::{ActiveCampaign, Catalog, Triggered};
+use campaign_manager::campaign::{ActiveCampaign, Catalog, Scratch, Triggered};
 use campaign_manager::event::Parser;
-use campaign_manager::rules::Scratch;
 use campaign_manager::store::{CopyRows, Rows};
 use futures_util::SinkExt as _;
 use jiff::Timestamp;
@@ -28,11 +27,10 @@ impl Chunks {
     /// Matches and encodes; none of this is timed.
     pub(crate) fn encode(workload: &Workload, campaigns: &[i64]) -> Self {
         let active = campaigns.iter().zip(&workload.rules).map(|(id, rule)| {
-            ActiveCampaign::read(*id, 1, None, None, &rule.to_string())
-                .expect("the rules are well-formed")
-                .into()
+            let campaign = ActiveCampaign::read(*id, 1, None, None, &rule.to_string());
+            (*id, campaign.expect("the rules are well-formed").into())
         });
-        let catalog = Catalog::compile(1, active.collect());
+        let catalog = Catalog::compile(1, &active.collect());
         let (mut parser, mut scratch, now) = (Parser::new(64), Scratch::default(), Timestamp::now());
         let mut triggered = |event: &Event| -> Vec<Triggered> {
             let parsed = parser.parse(event.json.as_bytes(), |document| {

@@ -3,8 +3,10 @@
 
 mod lifecycle;
 mod definition;
+mod active;
 mod catalog;
 
-pub use catalog::{ActiveCampaign, Catalog, Triggered, UnreadableRule};
+pub use active::{ActiveCampaign, UnreadableRule};
+pub use catalog::{ActiveCampaigns, Catalog, Scratch, Settled, Triggered};
 pub use definition::{Campaign, CampaignId, Definition};
 pub use lifecycle::{Status, Step, UnknownStatus, WrongStep};

@@ -2,15 +2,18 @@
 //!
 //! Only what changed since the last look is read; the new catalog is compiled off the hot path and swapped in at once. A
 //! rule that this release cannot read leaves the last good catalog in place, and shows in readiness and metrics.
+//!
+//! A change compiles only the campaigns that changed. When they have become many, or after a while, all campaigns are
+//! settled anew in the background, while changes go on being applied to what was settled before.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use deadpool_postgres::Pool;
+use tokio::task::{JoinError, JoinHandle};
 
-use crate::campaign::{ActiveCampaign, Catalog, UnreadableRule};
+use crate::campaign::{ActiveCampaign, ActiveCampaigns, Catalog, Settled, UnreadableRule};
 use crate::ops::metrics;
 use crate::store::{self, CampaignChange, StoreError};
 
@@ -19,11 +22,17 @@ use crate::store::{self, CampaignChange, StoreError};
 pub struct CatalogKeeper {
     postgres: Pool,
     catalog: Arc<ArcSwap<Catalog>>,
-    /// Every active campaign at `revision`, by id.
-    campaigns: BTreeMap<i64, Arc<ActiveCampaign>>,
+    /// Every active campaign at `revision`.
+    campaigns: Arc<ActiveCampaigns>,
     revision: i64,
     state: CatalogState,
+    settled_at: Instant,
+    /// The settling that is under way.
+    settling: Option<JoinHandle<Settled>>,
 }
+
+/// How long a few changed campaigns may be matched beside the settled ones, before all are settled anew.
+const SETTLE_AFTER: Duration = Duration::from_mins(1);
 
 /// Why the catalog is not up to date; shared with readiness.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +49,7 @@ pub enum CatalogError {
     Rule(#[from] UnreadableRule),
     /// The compilation was interrupted.
     #[error("compiling the rules was interrupted: {0}")]
-    Interrupted(#[from] tokio::task::JoinError),
+    Interrupted(#[from] JoinError),
 }
 
 impl CatalogState {
@@ -63,10 +72,12 @@ impl CatalogKeeper {
     pub async fn load(postgres: Pool) -> Result<Self, CatalogError> {
         let mut keeper = Self {
             postgres,
-            catalog: Arc::new(ArcSwap::from_pointee(Catalog::compile(0, Vec::new()))),
-            campaigns: BTreeMap::new(),
+            catalog: Arc::default(),
+            campaigns: Arc::default(),
             revision: 0,
             state: CatalogState::default(),
+            settled_at: Instant::now(),
+            settling: None,
         };
         keeper.refresh().await?;
         Ok(keeper)
@@ -87,19 +98,26 @@ impl CatalogKeeper {
     /// Follows changes: at once when `changed` says so, else every `poll`.
     pub async fn follow(mut self, changed: Arc<tokio::sync::Notify>, poll: Duration) {
         loop {
-            // The limit is the poll itself: an elapsed time-out is not an error.
-            let _ = tokio::time::timeout(poll, changed.notified()).await;
-            match self.refresh().await {
-                Ok(()) => {
-                    self.state.set(None);
-                }
-                Err(error) => {
-                    metrics::catalog_failed();
-                    if self.state.set(Some(error.to_string())) {
-                        tracing::warn!(%error, revision = self.revision, "campaigns not reloaded; matching goes on with the last good ones");
-                    }
-                }
+            tokio::select! {
+                settled = ended(&mut self.settling) => self.settle(settled),
+                () = changed.notified() => {}
+                () = tokio::time::sleep(poll) => {}
             }
+            let refreshed = self.refresh().await;
+            self.note(refreshed);
+            self.begin_settling();
+        }
+    }
+
+    /// Makes known whether the catalog is up to date.
+    fn note(&self, refreshed: Result<(), CatalogError>) {
+        let Err(error) = refreshed else {
+            self.state.set(None);
+            return;
+        };
+        metrics::catalog_failed();
+        if self.state.set(Some(error.to_string())) {
+            tracing::warn!(%error, revision = self.revision, "campaigns not reloaded; matching goes on with the last good ones");
         }
     }
 
@@ -108,36 +126,75 @@ impl CatalogKeeper {
         let changes = store::campaign_changes_since(&self.postgres, self.revision).await?;
         let Some(revision) = changes.iter().map(|change| change.revision).max() else { return Ok(()) };
         let started = Instant::now();
-        let mut campaigns = self.campaigns.clone();
+        let (mut campaigns, settled) = (Arc::clone(&self.campaigns), self.catalog.load().settled());
+        let is_first = self.revision == 0;
         let (campaigns, catalog) = tokio::task::spawn_blocking(move || {
-            apply(&mut campaigns, &changes)?;
-            let catalog = Catalog::compile(revision, campaigns.values().cloned().collect());
+            apply(Arc::make_mut(&mut campaigns), &changes)?;
+            let catalog = if is_first {
+                Catalog::compile(revision, &campaigns)
+            } else {
+                Catalog::over(settled, revision, &campaigns)
+            };
             Ok::<_, UnreadableRule>((campaigns, catalog))
         })
         .await??;
-        metrics::catalog_compiled(&catalog, started.elapsed());
-        tracing::info!(revision, active = catalog.len(), took = ?started.elapsed(), "campaigns loaded");
         (self.campaigns, self.revision) = (campaigns, revision);
-        self.catalog.store(Arc::new(catalog));
+        self.publish(catalog, started);
         Ok(())
+    }
+
+    fn publish(&self, catalog: Catalog, started: Instant) {
+        metrics::catalog_compiled(&catalog, started.elapsed());
+        tracing::info!(revision = self.revision, active = catalog.len(), settled = catalog.is_settled(), took = ?started.elapsed(), "campaigns loaded");
+        self.catalog.store(Arc::new(catalog));
+    }
+
+    /// Settles all campaigns anew in the background, if it is time to.
+    fn begin_settling(&mut self) {
+        let catalog = self.catalog.load();
+        let is_old = self.settled_at.elapsed() >= SETTLE_AFTER && !catalog.is_settled();
+        if self.settling.is_none() && (is_old || catalog.has_many_changes()) {
+            let campaigns = Arc::clone(&self.campaigns);
+            self.settling = Some(tokio::task::spawn_blocking(move || Settled::compile(&campaigns)));
+        }
+    }
+
+    /// Goes on over campaigns that have been settled anew, with what has changed meanwhile.
+    fn settle(&mut self, settled: Result<Settled, JoinError>) {
+        (self.settling, self.settled_at) = (None, Instant::now());
+        match settled {
+            Ok(settled) => {
+                let started = Instant::now();
+                self.publish(Catalog::over(Arc::new(settled), self.revision, &self.campaigns), started);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "campaigns not settled; those that changed stay apart for now");
+            }
+        }
     }
 }
 
-fn apply(
-    campaigns: &mut BTreeMap<i64, Arc<ActiveCampaign>>,
-    changes: &[CampaignChange],
-) -> Result<(), UnreadableRule> {
+/// The outcome of a task, if there is one; else this waits for ever.
+async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Applies changes; none of them if a rule cannot be read.
+fn apply(campaigns: &mut ActiveCampaigns, changes: &[CampaignChange]) -> Result<(), UnreadableRule> {
+    let read = |change: &CampaignChange| {
+        let rules = change.rules.as_deref();
+        rules.map(|rules| {
+            ActiveCampaign::read(change.id, change.version, change.starts_at, change.ends_at, rules)
+        })
+    };
     for change in changes {
-        match &change.rules {
-            None => {
-                campaigns.remove(&change.id);
-            }
-            Some(rules) => {
-                let campaign =
-                    ActiveCampaign::read(change.id, change.version, change.starts_at, change.ends_at, rules)?;
-                campaigns.insert(change.id, Arc::new(campaign));
-            }
-        }
+        match read(change).transpose()? {
+            Some(campaign) => campaigns.insert(change.id, Arc::new(campaign)),
+            None => campaigns.remove(&change.id),
+        };
     }
     Ok(())
 }

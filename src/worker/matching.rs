@@ -8,11 +8,10 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::{Deduplicated, Fate, Matched, events};
-use crate::campaign::{Catalog, Triggered};
+use crate::campaign::{Catalog, Scratch, Triggered};
 use crate::event::Parser;
 use crate::ops::metrics;
 use crate::queue::EventRecord;
-use crate::rules::Scratch;
 
 /// Deeper than any limit that ingest can be given, so that what was accepted can be matched.
 const MAX_DEPTH: usize = 1024;

@@ -116,6 +116,12 @@ pub struct Stats {
     pub bytes: usize,
 }
 
+impl Default for CompiledRules {
+    fn default() -> Self {
+        RuleSet::new().compile()
+    }
+}
+
 impl CompiledRules {
     fn new(mut compiler: Compiler) -> Self {
         static VERSIONS: AtomicU64 = AtomicU64::new(1);
