@@ -12,7 +12,7 @@ fn explained(pattern: &str, event: &str) -> Explanation {
 
 const PURCHASE: &str = r#"{"event_type": "purchase", "user_id": "u-42", "properties": {
     "amount": 80, "currency": "EUR", "coupon": null, "tags": ["new", "vip", "sale", "gift"],
-    "items": [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 5}]}}"#;
+    "items": [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 5, "gift": true}]}}"#;
 
 #[test]
 fn a_sentence_says_what_decided() {
@@ -26,6 +26,9 @@ fn a_sentence_says_what_decided() {
         r#"{"$or": [{"event_type": ["refund"]}, {"properties": {"currency": [{"anything-but": ["EUR", "CHF"]}]}}]}"#,
         r#"{"event_type": ["purchase"], "$not": {"user_id": [{"prefix": "u-"}]}}"#,
         r#"{"event_type": ["purchase"], "$not": {"user_id": [{"prefix": "test-"}]}}"#,
+        r#"{"$not": {"$not": {"user_id": ["u-43"]}}}"#,
+        r#"{"properties": {"items": {"sku": ["A"], "gift": [{"exists": false}]}}}"#,
+        r#"{"properties": {"items": [{"exists": true}]}}"#,
         r#"{"$and": [{"properties": {"tags": ["vip"]}}, {"properties": {"tags": ["beta"]}}]}"#,
         r#"{"user_id": [{"wildcard": "*-4?"}, {"suffix": "x"}, {"equals-ignore-case": "U-43"}, {"cidr": "10.0.0.0/8"}]}"#,
         r#"{"event_type": ["a", "b", "c", "d", "e", "f", "g"]}"#,

@@ -76,21 +76,23 @@ pub enum JsonError {
         limit: usize,
     },
     /// Not JSON (RFC 8259), or a number beyond binary64.
-    #[error("not valid JSON: {reason} at byte {offset}")]
-    Malformed {
-        /// What the parser met, in its own words.
-        reason: String,
-        /// Where, from the start of the text; near the place rather than exactly at it.
-        offset: usize,
-    },
+    #[error("not valid JSON: {0}")]
+    Malformed(String),
 }
 
 impl JsonError {
-    fn from_parser(error: &simd_json::Error, limit: usize) -> Self {
-        match error.error() {
-            ErrorType::DepthLimitExceeded => Self::TooDeep { limit },
-            reason => Self::Malformed { reason: format!("{reason:?}"), offset: error.index() },
+    /// The fast parser hardly says what it met; a slower one, which does, reads the text again.
+    fn from_parser(error: &simd_json::Error, limit: usize, json: &[u8]) -> Self {
+        if let ErrorType::DepthLimitExceeded = error.error() {
+            return Self::TooDeep { limit };
         }
+        Self::Malformed(match serde_json::from_slice::<serde::de::IgnoredAny>(json) {
+            Err(error) => error.to_string(),
+            Ok(_) => match error.error() {
+                ErrorType::InvalidNumber => format!("a number is out of range near byte {}", error.index()),
+                reason => format!("{reason:?} near byte {}", error.index()),
+            },
+        })
     }
 }
 
@@ -123,7 +125,7 @@ impl Parser {
         let parsed = simd_json::fill_tape(&mut self.text, &mut self.buffers, &mut tape);
         let result = match parsed {
             Ok(()) => Ok(read(Document { nodes: &tape.0 })),
-            Err(error) => Err(JsonError::from_parser(&error, self.max_depth)),
+            Err(error) => Err(JsonError::from_parser(&error, self.max_depth, json)),
         };
         self.nodes = tape.reset().0;
         result

@@ -86,7 +86,7 @@ impl<'a> Elements<'a> {
     }
 
     fn expected(&self, what: &str) -> JsonError {
-        JsonError::Malformed { reason: format!("expected {what}"), offset: self.at }
+        JsonError::Malformed(format!("expected {what} at byte {}", self.at))
     }
 }
 

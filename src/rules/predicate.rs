@@ -92,7 +92,7 @@ impl fmt::Display for Predicate {
             Self::Network(network) => write!(f, "an address in {network}"),
             Self::AnythingBut(excluded) => write!(f, "anything but {}", Alternatives(excluded)),
             Self::Exists => f.write_str("any value"),
-            Self::Absent => f.write_str("no value"),
+            Self::Absent => f.write_str("a missing field"),
         }
     }
 }

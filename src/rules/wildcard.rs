@@ -12,13 +12,14 @@ pub(crate) struct Wildcard {
     pieces: Box<[Box<str>]>,
 }
 
-/// Why a text is not a wildcard.
+/// Why a text is not a wildcard; places are counted from 0, and shown from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WildcardError {
-    #[error("has \"**\" at character {0}; one * already stands for any run of characters")]
+    #[error("has \"**\" at character {}; one * already stands for any run of characters", .0 + 1)]
     DoubleStar(usize),
     #[error(
-        "has a backslash at character {0} that escapes nothing; write \"\\\\*\" for a star and \"\\\\\\\\\" for a backslash (as JSON text)"
+        "has a backslash at character {} that escapes nothing; write \"\\\\*\" for a star and \"\\\\\\\\\" for a backslash (as JSON text)",
+        .0 + 1
     )]
     BadEscape(usize),
 }

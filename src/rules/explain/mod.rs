@@ -10,6 +10,7 @@ use super::pattern::{Condition, Field, Pattern};
 use super::predicate::Alternatives;
 use crate::event::Document;
 use serde::Serialize;
+use simd_json::Node;
 
 /// The tree of a rule, with what was found for each part.
 #[derive(Clone, Debug, Serialize)]
@@ -84,6 +85,11 @@ impl Examiner<'_> {
         !rules.matches(self.document, &mut self.scratch).is_empty()
     }
 
+    /// What stands at a path that has no leaf: an object, or an array without values.
+    fn container_at(&self, path: &str) -> Option<&'static str> {
+        container_at(*self.document, path)
+    }
+
     fn part(&mut self, condition: &Condition) -> Part {
         let what = match condition {
             Condition::All(parts) => What::All(parts.iter().map(|part| self.part(part)).collect()),
@@ -104,4 +110,21 @@ impl Examiner<'_> {
             seen: seen.into_iter().map(serde_json::Value::from).collect(),
         }
     }
+}
+
+fn container_at(document: Document<'_>, path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return match document.nodes().first()? {
+            Node::Object { .. } => Some("an object"),
+            Node::Array { .. } => {
+                document.elements().find_map(|element| container_at(element, "")).or(Some("an empty array"))
+            }
+            Node::String(_) | Node::Static(_) => None,
+        };
+    }
+    let below = document.entries().find_map(|(key, value)| match path.strip_prefix(key)? {
+        "" => container_at(value, ""),
+        rest => container_at(value, rest.strip_prefix('.')?),
+    });
+    below.or_else(|| document.elements().find_map(|element| container_at(element, path)))
 }

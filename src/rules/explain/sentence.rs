@@ -6,68 +6,101 @@ use crate::rules::pattern::Condition;
 /// How many fields or branches a sentence tells of.
 const TOLD: usize = 3;
 
+/// Whether the rule wants a part, or excludes it by a `$not` around it.
+#[derive(Clone, Copy)]
+enum Attitude {
+    Wants,
+    Excludes,
+}
+
+impl Attitude {
+    fn turned(self) -> Self {
+        match self {
+            Self::Wants => Self::Excludes,
+            Self::Excludes => Self::Wants,
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Wants => "wants",
+            Self::Excludes => "excludes",
+        }
+    }
+}
+
 /// Why the event does or does not match.
 pub(super) fn of(rule: &Part, examiner: &mut Examiner<'_>) -> String {
     if rule.satisfied {
-        return format!("the event matches: {}", agreement(rule));
+        return format!("the event matches: {}", agreement(rule, examiner, Attitude::Wants));
     }
-    format!("the event does not match: {}", refusal(rule, examiner))
+    format!("the event does not match: {}", refusal(rule, examiner, Attitude::Wants))
 }
 
 /// What holds, of a part that holds.
-fn agreement(part: &Part) -> String {
+fn agreement(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> String {
     let mut facts = Vec::new();
-    collect_facts(part, &mut facts);
-    told(facts, "; ", "fields")
+    collect_facts(part, examiner, attitude, &mut facts);
+    told(&facts, "; ", "fields")
 }
 
-fn collect_facts(part: &Part, facts: &mut Vec<String>) {
+fn collect_facts(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude, facts: &mut Vec<String>) {
     match &part.what {
-        What::All(parts) => parts.iter().for_each(|part| collect_facts(part, facts)),
+        What::All(parts) => parts.iter().for_each(|part| collect_facts(part, examiner, attitude, facts)),
         What::Any(branches) => {
             if let Some(branch) = branches.iter().find(|branch| branch.satisfied) {
-                collect_facts(branch, facts);
+                collect_facts(branch, examiner, attitude, facts);
             }
         }
-        What::Apart(pattern) => collect_facts(pattern, facts),
-        What::Not(_) => facts.push("what the rule excludes is not there".to_owned()),
+        What::Apart(pattern) => collect_facts(pattern, examiner, attitude, facts),
+        What::Not(pattern) => facts.push(refusal(pattern, examiner, attitude.turned())),
+        What::Field { path, .. } if !part.satisfied => {
+            facts.push(format!(
+                "`{path}` is missing from the array element that satisfies the rest of the rule"
+            ));
+        }
         What::Field { path, wanted, seen } => {
-            facts.push(format!("`{path}` is {}, which fits {wanted}", shown(seen)));
+            facts.push(format!("`{path}` is {}, which fits {wanted}", shown(path, seen, examiner)));
         }
     }
 }
 
 /// What fails, of a part that does not hold.
-fn refusal(part: &Part, examiner: &mut Examiner<'_>) -> String {
+fn refusal(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> String {
     match &part.what {
-        What::All(_) => refusal_of_all(part, examiner),
+        What::All(_) => refusal_of_all(part, examiner, attitude),
         What::Any(branches) => {
             let reasons = branches
                 .iter()
                 .zip(1..)
-                .map(|(branch, number)| format!("({number}) {}", refusal(branch, examiner)));
-            format!("no branch of \"$or\" holds: {}", told(reasons.collect(), " ", "branches"))
+                .map(|(branch, number)| format!("({number}) {}", refusal(branch, examiner, attitude)));
+            format!("no branch of \"$or\" holds: {}", told(&reasons.collect::<Vec<_>>(), " ", "branches"))
         }
-        What::Apart(pattern) => refusal(pattern, examiner),
-        What::Not(pattern) => format!("the rule excludes what is there: {}", agreement(pattern)),
-        What::Field { path, wanted, seen } => format!("`{path}` is {}; the rule wants {wanted}", shown(seen)),
+        What::Apart(pattern) => refusal(pattern, examiner, attitude),
+        What::Not(pattern) => {
+            let verb = attitude.turned().verb();
+            format!("the rule {verb} what is there: {}", agreement(pattern, examiner, attitude.turned()))
+        }
+        What::Field { path, wanted, seen } => {
+            format!("`{path}` is {}; the rule {} {wanted}", shown(path, seen, examiner), attitude.verb())
+        }
     }
 }
 
 /// A list of parts fails by one that fails on its own, or else by the first that fails beside those before it, because
 /// they are satisfied by other elements of an array.
-fn refusal_of_all(all: &Part, examiner: &mut Examiner<'_>) -> String {
+fn refusal_of_all(all: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> String {
     let mut parts = Vec::new();
     flatten(all, &mut parts);
     if let Some(failing) = parts.iter().find(|part| !part.satisfied) {
-        return refusal(failing, examiner);
+        return refusal(failing, examiner, attitude);
     }
     let mut so_far = Vec::new();
     let deciding = parts.iter().find(|part| {
         so_far.push(part.condition.clone());
         !examiner.satisfies(&Condition::All(so_far.clone()))
     });
-    let deciding = deciding.map(|part| agreement(part)).unwrap_or_default();
+    let deciding = deciding.map(|part| agreement(part, examiner, attitude)).unwrap_or_default();
     format!("{deciding}; but that is not in the array element that satisfies the rest of the rule")
 }
 
@@ -79,16 +112,17 @@ fn flatten<'p>(part: &'p Part, flat: &mut Vec<&'p Part>) {
 }
 
 /// What was seen in a field.
-fn shown(seen: &[serde_json::Value]) -> String {
+fn shown(path: &str, seen: &[serde_json::Value], examiner: &Examiner<'_>) -> String {
     match seen {
-        [] => "missing".to_owned(),
-        values => told(values.iter().map(ToString::to_string).collect(), " and ", "values"),
+        [] => examiner.container_at(path).unwrap_or("missing").to_owned(),
+        values => told(&values.iter().map(ToString::to_string).collect::<Vec<_>>(), " and ", "values"),
     }
 }
 
 /// The first few of a list.
-fn told(all: Vec<String>, between: &str, what: &str) -> String {
-    let more = all.len().saturating_sub(TOLD);
-    let told = all.into_iter().take(TOLD).collect::<Vec<_>>().join(between);
+fn told(all: &[String], between: &str, what: &str) -> String {
+    // One more takes no more room than to say so.
+    let more = if all.len() > TOLD + 1 { all.len() - TOLD } else { 0 };
+    let told = all[..all.len() - more].join(between);
     if more == 0 { told } else { format!("{told}{between}{more} more {what}") }
 }

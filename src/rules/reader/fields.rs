@@ -63,12 +63,14 @@ impl Reader {
         let mut conditions = Vec::new();
         for (key, value) in document.entries() {
             self.at(key, |reader| {
-                if !keys.insert(key) {
-                    reader.refuse(format_args!(
-                        "{key:?} is given twice in one object; put its values into one list, or use \"$and\""
-                    ));
+                if keys.insert(key) {
+                    return reader.entry(key, value, place, named, &mut conditions);
                 }
-                reader.entry(key, value, place, named, &mut conditions);
+                reader.refuse(format_args!(
+                    "{key:?} is given twice in one object; put its values into one list, or use \"$and\""
+                ));
+                // That the field is named twice has been said.
+                reader.entry(key, value, place, &mut Named::new(), &mut conditions);
             });
         }
         Condition::All(conditions)
