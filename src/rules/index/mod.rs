@@ -1,33 +1,40 @@
 //! All rules at once: from an event to the rules that it matches, at a cost that hardly depends on how many there are.
 //!
-//! Compiling ([`RuleSet::compile`]) interns what rules name, each thing once: their [`paths`], their [`literals`] and
-//! their other predicates ([`program`]), and gives each rule a place in the [`access`] tree ([`plan`]).
+//! **Compiling** ([`RuleSet::compile`]) makes a [`program`] of the rules, in which each path, literal, predicate and test
+//! of a field stands once, with a number; and gives each rule its places in the [`access`] tree, under the fields that
+//! the fewest events satisfy ([`plan`]).
 //!
-//! Matching ([`CompiledRules::matches`]) goes over the event once and notes the [`leaves`] at known paths ([`walk`]);
-//! finds out which [`keys`] hold; follows them through the access tree to the few rules that may match; and
-//! [evaluates](evaluate) these, each predicate at most once. Where the event's arrays could let fields be satisfied by
+//! **Matching** ([`CompiledRules::matches`]) goes over the event once and notes the [`leaves`] at known paths ([`walk`]).
+//! It follows what they satisfy through the access tree, to [`blocks`] of rules that few events come to. There the tests
+//! that the way has not answered are tried: most are answered at once by what is known of their path ([`vocabulary`]), the
+//! others are [evaluated](evaluate), each once for all rules. Where the event's arrays could let fields be satisfied by
 //! different elements, [`consistency`] has the last word.
 //!
 //! Invariants: the outcome is that of [`super::reference`], for every pattern and every document. Compiled rules never
 //! change and are shared freely. Matching cannot fail, and allocates nothing once [`Scratch`] has grown. Its time is
 //! bounded by the sizes of the event and the rules multiplied, whatever they hold.
 
+// What rules are made of, each thing once
 mod texts;
 mod paths;
 mod literals;
 mod program;
 mod vocabulary;
 mod compile;
+// Which of the keys and ranges at a path a leaf satisfies, found without trying each
 mod affixes;
 mod grams;
 mod networks;
 mod watch;
 mod keys;
 mod ranges;
+// The access tree: where each rule stands, and how
 mod selectivity;
+mod alternatives;
 mod blocks;
 mod access;
 mod plan;
+// One event
 mod leaves;
 mod walk;
 mod verdicts;

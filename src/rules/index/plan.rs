@@ -5,10 +5,11 @@
 //! at last in the node itself, where each is tried.
 
 use super::access::{Access, Node, NodeId, Split};
+use super::alternatives;
 use super::blocks::NewPosting;
 use super::keys::Key;
 use super::paths::PathId;
-use super::program::{Clause, Group, PredicateId, Program, Span, TestId};
+use super::program::{PredicateId, Program, Span, TestId};
 use super::ranges;
 use super::selectivity::{self, Means};
 use super::vocabulary::{Answer, QuickTest, Vocabulary};
@@ -28,6 +29,7 @@ const MAX_SPLITS: usize = 6;
 const SPLIT_COST: f64 = 16.0;
 /// What entering a child of a split costs, in rules tried instead.
 const CHILD_COST: f64 = 2.0;
+
 /// A field under which a rule can be found: one of these must hold.
 #[derive(Clone, Copy)]
 struct Field {
@@ -147,7 +149,7 @@ impl<'p> Planner<'p> {
         let mut entries = Vec::with_capacity(self.program.rules.len());
         for (rule, group) in self.program.rules.iter().enumerate() {
             let rule = u32::try_from(rule).expect("rules are numbered by u32");
-            let alternatives = self.alternatives(group);
+            let alternatives = alternatives::of(self.program, group);
             let copies = alternatives.len();
             for tests in alternatives {
                 let start = self.fields.len();
@@ -159,49 +161,6 @@ impl<'p> Planner<'p> {
             }
         }
         entries
-    }
-
-    /// The ways in which a group can hold: of each, fields that must hold.
-    fn alternatives(&self, group: &Group) -> Vec<Vec<TestId>> {
-        let mut required = group.required.of(&self.program.required).to_vec();
-        let mut choices = Vec::new();
-        for clause in &group.rest {
-            self.add_clause(clause, &mut required, &mut choices);
-        }
-        self.combine(required, choices)
-    }
-
-    /// Sorts a clause that must hold into fields, and lists of which one must hold.
-    fn add_clause(&self, clause: &Clause, required: &mut Vec<TestId>, choices: &mut Vec<Vec<Vec<TestId>>>) {
-        match clause {
-            Clause::Test(test) => required.push(*test),
-            Clause::All(parts) => parts.iter().for_each(|part| self.add_clause(part, required, choices)),
-            Clause::Any(branches) => {
-                let branches = branches.iter().flat_map(|(_, branch)| {
-                    let (mut required, mut choices) = (Vec::new(), Vec::new());
-                    self.add_clause(branch, &mut required, &mut choices);
-                    self.combine(required, choices)
-                });
-                choices.push(branches.collect());
-            }
-            Clause::Apart { group, negated: false } => choices.push(self.alternatives(group)),
-            Clause::Apart { negated: true, .. } => {}
-        }
-    }
-
-    /// Joins fields that must hold with the shortest list of which one must hold, if the fields alone are not enough.
-    fn combine(&self, required: Vec<TestId>, choices: Vec<Vec<Vec<TestId>>>) -> Vec<Vec<TestId>> {
-        let selective = |test: &TestId| {
-            let test = self.program.test(*test);
-            test.predicates.range().is_empty() && !test.absent
-        };
-        let shortest = choices.into_iter().min_by_key(Vec::len);
-        match shortest {
-            Some(choice) if choice.len() == 1 || !required.iter().any(selective) => {
-                choice.into_iter().map(|branch| [&*required, &*branch].concat()).collect()
-            }
-            _ => vec![required],
-        }
     }
 
     fn add_field(&mut self, id: TestId) {
