@@ -4,6 +4,8 @@
 CARGO ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 # What follows `--`, as in `make run ARGS="--http 127.0.0.1:9000"`
 ARGS ?=
+# How long each fuzz target runs
+SECONDS ?= 60
 
 # Settings of your own, see .env.example; tests never read them
 SETTINGS = set -a; [ ! -f .env ] || . ./.env; set +a;
@@ -11,7 +13,7 @@ SETTINGS = set -a; [ ! -f .env ] || . ./.env; set +a;
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint deny bench loadtest
+.PHONY: help setup run demo test lint deny fuzz bench loadtest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +41,14 @@ deny: ## Check licences, advisories and sources of all dependencies (needs cargo
 	@$(CARGO) deny --version >/dev/null \
 		|| { echo "Install the missing tool:  cargo install --locked cargo-deny" >&2; exit 1; }
 	$(CARGO) deny check
+
+# Sanitizers are unstable options; the variable lets the stable compiler take them
+fuzz: ## Fuzz each target for SECONDS (60); ARGS go to libFuzzer (needs cargo-fuzz)
+	@$(CARGO) fuzz --version >/dev/null \
+		|| { echo "Install the missing tool:  cargo install --locked cargo-fuzz" >&2; exit 1; }
+	for target in $$($(CARGO) fuzz list); do \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(SECONDS) -rss_limit_mb=8192 $(ARGS) || exit 1; \
+	done
 
 bench: setup ## Measure each figure against its limit or peer
 	$(CARGO) bench $(ARGS)
