@@ -9,20 +9,20 @@
 
 #![expect(clippy::print_stdout, reason = "it reports to a person")]
 
+#[path = "../figures/mod.rs"]
+mod figures;
 mod limit;
 mod report;
 mod system;
 mod workload;
 
 use campaign_manager::embedded::{Profile, Stores};
-use report::Figure;
+use figures::{Figure, size};
 use system::System;
 use workload::Workload;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let size =
-        |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (events, rounds) = (size("EVENTS", 300_000), size("ROUNDS", 5));
     let workload = Workload::new(events);
     println!("{events} events of {} bytes on average, {rounds} rounds", workload.mean_bytes());
