@@ -12,7 +12,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use campaign_manager::rules::{CompiledRules, Pattern};
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
 use workloads::Workload;
 
 criterion_group! {
@@ -20,7 +22,8 @@ criterion_group! {
     config = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(3));
+        .measurement_time(Duration::from_secs(3))
+        .without_plots();
     targets = checking, compiling
 }
 criterion_main!(benches);
@@ -44,6 +47,7 @@ fn checking(criterion: &mut Criterion) {
 
 fn compiling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("compiling");
+    group.sampling_mode(SamplingMode::Flat);
     for (kind, rules) in Workload::sizes() {
         let name = format!("{}-{rules}", kind.name());
         let rule_set = LazyCell::new(|| {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use campaign_manager::event::{Document, Parser};
 use campaign_manager::rules::{CompiledRules, Scratch};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use peer::Beside;
 use workloads::adverse::adverse;
 use workloads::parsed::{over, with_documents};
@@ -36,8 +36,9 @@ criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(10)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
+        .warm_up_time(Duration::from_millis(400))
+        .measurement_time(Duration::from_secs(2))
+        .without_plots();
     targets = campaigns, adverse_rules, beside_the_peer
 }
 criterion_main!(benches);
@@ -45,7 +46,7 @@ criterion_main!(benches);
 fn campaigns(criterion: &mut Criterion) {
     let mut parser = Parser::new(64);
     let mut group = criterion.benchmark_group("campaign");
-    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(EVENTS as u64));
     let events = Workload::campaign(Kind::Plain, 0, EVENTS).events;
     group.bench_function("parsing", |bencher| {
         bencher.iter(|| over(black_box(&events), &mut parser, |document| document.nodes().len()));
@@ -78,7 +79,7 @@ fn matches(rules: &CompiledRules, documents: &[Document<'_>], scratch: &mut Scra
 fn adverse_rules(criterion: &mut Criterion) {
     let mut scratch = Scratch::default();
     let mut group = criterion.benchmark_group("adverse");
-    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(EVENTS as u64));
     for (name, workload) in adverse() {
         let workload = LazyCell::new(|| {
             let workload = workload();
@@ -95,7 +96,7 @@ fn adverse_rules(criterion: &mut Criterion) {
 fn beside_the_peer(criterion: &mut Criterion) {
     let (mut parser, mut scratch) = (Parser::new(64), Scratch::default());
     let mut group = criterion.benchmark_group("a-tree");
-    group.throughput(Throughput::Elements(PEER_EVENTS as u64));
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(PEER_EVENTS as u64));
     for (kind, rules) in Workload::sizes() {
         let beside = LazyCell::new(|| Beside::new(Workload::campaign(kind, rules, PEER_EVENTS)));
         let name = format!("{}-{rules}", kind.name());
