@@ -135,6 +135,9 @@ impl CompiledRules {
         compiler.paths.finish();
         compiler.interests.resize(compiler.paths.len(), Interest::default());
         let paths = compiler.paths.len();
+        for path in compiler.paths.all() {
+            compiler.interests[path.index()].far = compiler.paths.leads_far(path);
+        }
         let vocabulary = Vocabulary::new(&compiler.program, compiler.literals, paths);
         let (access, watches) = plan::plan(&compiler.program, &vocabulary, paths);
         Self {

@@ -81,6 +81,12 @@ impl Paths {
         self.keys.find_by(parent.0, fingerprint, key.as_bytes()).map(Self::of_key)
     }
 
+    /// Whether a path leads on to paths of more than one step.
+    pub(super) fn leads_far(&self, path: PathId) -> bool {
+        let children = self.children[path.index()].of(&self.by_parent);
+        children.iter().any(|(_, child)| !self.children[child.index()].range().is_empty())
+    }
+
     /// The root has no key, so that the others are numbered from 1.
     fn of_key(number: u32) -> PathId {
         PathId(number + 1)

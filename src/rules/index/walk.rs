@@ -8,11 +8,17 @@ use std::ops::Range;
 
 /// What rules want to know about a path.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent questions, asked of each node of an event"
+)]
 pub(super) struct Interest {
     /// Some rule has a field here.
     pub(super) field: bool,
     /// Some rule has a field further down.
     pub(super) inner: bool,
+    /// Some rule has a field more than one step further down, which a key with dots can name.
+    pub(super) far: bool,
     /// Several fields of one rule are here or further down, so that it matters which element they are in.
     pub(super) joint: bool,
 }
@@ -49,6 +55,9 @@ impl Walk<'_> {
     fn entry(&mut self, object: PathId, key: &str, value: usize) {
         if let Some(path) = self.paths.child(object, key) {
             return self.value(path, value);
+        }
+        if !self.interests[object.index()].far {
+            return;
         }
         // `"a.b": 1` is `"a": {"b": 1}`.
         let Some(dot) = memchr::memchr(b'.', key.as_bytes()) else { return };
