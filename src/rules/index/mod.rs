@@ -36,6 +36,7 @@ mod access;
 mod plan;
 // One event
 mod leaves;
+mod hints;
 mod walk;
 mod verdicts;
 mod evaluate;
@@ -48,6 +49,7 @@ use access::Access;
 use compile::Compiler;
 use consistency::Work;
 use evaluate::Evaluation;
+use hints::Hints;
 use keys::Keys;
 use leaves::{Leaves, index_u32};
 use paths::Paths;
@@ -184,8 +186,8 @@ impl CompiledRules {
     /// The rules that `document` matches, in ascending order.
     pub fn matches<'s>(&self, document: &Document<'_>, scratch: &'s mut Scratch) -> &'s [RuleOrdinal] {
         scratch.begin(self);
+        self.walk(document, scratch);
         let Scratch { leaves, keys, tests, predicates, work, met, matched, .. } = scratch;
-        Walk::run(&self.paths, &self.interests, document, leaves);
         work.candidates = 0;
         work.steps = index_u32(document.nodes().len()).into();
         let mut evaluation = Evaluation {
@@ -208,10 +210,15 @@ impl CompiledRules {
         matched
     }
 
+    fn walk(&self, document: &Document<'_>, scratch: &mut Scratch) {
+        let (paths, interests, nodes) = (&self.paths, &*self.interests, document.nodes());
+        Walk { paths, interests, nodes, leaves: &mut scratch.leaves, hints: &mut scratch.hints }.run();
+    }
+
     /// All leaves that `document` has in the fields of these rules.
     pub(super) fn values_seen<'d>(&self, document: &Document<'d>, scratch: &mut Scratch) -> Vec<Value<'d>> {
         scratch.begin(self);
-        Walk::run(&self.paths, &self.interests, document, &mut scratch.leaves);
+        self.walk(document, scratch);
         let leaves = self.paths.all().flat_map(|path| scratch.leaves.at(path));
         leaves.filter_map(|leaf| Value::of(&document.nodes()[leaf.node as usize])).collect()
     }
@@ -221,6 +228,7 @@ impl CompiledRules {
 #[derive(Debug, Default)]
 pub struct Scratch {
     version: u64,
+    hints: Hints,
     leaves: Leaves,
     keys: Keys,
     tests: Verdicts,
@@ -248,6 +256,7 @@ impl Scratch {
     fn begin(&mut self, rules: &CompiledRules) {
         if self.version != rules.version {
             self.version = rules.version;
+            self.hints.reset();
             self.leaves.reset(rules.paths.len(), rules.vocabulary.literals().len());
             self.tests.reset(rules.program.tests.len());
             self.predicates.reset(rules.program.checks.len());

@@ -73,7 +73,11 @@ impl Paths {
 
     /// The path one step down from another one. Needs [`Paths::finish`].
     pub(super) fn child(&self, parent: PathId, key: &str) -> Option<PathId> {
-        let fingerprint = Fingerprint::of(key.as_bytes());
+        self.child_by(parent, Fingerprint::of(key.as_bytes()), key)
+    }
+
+    /// The path one step down from another one, by a key whose fingerprint is known.
+    pub(super) fn child_by(&self, parent: PathId, fingerprint: Fingerprint, key: &str) -> Option<PathId> {
         let children = self.children[parent.index()].of(&self.by_parent);
         if children.len() <= FEW_CHILDREN && fingerprint.is_whole() {
             return children.iter().find(|(known, _)| *known == fingerprint).map(|(_, child)| *child);

@@ -1,8 +1,10 @@
 //! One pass over an event that picks out what rules name and skips the rest.
 
+use super::hints::Hints;
 use super::leaves::{Element, Leaves, index_u32};
 use super::paths::{PathId, Paths};
-use crate::event::{Document, node_count};
+use super::texts::Fingerprint;
+use crate::event::node_count;
 use simd_json::Node;
 use std::ops::Range;
 
@@ -30,43 +32,67 @@ pub(super) struct Walk<'a> {
     pub(super) interests: &'a [Interest],
     pub(super) nodes: &'a [Node<'a>],
     pub(super) leaves: &'a mut Leaves,
+    pub(super) hints: &'a mut Hints,
 }
 
 impl Walk<'_> {
-    /// Fills the leaves from `document`.
-    pub(super) fn run(paths: &Paths, interests: &[Interest], document: &Document<'_>, leaves: &mut Leaves) {
-        leaves.begin();
-        if document.is_object() {
-            Walk { paths, interests, nodes: document.nodes(), leaves }.object(0, PathId::ROOT);
+    /// Fills the leaves from the document that these nodes are.
+    pub(super) fn run(mut self) {
+        self.leaves.begin();
+        if let Some(Node::Object { .. }) = self.nodes.first() {
+            self.object(0, PathId::ROOT);
         }
     }
 
     fn object(&mut self, at: usize, path: PathId) {
         let end = self.after(at);
-        let mut next = at + 1;
+        let (mut next, mut ordinal) = (at + 1, 0);
         while next < end {
             if let Node::String(key) = self.nodes[next] {
-                self.entry(path, key, next + 1);
+                self.entry(path, ordinal, key, next + 1);
             }
-            next = self.after(next + 1);
+            (next, ordinal) = (self.after(next + 1), ordinal + 1);
         }
     }
 
-    fn entry(&mut self, object: PathId, key: &str, value: usize) {
-        if let Some(path) = self.paths.child(object, key) {
-            return self.value(path, value);
+    fn entry(&mut self, object: PathId, ordinal: usize, key: &str, value: usize) {
+        let fingerprint = Fingerprint::of(key.as_bytes());
+        match self.hints.get(object, ordinal, fingerprint) {
+            Some(Some(path)) => self.value(path, value),
+            Some(None) => {}
+            None => self.unexpected_entry(object, ordinal, fingerprint, key, value),
         }
-        if !self.interests[object.index()].far {
-            return;
+    }
+
+    #[inline(never)]
+    fn unexpected_entry(
+        &mut self,
+        object: PathId,
+        ordinal: usize,
+        fingerprint: Fingerprint,
+        key: &str,
+        value: usize,
+    ) {
+        let path = self.paths.child_by(object, fingerprint, key);
+        let dotted = path.is_none() && self.interests[object.index()].far && key.contains('.');
+        if fingerprint.is_whole() && !dotted {
+            self.hints.set(object, ordinal, fingerprint, path);
         }
-        // `"a.b": 1` is `"a": {"b": 1}`.
-        let Some(dot) = memchr::memchr(b'.', key.as_bytes()) else { return };
-        let (step, rest) = (&key[..dot], &key[dot + 1..]);
+        match path {
+            Some(path) => self.value(path, value),
+            None if dotted => self.dotted_entry(object, key, value),
+            None => {}
+        }
+    }
+
+    /// `"a.b": 1` is `"a": {"b": 1}`.
+    fn dotted_entry(&mut self, object: PathId, key: &str, value: usize) {
+        let Some((step, rest)) = key.split_once('.') else { return };
         let Some(path) = self.paths.child(object, step) else { return };
         if self.interests[path.index()].inner {
             // This object has no node of its own; it starts with its key.
             self.element(path, value - 1..self.after(value), false);
-            self.entry(path, rest, value);
+            self.entry(path, 0, rest, value);
         }
     }
 
