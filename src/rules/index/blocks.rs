@@ -14,10 +14,10 @@
 //! entry*             a quick test of one of the postings: its number, times 64, and the place of the posting
 //! (size, test*)*     further tests: how many words follow, then of each
 //!                    the number of a test, to be answered with a look at the leaves themselves; or
-//!                    LISTED and how many literals there are, the path, and the literals, one of which must be there
+//!                    LISTED and how many literals there are, the path, the number of the test, and the hashes of the
+//!                    literals, without one of which it cannot hold
 //! ```
 
-use super::literals::LiteralId;
 use super::paths::PathId;
 use super::program::{Span, TestId};
 
@@ -64,10 +64,10 @@ impl NewPosting {
         self.more.push(test.0);
     }
 
-    /// Adds a test for one of these literals.
-    pub(super) fn listed(&mut self, path: PathId, literals: &[LiteralId]) {
-        self.more.extend([LISTED | word(literals.len()), path.number()]);
-        self.more.extend(literals.iter().map(|literal| literal.number()));
+    /// Adds a test for one of the literals with these hashes.
+    pub(super) fn listed(&mut self, path: PathId, test: TestId, hashes: impl ExactSizeIterator<Item = u32>) {
+        self.more.extend([LISTED | word(hashes.len()), path.number(), test.0]);
+        self.more.extend(hashes);
     }
 }
 
@@ -194,21 +194,12 @@ pub(super) struct Posting<'b> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OpenTest<'b> {
     Further(TestId),
-    /// One of these literals must be a leaf at the path.
+    /// It does not hold unless a leaf at the path has one of these hashes.
     Listed {
         path: PathId,
-        literals: Listed<'b>,
+        test: TestId,
+        hashes: &'b [u32],
     },
-}
-
-/// Literals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Listed<'b>(&'b [u32]);
-
-impl Listed<'_> {
-    pub(super) fn contains(&self, literal: LiteralId) -> bool {
-        self.0.contains(&literal.number())
-    }
 }
 
 impl<'b> Posting<'b> {
@@ -221,10 +212,10 @@ impl<'b> Posting<'b> {
             if head & LISTED == 0 {
                 return Some(OpenTest::Further(TestId(*head)));
             }
-            let (path, rest) = rest.split_first()?;
-            let (literals, rest) = rest.split_at_checked((head & !LISTED) as usize)?;
+            let ([path, test], rest) = rest.split_first_chunk()?;
+            let (hashes, rest) = rest.split_at_checked((head & !LISTED) as usize)?;
             words = rest;
-            Some(OpenTest::Listed { path: PathId::from_number(*path), literals: Listed(literals) })
+            Some(OpenTest::Listed { path: PathId::from_number(*path), test: TestId(*test), hashes })
         })
     }
 }
@@ -232,8 +223,6 @@ impl<'b> Posting<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::index::literals::Literals;
-    use crate::rules::value::Value;
     use proptest::prelude::*;
 
     fn posting() -> impl Strategy<Value = NewPosting> {
@@ -243,15 +232,10 @@ mod tests {
             let mut posting = NewPosting { rule, rest, repeated, joints, quick, more: Vec::new() };
             for test in further {
                 posting.further(TestId(test));
-                posting.listed(PathId::from_number(test), &literals()[test as usize % 40..]);
+                posting.listed(PathId::from_number(test), TestId(test), test..test + test % 40);
             }
             posting
         })
-    }
-
-    fn literals() -> Vec<LiteralId> {
-        let mut literals = Literals::default();
-        (0..40_i64).map(|number| literals.intern(PathId::ROOT, Value::Number(number.into()))).collect()
     }
 
     proptest! {
@@ -271,12 +255,11 @@ mod tests {
                     let quick = block.rounds().flatten().filter(of_this).map(|entry| entry.test);
                     prop_assert_eq!(quick.collect::<Vec<_>>(), &*expected.quick);
                     for pair in read.further_tests().collect::<Vec<_>>().chunks(2) {
-                        let [OpenTest::Further(test), OpenTest::Listed { path, literals: listed }] = *pair else {
+                        let [OpenTest::Further(further), OpenTest::Listed { path, test, hashes }] = *pair else {
                             panic!("{pair:?}")
                         };
-                        prop_assert_eq!(path.number(), test.0);
-                        let contained = literals().into_iter().map(|literal| listed.contains(literal));
-                        prop_assert!(contained.eq((0..40).map(|number| number >= test.0 % 40)));
+                        prop_assert_eq!((path.number(), test), (further.0, further));
+                        prop_assert!(hashes.iter().copied().eq(test.0..test.0 + test.0 % 40));
                     }
                     prop_assert_eq!(read.more, &*expected.more);
                 }

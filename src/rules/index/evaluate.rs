@@ -9,7 +9,7 @@ use super::blocks::{Block, Entry, OpenTest, Posting};
 use super::consistency::{self, Work};
 use super::keys::Keys;
 use super::leaves::{Leaf, Leaves, MANY_LEAVES};
-use super::literals::LiteralId;
+use super::literals::{LiteralId, Literals};
 use super::paths::{PathId, Paths};
 use super::program::{Check, Clause, Group, PredicateId, Program, Test, TestId};
 use super::verdicts::{Epochs, Verdicts};
@@ -78,10 +78,12 @@ impl Evaluation<'_> {
     fn open(&mut self, open: OpenTest<'_>) -> bool {
         match open {
             OpenTest::Further(test) => self.test(test),
-            OpenTest::Listed { path, literals } => {
+            OpenTest::Listed { path, test, hashes } => {
                 self.work.steps += 1;
-                self.look(path);
-                self.leaves.at(path).any(|leaf| literals.contains(leaf.literal))
+                let may_hold =
+                    |leaf: Leaf| hashes.contains(&Literals::hash(path, value_at(self.nodes, leaf.node)));
+                (self.leaves.count(path) >= MANY_LEAVES || self.leaves.at(path).any(may_hold))
+                    && self.test(test)
             }
         }
     }
@@ -174,11 +176,12 @@ impl Evaluation<'_> {
 fn satisfies(check: &Check, nodes: &[Node<'_>], node: u32, literal: LiteralId) -> bool {
     match check {
         Check::NoneOf(literals) => !contains(literals, literal),
-        Check::Holds(predicate) => {
-            let value = Value::of(&nodes[node as usize]).expect("only leaves are noted as leaves");
-            predicate.holds(value)
-        }
+        Check::Holds(predicate) => predicate.holds(value_at(nodes, node)),
     }
+}
+
+fn value_at<'a>(nodes: &[Node<'a>], node: u32) -> Value<'a> {
+    Value::of(&nodes[node as usize]).expect("only leaves are noted as leaves")
 }
 
 fn contains(sorted: &[LiteralId], literal: LiteralId) -> bool {

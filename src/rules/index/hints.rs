@@ -19,8 +19,15 @@ pub(super) struct Hints {
 struct Expected {
     object: PathId,
     fingerprint: Fingerprint,
-    /// Where the key leads; nowhere if no rule names it.
-    path: Option<PathId>,
+    lead: Lead,
+}
+
+/// Where a key leads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lead {
+    To(PathId),
+    /// No rule names it.
+    Nowhere,
 }
 
 impl Hints {
@@ -32,20 +39,14 @@ impl Hints {
 
     /// Where a key leads, if it is the one expected.
     #[inline]
-    pub(super) fn get(&self, object: PathId, ordinal: usize, key: Fingerprint) -> Option<Option<PathId>> {
+    pub(super) fn get(&self, object: PathId, ordinal: usize, key: Fingerprint) -> Option<Lead> {
         let expected = self.expected[place(object, ordinal)].as_ref()?;
-        (expected.object == object && expected.fingerprint == key).then_some(expected.path)
+        (expected.object == object && expected.fingerprint == key).then_some(expected.lead)
     }
 
     /// Expects a key whose fingerprint is whole.
-    pub(super) fn set(
-        &mut self,
-        object: PathId,
-        ordinal: usize,
-        fingerprint: Fingerprint,
-        path: Option<PathId>,
-    ) {
-        self.expected[place(object, ordinal)] = Some(Expected { object, fingerprint, path });
+    pub(super) fn set(&mut self, object: PathId, ordinal: usize, fingerprint: Fingerprint, lead: Lead) {
+        self.expected[place(object, ordinal)] = Some(Expected { object, fingerprint, lead });
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Literals {
     texts: Texts,
     /// By literal: the path it is compared with.
     paths: Vec<PathId>,
+    /// By literal: its hash.
+    hashes: Vec<u32>,
 }
 
 impl Literals {
@@ -49,8 +51,19 @@ impl Literals {
         let number = with_bytes(value, |kind, bytes| self.texts.intern(context(path, kind), bytes));
         if number as usize == self.paths.len() {
             self.paths.push(path);
+            self.hashes.push(Self::hash(path, value));
         }
         LiteralId(number)
+    }
+
+    /// A hash of a value at a path, whether it is a literal or not.
+    pub(super) fn hash(path: PathId, value: Value<'_>) -> u32 {
+        with_bytes(value, |kind, bytes| Texts::hash(context(path, kind), bytes))
+    }
+
+    /// The hash of a literal.
+    pub(super) fn hash_of(&self, literal: LiteralId) -> u32 {
+        self.hashes[literal.0 as usize]
     }
 
     /// The path of each literal.
@@ -60,7 +73,7 @@ impl Literals {
 
     /// The bytes that this takes.
     pub(super) fn bytes(&self) -> usize {
-        self.texts.bytes() + self.paths.capacity() * size_of::<PathId>()
+        self.texts.bytes() + self.paths.capacity() * (size_of::<PathId>() + size_of::<u32>())
     }
 }
 

@@ -224,7 +224,10 @@ impl<'p> Planner<'p> {
             let only_literals = test.predicates.range().is_empty() && !test.absent;
             match self.vocabulary.answer(program, test) {
                 Answer::Enough(quick) => posting.quick.push(self.quick_test(*id, quick)),
-                _ if only_literals && literals.len() <= MAX_LISTED => posting.listed(test.path, literals),
+                _ if only_literals && literals.len() <= MAX_LISTED => {
+                    let known = self.vocabulary.literals();
+                    posting.listed(test.path, *id, literals.iter().map(|literal| known.hash_of(*literal)));
+                }
                 Answer::Nothing => posting.further(*id),
                 Answer::Filter(quick) => {
                     posting.quick.push(self.quick_test(*id, quick));

@@ -116,6 +116,12 @@ impl Texts {
         entries.into_iter().map(|entry| entry.fingerprint).collect()
     }
 
+    /// A hash of a text in a context, whether it is known or not.
+    pub(super) fn hash(context: u32, text: &[u8]) -> u32 {
+        let hash = Fingerprint::of(text).hash(context);
+        u32::try_from(hash >> 32).expect("32 bits are left")
+    }
+
     /// The number of a text in a context; a text that is not known yet gets the next one.
     pub(super) fn intern(&mut self, context: u32, text: &[u8]) -> u32 {
         if let Some(known) = self.find(context, text) {

@@ -1,6 +1,6 @@
 //! One pass over an event that picks out what rules name and skips the rest.
 
-use super::hints::Hints;
+use super::hints::{Hints, Lead};
 use super::leaves::{Element, Leaves, index_u32};
 use super::paths::{PathId, Paths};
 use super::texts::Fingerprint;
@@ -58,8 +58,8 @@ impl Walk<'_> {
     fn entry(&mut self, object: PathId, ordinal: usize, key: &str, value: usize) {
         let fingerprint = Fingerprint::of(key.as_bytes());
         match self.hints.get(object, ordinal, fingerprint) {
-            Some(Some(path)) => self.value(path, value),
-            Some(None) => {}
+            Some(Lead::To(path)) => self.value(path, value),
+            Some(Lead::Nowhere) => {}
             None => self.unexpected_entry(object, ordinal, fingerprint, key, value),
         }
     }
@@ -76,7 +76,7 @@ impl Walk<'_> {
         let path = self.paths.child_by(object, fingerprint, key);
         let dotted = path.is_none() && self.interests[object.index()].far && key.contains('.');
         if fingerprint.is_whole() && !dotted {
-            self.hints.set(object, ordinal, fingerprint, path);
+            self.hints.set(object, ordinal, fingerprint, path.map_or(Lead::Nowhere, Lead::To));
         }
         match path {
             Some(path) => self.value(path, value),
