@@ -165,8 +165,7 @@ impl Cli {
             Role::Migrate(args) => migrate(&args).await,
             Role::Match(args) => Ok(match_files(&args)?),
             Role::Rules { action: RulesAction::Check { file } } => {
-                offline::check(&file)?;
-                Ok(writeln!(std::io::stdout(), "{} is a valid rule", file.display())?)
+                Ok(offline::check(&file, std::io::stdout().lock())?)
             }
             Role::Keys { action: KeysAction::Create { name, scope, database } } => {
                 create_key(&database.database_url, &name, scope).await

@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use campaign_manager::offline::OfflineError;
@@ -33,9 +34,9 @@ async fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the last word to whoever started the program")]
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("campaign-manager: {}", with_causes(error));
+    // The last word to whoever started the program; where it cannot be said, the exit code still tells.
+    let _ = writeln!(std::io::stderr(), "campaign-manager: {}", with_causes(error));
     ExitCode::from(code)
 }
 

@@ -108,6 +108,18 @@ fn ors_that_multiply_cost_their_combinations_only() {
 }
 
 #[test]
+fn ors_are_not_combined_where_the_rest_of_the_rule_fails_anyway() {
+    let branch = |or: &str, number: usize| format!(r#"{{"{or}{number}":[{{"exists":false}},"r"]}}"#);
+    let or = |or: &str| format!(r#""$or":{}"#, list((0..10).map(|number| branch(or, number))));
+    let ors = ["x", "y", "z"].map(|name| format!(r#""{name}":{{{}}}"#, or(name)));
+    let rules = compiled([format!(r#"{{"i":{{"f":[1],"g":[1],{}}}}}"#, ors.join(","))]);
+    let items = list((0..4_000).map(|number| format!(r#"{{"f":{},"g":{}}}"#, number % 2, 1 - number % 2)));
+    let (matched, steps) = run(&rules, &format!(r#"{{"i":{items}}}"#));
+    assert_eq!(matched, 0);
+    assert!(steps < 100_000, "{steps}");
+}
+
+#[test]
 fn wildcards_with_a_shared_prefix_are_told_apart_by_what_they_do_not_share() {
     let wildcards =
         (0..10_000).map(|number| format!(r#"{{"url":[{{"wildcard":"/shop/*/item-{number}-*"}}]}}"#));

@@ -90,6 +90,8 @@ impl JsonError {
             Err(error) => error.to_string(),
             Ok(_) => match error.error() {
                 ErrorType::InvalidNumber => format!("a number is out of range near byte {}", error.index()),
+                ErrorType::InvalidUnicodeCodepoint => "a \\u escape is half of a surrogate pair".to_owned(),
+                ErrorType::InvalidUtf8 => "it is not UTF-8".to_owned(),
                 reason => format!("{reason:?} near byte {}", error.index()),
             },
         })

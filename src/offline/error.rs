@@ -15,13 +15,16 @@ pub enum OfflineError {
         source: io::Error,
     },
     /// Rules, or the lines that hold them, are not valid; all that is wrong is said at once.
-    #[error("{} cannot be used:\n{}", path.display(), problems.join("\n"))]
+    #[error("{} cannot be used:\n{}", path.display(), first(problems))]
     Invalid {
         /// Which file.
         path: PathBuf,
         /// Each with its place.
         problems: Vec<String>,
     },
+    /// Rules and events are both to come from standard input.
+    #[error("rules and events cannot both be standard input; name a file for one of them")]
+    OneInput,
     /// The results cannot be written.
     #[error("cannot write the results: {0}")]
     Unwritable(#[source] io::Error),
@@ -33,12 +36,14 @@ impl OfflineError {
         |source| Self::Unreadable { path, source }
     }
 
-    /// The exit code that tells what kind of failure it was: 2 for rules that are not valid, else 1.
+    /// The exit code that tells what kind of failure it was: 2 for rules that are not valid, 64 for a command line that
+    /// cannot work, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Invalid { .. } => 2,
             Self::Unreadable { .. } | Self::Unwritable(_) => 1,
+            Self::OneInput => 64,
         }
     }
 
@@ -47,4 +52,12 @@ impl OfflineError {
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Unwritable(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// The first problems, a line each; a file that holds no rules at all has one in each line.
+fn first(problems: &[String]) -> String {
+    const TOLD: usize = 50;
+    let more = problems.len().saturating_sub(TOLD);
+    let told = problems[..problems.len() - more].join("\n");
+    if more == 0 { told } else { format!("{told}\n… and {more} more") }
 }

@@ -8,10 +8,14 @@ use std::path::Path;
 /// The longest text that is read at once; a longer one ends the run, so that memory stays bounded whatever a file holds.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// Some editors put it in front of UTF-8; it means nothing.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// What a path names; `-` is standard input.
 pub(super) struct Lines<'p> {
     path: &'p Path,
     input: Box<dyn BufRead>,
+    at_start: bool,
 }
 
 impl<'p> Lines<'p> {
@@ -22,7 +26,7 @@ impl<'p> Lines<'p> {
             let file = File::open(path).map_err(OfflineError::unreadable(path))?;
             Box::new(BufReader::with_capacity(1 << 20, file))
         };
-        Ok(Self { path, input })
+        Ok(Self { path, input, at_start: true })
     }
 
     /// Reads the next line into `line`, in place of what it holds and without its end; false when there is none.
@@ -32,6 +36,9 @@ impl<'p> Lines<'p> {
         let length = read.map_err(OfflineError::unreadable(self.path))?;
         if line.pop_if(|last| *last == b'\n').is_none() {
             self.refuse_longer(length, "a line")?;
+        }
+        if std::mem::take(&mut self.at_start) && line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
         }
         Ok(length > 0)
     }

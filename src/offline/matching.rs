@@ -69,6 +69,10 @@ pub fn run(
     mut out: impl Write,
     figures: impl Write,
 ) -> Result<(), OfflineError> {
+    let stdin = Path::new("-");
+    if rules == stdin && events == stdin {
+        return Err(OfflineError::OneInput);
+    }
     let rules = NamedRules::read(rules)?;
     let mut lines = Lines::open(events)?;
     let (mut timing, compiled) = Timing::compiling(|| rules.rule_set().compile());

@@ -3,6 +3,7 @@
 use super::error::RuleErrors;
 use super::predicate::Predicate;
 use super::reader;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A checked rule. Cloning is cheap.
@@ -17,6 +18,14 @@ impl Pattern {
         reader::read(json_text).map(Self::of)
     }
 
+    /// The dotted paths of the fields that it names.
+    #[must_use]
+    pub fn fields(&self) -> BTreeSet<&str> {
+        let mut fields = BTreeSet::new();
+        collect_fields(&self.root, &mut fields);
+        fields
+    }
+
     /// A part of a checked rule, as a rule of its own.
     pub(crate) fn of(root: Condition) -> Self {
         Self { root: Arc::new(root) }
@@ -24,6 +33,20 @@ impl Pattern {
 
     pub(crate) fn root(&self) -> &Condition {
         &self.root
+    }
+}
+
+fn collect_fields<'p>(condition: &'p Condition, fields: &mut BTreeSet<&'p str>) {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            for part in parts {
+                collect_fields(part, fields);
+            }
+        }
+        Condition::Apart(pattern) | Condition::Not(pattern) => collect_fields(pattern, fields),
+        Condition::Field(field) => {
+            fields.insert(field.path.as_str());
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Examiner<'_> {
 fn container_at(document: Document<'_>, path: &str) -> Option<&'static str> {
     if path.is_empty() {
         return match document.nodes().first()? {
-            Node::Object { .. } => Some("an object"),
+            Node::Object { .. } => Some("an object, not a value"),
             Node::Array { .. } => {
                 document.elements().find_map(|element| container_at(element, "")).or(Some("an empty array"))
             }

@@ -115,7 +115,17 @@ fn flatten<'p>(part: &'p Part, flat: &mut Vec<&'p Part>) {
 fn shown(path: &str, seen: &[serde_json::Value], examiner: &Examiner<'_>) -> String {
     match seen {
         [] => examiner.container_at(path).unwrap_or("missing").to_owned(),
-        values => told(&values.iter().map(ToString::to_string).collect::<Vec<_>>(), " and ", "values"),
+        values => told(&values.iter().map(shortened).collect::<Vec<_>>(), " and ", "values"),
+    }
+}
+
+/// A value as JSON, cut if it is long.
+fn shortened(value: &serde_json::Value) -> String {
+    const LONGEST: usize = 80;
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

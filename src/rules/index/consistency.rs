@@ -65,11 +65,27 @@ pub(super) fn holds(evaluation: &mut Evaluation<'_>, group: &Group) -> bool {
     evaluation.leaves.sort(evaluation.vocabulary, evaluation.nodes);
     let start = evaluation.work.fields.len();
     let combinations: u32 = group.rest.iter().map(Clause::combinations).product();
+    if combinations > 1 && !required_agree(evaluation, group) {
+        return false;
+    }
     (0..combinations).any(|number| {
         let holds = choose(evaluation, group, number) && Agreement::of(evaluation, start);
         evaluation.work.fields.truncate(start);
         holds
     })
+}
+
+/// Whether the required fields alone agree, without which no combination does. Absence is left to the combinations,
+/// since what a `$or` chooses may make a field absent.
+fn required_agree(evaluation: &mut Evaluation<'_>, group: &Group) -> bool {
+    let (program, start) = (evaluation.program, evaluation.work.fields.len());
+    let required = group.required.of(&program.required);
+    if required.iter().any(|test| program.test(*test).absent) {
+        return true;
+    }
+    let agree = required.iter().all(|test| push(evaluation, *test)) && Agreement::of(evaluation, start);
+    evaluation.work.fields.truncate(start);
+    agree
 }
 
 /// Lists the fields of one combination; false if it cannot hold.

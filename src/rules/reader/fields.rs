@@ -66,9 +66,12 @@ impl Reader {
                 if keys.insert(key) {
                     return reader.entry(key, value, place, named, &mut conditions);
                 }
-                reader.refuse(format_args!(
-                    "{key:?} is given twice in one object; put its values into one list, or use \"$and\""
-                ));
+                let advice = if value.is_object() || key.starts_with('$') {
+                    "use \"$and\""
+                } else {
+                    "put its values into one list, or use \"$and\""
+                };
+                reader.refuse(format_args!("{key:?} is given twice in one object; {advice}"));
                 // That the field is named twice has been said.
                 reader.entry(key, value, place, &mut Named::new(), &mut conditions);
             });
