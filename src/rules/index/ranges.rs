@@ -96,11 +96,11 @@ fn compare_upper(one: Bound<Number>, other: Bound<Number>) -> Ordering {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn bound() -> impl Strategy<Value = Bound<i64>> {
+    pub(in crate::rules::index) fn bound() -> impl Strategy<Value = Bound<i64>> {
         prop_oneof![
             Just(Bound::Unbounded),
             (0..9_i64).prop_map(Bound::Included),

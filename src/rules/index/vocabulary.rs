@@ -218,15 +218,8 @@ fn ranks(bounds: &[Number], range: &Range) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::index::ranges::tests::bound;
     use proptest::prelude::*;
-
-    fn bound() -> impl Strategy<Value = Bound<i64>> {
-        prop_oneof![
-            Just(Bound::Unbounded),
-            (0..9_i64).prop_map(Bound::Included),
-            (0..9_i64).prop_map(Bound::Excluded)
-        ]
-    }
 
     proptest! {
         #[test]
