@@ -13,6 +13,7 @@ mod accumulator;
 mod queue;
 mod store;
 mod http;
+mod catalog;
 mod worker;
 mod flow;
 mod health;
