@@ -28,13 +28,13 @@ demo: setup ## Show it: three campaigns, real events, and which campaigns each o
 	$(CARGO) run --release --example demo
 
 test: setup ## Run all tests, on a real Redis and Postgres of each test's own
-	$(CARGO) test --workspace $(ARGS)
+	$(CARGO) test --workspace --all-features $(ARGS)
 
 lint: ## Check format, lints and documentation
 	@$(CARGO) clippy --version >/dev/null && $(CARGO) fmt --version >/dev/null \
 		|| { echo "Install the missing tools:  rustup component add clippy rustfmt" >&2; exit 1; }
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 deny: ## Check licences, advisories and sources of all dependencies (needs cargo-deny)

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use campaign_manager::offline::OfflineError;
-use campaign_manager::ops::start_logging;
+use campaign_manager::ops::{fail_point, start_logging};
 use clap::Parser as _;
 
 /// A command line that cannot work (`EX_USAGE` of sysexits.h).
@@ -14,6 +14,7 @@ const USAGE: u8 = 64;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    fail_point::arm();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

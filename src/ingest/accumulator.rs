@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::gathering::{Departure, Gathering, NoRoom};
 use super::staged::Staged;
 use crate::config::IngestConfig;
-use crate::ops::metrics;
+use crate::ops::{fail_point, metrics};
 use crate::queue::{self, OutgoingFrame, Pool, Shards};
 
 /// Round trips to Redis under way at once.
@@ -168,6 +168,7 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
         departures.into_iter().map(|d| (d.frame, d.waiting)).unzip();
     let fate = match queue::append(&pool, &frames).await {
         Ok(()) => {
+            fail_point::reached("frames-appended");
             for frame in &frames {
                 metrics::frame_sent(frame.events);
             }

@@ -1,6 +1,7 @@
 //! What operators see: metrics, health, logs; and how a process ends.
 
 mod admin;
+pub mod fail_point;
 mod health;
 pub mod metrics;
 mod shutdown;

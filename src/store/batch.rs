@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
 use super::{CopyRows, StoreError};
+use crate::ops::fail_point;
 use crate::queue::{EntryId, Shard};
 
 /// What became of a frame's events. It is written once, in the transaction that stores them.
@@ -20,6 +21,8 @@ pub struct Receipt {
     pub entry: EntryId,
     /// When the frame's first event was accepted.
     pub received_at: Timestamp,
+    /// The time of the frame's earliest event, and of its latest.
+    pub event_times: (Timestamp, Timestamp),
     /// Events that became rows.
     pub stored: u32,
     /// Events dropped as duplicates.
@@ -57,8 +60,11 @@ pub async fn store(
 ) -> Result<Vec<bool>, StoreError> {
     let transaction = client.transaction().await?;
     let unstored = insert_receipts(&transaction, receipts).await?;
+    fail_point::reached("receipts-written");
     copy_all(&transaction, rows(&unstored)).await?;
+    fail_point::reached("rows-copied");
     transaction.commit().await?;
+    fail_point::reached("committed");
     Ok(unstored)
 }
 
@@ -82,15 +88,18 @@ async fn insert_receipts(
     receipts: &[Receipt],
 ) -> Result<Vec<bool>, StoreError> {
     // Sorted, so that two workers with the same frames wait for one another instead of deadlocking.
-    const INSERT: &str = "insert into frames (shard, entry_ms, entry_seq, received_at, stored, duplicates, dead_lettered)
-        select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::int[], $6::int[], $7::int[])
-            as receipt (shard, entry_ms, entry_seq, received_at, stored, duplicates, dead_lettered)
+    const INSERT: &str = "insert into frames
+            (shard, entry_ms, entry_seq, received_at, earliest_at, latest_at, stored, duplicates, dead_lettered)
+        select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[],
+                $6::timestamptz[], $7::int[], $8::int[], $9::int[])
+            as receipt (shard, entry_ms, entry_seq, received_at, earliest_at, latest_at, stored, duplicates, dead_lettered)
         order by shard, entry_ms, entry_seq
         on conflict do nothing returning shard, entry_ms, entry_seq";
     let keys: Vec<(i16, i64, i64)> = receipts.iter().map(Receipt::key).collect();
     let column = |count: fn(&Receipt) -> u32| -> Vec<i32> {
         receipts.iter().map(|receipt| i32::try_from(count(receipt)).unwrap_or(i32::MAX)).collect()
     };
+    let time = |of: fn(&Receipt) -> Timestamp| -> Vec<Timestamp> { receipts.iter().map(of).collect() };
     let inserted = transaction
         .query(
             INSERT,
@@ -98,7 +107,9 @@ async fn insert_receipts(
                 &keys.iter().map(|key| key.0).collect::<Vec<_>>(),
                 &keys.iter().map(|key| key.1).collect::<Vec<_>>(),
                 &keys.iter().map(|key| key.2).collect::<Vec<_>>(),
-                &receipts.iter().map(|receipt| receipt.received_at).collect::<Vec<_>>(),
+                &time(|receipt| receipt.received_at),
+                &time(|receipt| receipt.event_times.0),
+                &time(|receipt| receipt.event_times.1),
                 &column(|receipt| receipt.stored),
                 &column(|receipt| receipt.duplicates),
                 &column(|receipt| receipt.dead_lettered),

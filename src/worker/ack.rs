@@ -5,7 +5,7 @@
 use crossbeam_channel::Receiver;
 
 use super::stage::{Ended, Stage};
-use crate::ops::metrics;
+use crate::ops::{fail_point, metrics};
 use crate::queue::{self, EntryId, Pool, Shard};
 
 /// The most frames acknowledged in one round trip.
@@ -27,6 +27,7 @@ impl Ack {
                 entries.extend(more);
             }
             self.stage.persist(async || queue::acknowledge(&mut *self.redis.get().await?, &entries).await)?;
+            fail_point::reached("acknowledged");
             metrics::frames_acknowledged(entries.len());
         }
         Ok(())

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::batch::{Deduplicated, Fetched};
 use super::fold::first_of_their_ids;
 use super::stage::{Ended, Stage};
-use crate::ops::metrics;
+use crate::ops::{fail_point, metrics};
 use crate::queue::{self, Claim, Delivery, Pool};
 
 /// How a worker finds duplicates.
@@ -34,6 +34,7 @@ impl Dedupe {
             let ours = self
                 .stage
                 .persist(async || queue::claim(&mut *self.redis.get().await?, &claims, self.window).await)?;
+            fail_point::reached("claimed");
             let ours = ours.into_iter().flatten();
             for (is_new, ours) in is_new.iter_mut().filter(|is_new| **is_new).zip(ours) {
                 *is_new = ours;

@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use super::batch::Fetched;
 use super::batching::{Appetite, BatchLimits, cut, each_once};
 use super::stage::{Ended, Stage};
-use crate::ops::metrics;
+use crate::ops::{fail_point, metrics};
 use crate::queue::{Consumer, Delivery, QueueError};
 
 /// How a worker reads.
@@ -39,6 +39,7 @@ impl Fetch {
             }
             appetite.learn(&deliveries);
             for batch in cut(each_once(deliveries), self.limits) {
+                fail_point::reached("fetched");
                 metrics::stage_done(metrics::Stage::Fetch, batch.events(), None);
                 if batches.send(batch).is_err() {
                     return Ok(());

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::batch::{Deduplicated, Fate, Matched, events};
 use crate::campaign::{Catalog, Scratch, Triggered};
 use crate::event::Parser;
-use crate::ops::metrics;
+use crate::ops::{fail_point, metrics};
 use crate::queue::EventRecord;
 
 /// Deeper than any limit that ingest can be given, so that what was accepted can be matched.
@@ -42,6 +42,7 @@ impl Matching {
                     },
                 )
                 .collect();
+            fail_point::reached("matched");
             metrics::stage_done(metrics::Stage::Match, fates.len(), Some(started.elapsed()));
             if matched.send(Matched { deliveries, fates, triggered }).is_err() {
                 return;
@@ -50,6 +51,7 @@ impl Matching {
     }
 
     fn fate(&mut self, catalog: &Catalog, event: &EventRecord<'_>, triggered: &mut Vec<Triggered>) -> Fate {
+        fail_point::reached_with("matching-poison", || event.event_type == "poison");
         let from = triggered.len();
         let Self { parser, scratch, .. } = self;
         let parsed = parser.parse(event.payload, |document| {

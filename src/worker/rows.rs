@@ -126,10 +126,18 @@ fn receipt(delivery: &Delivery, fates: &[Fate]) -> Receipt {
         shard: delivery.shard,
         entry: delivery.entry,
         received_at: frame_time(delivery),
+        event_times: event_times(delivery),
         stored: count(|fate| matches!(fate, Fate::Stored(_))),
         duplicates: count(|fate| matches!(fate, Fate::Duplicate)),
         dead_lettered: count(|fate| matches!(fate, Fate::DeadLetter(_))),
     }
+}
+
+/// The times of the earliest and the latest event of a frame; its own where it has none.
+fn event_times(delivery: &Delivery) -> (Timestamp, Timestamp) {
+    let own = frame_time(delivery);
+    let times = || delivery.frame.iter().flat_map(Frame::events).map(|event| event.received_at);
+    (times().min().unwrap_or(own), times().max().unwrap_or(own))
 }
 
 /// The time of a frame, the same at every delivery: its own, or that of its entry where it cannot be read.

@@ -21,7 +21,15 @@ fn now() -> Timestamp {
 fn receipt(entry: u64) -> Receipt {
     let shard: Shard = SHARDS.all().next().unwrap();
     let entry = EntryId { milliseconds: entry, sequence: 0 };
-    Receipt { shard, entry, received_at: now(), stored: 1, duplicates: 0, dead_lettered: 0 }
+    Receipt {
+        shard,
+        entry,
+        received_at: now(),
+        event_times: (now(), now()),
+        stored: 1,
+        duplicates: 0,
+        dead_lettered: 0,
+    }
 }
 
 /// One event for each receipt that is asked for, with one trigger.
