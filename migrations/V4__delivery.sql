@@ -7,7 +7,9 @@ create table claim_epochs (
     shard      smallint    primary key,
     epoch      uuid        not null,
     run_id     text        not null,
-    rebuilt_at timestamptz not null
+    rebuilt_at timestamptz not null,
+    -- when that run was last known to live: what a restart took with it was claimed little before that, or later
+    seen_at    timestamptz not null
 );
 
 -- When a receipt was written, and the time that the frame's events cover: after a restart of Redis, the claims made lately

@@ -129,8 +129,7 @@ impl System {
                     payload: event.json.as_bytes(),
                 });
             }
-            let frame =
-                OutgoingFrame { shard: *shard, events: records.events(), bytes: records.into_frame() };
+            let frame = OutgoingFrame::new(*shard, records);
             queue::append(&self.redis, &[frame]).await?;
         }
         Ok(())

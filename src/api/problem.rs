@@ -33,6 +33,8 @@ pub enum Kind {
     UnsupportedType,
     /// JSON, and none of it acceptable.
     Invalid,
+    /// More is queued than may be; to be tried again after so many seconds.
+    Overloaded(u16),
     /// A fault of this server.
     Internal,
     /// It will pass: try again.
@@ -63,6 +65,9 @@ impl Kind {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body's type is not read here")
             }
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "What was sent is not acceptable"),
+            Self::Overloaded(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "overloaded", "Too many events are queued")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server has a fault"),
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible now; try again")
@@ -144,6 +149,7 @@ impl Problem {
 
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self.kind {
+            Kind::Overloaded(seconds) => Some((RETRY_AFTER, HeaderValue::from(seconds))),
             Kind::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             // The rest of the request may still be on its way.
@@ -234,6 +240,7 @@ mod tests {
     async fn what_a_client_can_do_is_in_the_headers() {
         let problems = [
             Problem::new(Kind::Unavailable, "…"),
+            Problem::new(Kind::Overloaded(7), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
             Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),
             Problem::new(Kind::Unauthorized, "…").with_challenge("Bearer"),

@@ -14,7 +14,7 @@ mod worker;
 
 pub use bytes::Bytes;
 pub use http::{AdminConfig, Auth, HttpConfig, OpenToAll};
-pub use ingest::IngestConfig;
+pub use ingest::{IngestConfig, QueueMarks};
 pub use partitions::PartitionConfig;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
 pub use shutdown::ShutdownConfig;

@@ -95,13 +95,20 @@ pub struct StoreConfig {
     /// How long to wait for a connection to Postgres
     #[arg(long, env = "DATABASE_TIMEOUT", default_value = "5s", value_parser = super::duration)]
     pub database_timeout: Duration,
+    /// How long storing a batch may take before its connection is given up and the batch is stored over another one
+    #[arg(long, env = "DATABASE_ANSWER_TIMEOUT", default_value = "60s", value_parser = super::seconds)]
+    pub database_answer_timeout: Duration,
 }
 
 impl StoreConfig {
     /// For a command that asks a little and ends.
     #[must_use]
     pub fn for_one_command() -> Self {
-        Self { database_connections: 1, database_timeout: Duration::from_secs(5) }
+        Self {
+            database_connections: 1,
+            database_timeout: Duration::from_secs(5),
+            database_answer_timeout: Duration::from_mins(1),
+        }
     }
 }
 

@@ -26,6 +26,12 @@ pub struct WorkerConfig {
     /// For how long the id of an event is remembered, so that the event sent again is a duplicate
     #[arg(long, env = "DEDUPE_WINDOW", default_value = "24h", value_parser = super::seconds)]
     pub dedupe_window: Duration,
+    /// How much of what it was told Redis may lose when it is restarted: so far back claims are restored then
+    #[arg(long, env = "REDIS_LOSS", default_value = "60s", value_parser = super::seconds)]
+    pub redis_loss: Duration,
+    /// A frame that was delivered more often, and never stored, is tried alone, and then put aside as a dead letter
+    #[arg(long, env = "MAX_DELIVERIES", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_deliveries: u64,
     /// A frame that another worker took and has not finished for this long is taken over
     #[arg(long, env = "RECLAIM_AFTER", default_value = "60s", value_parser = super::duration)]
     pub reclaim_after: Duration,

@@ -12,6 +12,7 @@ use std::time::Instant;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::gate::{Closed, Gate};
 use super::gathering::{Departure, Gathering, NoRoom};
 use super::staged::Staged;
 use crate::config::IngestConfig;
@@ -29,6 +30,7 @@ pub struct Accumulator(Arc<Inner>);
 struct Inner {
     shards: Shards,
     frame_bytes: usize,
+    gate: Gate,
     state: Mutex<State>,
     /// Wakes the sending task: something came in, or the accumulator was closed.
     wake: Notify,
@@ -57,6 +59,9 @@ pub enum SubmitError {
     /// Too much is waiting for Redis already.
     #[error("the ingest buffer is full")]
     Full,
+    /// Too much is queued, or Redis must not be written to.
+    #[error("closed: {0:?}")]
+    Gate(Closed),
     /// Redis refused or could not be reached.
     #[error("the queue is not available: {0}")]
     Unavailable(Arc<str>),
@@ -72,7 +77,19 @@ impl Accumulator {
         let frame_bytes = config.frame_bytes.get();
         let gathering = Gathering::new(shards, frame_bytes, config.linger, config.buffer.get());
         let state = Mutex::new(State { gathering, closed: false });
-        Self(Arc::new(Inner { shards, frame_bytes, state, wake: Notify::new() }))
+        let gate = Gate::new(shards, config.marks.clone());
+        Self(Arc::new(Inner { shards, frame_bytes, gate, state, wake: Notify::new() }))
+    }
+
+    /// Whether events are accepted now; asked before a request's body is read.
+    pub fn check(&self) -> Result<(), SubmitError> {
+        Ok(self.0.gate.check(self.held_bytes())?)
+    }
+
+    /// Closes and opens as the queue fills and drains, if [`Gate::watch`] is run.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
     /// An empty stage for one request's events.
@@ -163,11 +180,18 @@ impl Accumulator {
     }
 }
 
+impl From<Closed> for SubmitError {
+    fn from(closed: Closed) -> Self {
+        Self::Gate(closed)
+    }
+}
+
 async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Waiting>>) {
     let (frames, waiting): (Vec<OutgoingFrame>, Vec<_>) =
         departures.into_iter().map(|d| (d.frame, d.waiting)).unzip();
     let fate = match queue::append(&pool, &frames).await {
-        Ok(()) => {
+        Ok(depths) => {
+            accumulator.0.gate.note(&depths);
             fail_point::reached("frames-appended");
             for frame in &frames {
                 metrics::frame_sent(frame.events);

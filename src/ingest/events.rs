@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::accumulator::SubmitError;
 use super::body::{is_of_type, unsupported};
+use super::gate::Closed;
 use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Answer, Fault, Kind, Problem, json};
@@ -52,6 +53,7 @@ pub(super) async fn accept(
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
     let format = Format::of(headers)?;
+    service.accumulator.check()?;
     let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
     let Batch { staged, event_ids, rejected } = read(service, format, &body)?;
     drop(body);
@@ -178,6 +180,12 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         // What Redis said is in the log already.
         let why = match error {
+            SubmitError::Gate(Closed::Overloaded(seconds)) => {
+                let detail =
+                    "more events are queued than may be; send them again later, which is always safe";
+                return Self::new(Kind::Overloaded(seconds), detail);
+            }
+            SubmitError::Gate(Closed::Unusable(_)) => "the queue is not set up to keep events",
             SubmitError::Full => "too many events wait for the queue",
             SubmitError::Unavailable(_) => "the queue cannot take events now",
             SubmitError::Closed => "the server is shutting down",

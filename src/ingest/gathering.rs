@@ -108,9 +108,7 @@ impl<T> OpenFrame<T> {
     fn depart(&mut self) -> Option<Departure<T>> {
         let (_, waiting) = self.waiting.take()?;
         let records = std::mem::take(&mut self.records);
-        let frame =
-            OutgoingFrame { shard: self.shard, events: records.events(), bytes: records.into_frame() };
-        Some(Departure { frame, waiting })
+        Some(Departure { frame: OutgoingFrame::new(self.shard, records), waiting })
     }
 }
 

@@ -7,10 +7,12 @@ mod auth;
 mod body;
 mod events;
 mod staged;
+mod gate;
 mod gathering;
 mod accumulator;
 
 pub use accumulator::{Accumulator, SubmitError};
+pub use gate::{Closed, Gate};
 pub use router::{ENDPOINTS, Endpoint, Route};
 pub use server::{Drained, serve};
 pub use service::Service;

@@ -9,6 +9,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::campaign::Catalog;
+use crate::queue::Depth;
 use crate::store::Receipt;
 
 const BUILD: &str = "campaign_manager_build_info";
@@ -16,6 +17,10 @@ const INGEST_EVENTS: &str = "campaign_manager_ingest_events_total";
 const INGEST_FRAMES: &str = "campaign_manager_ingest_frames_total";
 const INGEST_FRAME_EVENTS: &str = "campaign_manager_ingest_frame_events";
 const INGEST_BUFFER: &str = "campaign_manager_ingest_buffer_bytes";
+const INGEST_OPEN: &str = "campaign_manager_ingest_open";
+const QUEUE_EVENTS: &str = "campaign_manager_queue_events";
+const QUEUE_BYTES: &str = "campaign_manager_queue_bytes";
+const REDIS_MEMORY: &str = "campaign_manager_redis_memory_bytes";
 const HTTP_REQUESTS: &str = "campaign_manager_http_requests_total";
 const HTTP_SECONDS: &str = "campaign_manager_http_request_seconds";
 const STAGE_BATCHES: &str = "campaign_manager_stage_batches_total";
@@ -26,6 +31,10 @@ const TRIGGERS: &str = "campaign_manager_triggers_total";
 const FRAMES_REDELIVERED: &str = "campaign_manager_frames_redelivered_total";
 const FRAMES_RECLAIMED: &str = "campaign_manager_frames_reclaimed_total";
 const FRAMES_ACKNOWLEDGED: &str = "campaign_manager_frames_acknowledged_total";
+const CLAIMS_RESTORED: &str = "campaign_manager_claims_restored_total";
+const CLAIMS_RESTORATIONS: &str = "campaign_manager_claim_restorations_total";
+const CLAIMS_RESTORATION_SECONDS: &str = "campaign_manager_claim_restoration_seconds";
+const BATCHES_CLAIMED_AGAIN: &str = "campaign_manager_batches_claimed_again_total";
 const CATALOG_REVISION: &str = "campaign_manager_catalog_revision";
 const CATALOG_CAMPAIGNS: &str = "campaign_manager_catalog_campaigns";
 const CATALOG_SECONDS: &str = "campaign_manager_catalog_compile_seconds";
@@ -51,6 +60,10 @@ fn describe() {
     describe_counter!(INGEST_FRAMES, "Frames that Redis acknowledged");
     describe_histogram!(INGEST_FRAME_EVENTS, "Events in a frame");
     describe_gauge!(INGEST_BUFFER, Unit::Bytes, "Events that wait for Redis to acknowledge them");
+    describe_gauge!(INGEST_OPEN, "1 while events are accepted, 0 over the high-water mark");
+    describe_gauge!(QUEUE_EVENTS, "Events in the streams");
+    describe_gauge!(QUEUE_BYTES, Unit::Bytes, "Bytes of the frames in the streams");
+    describe_gauge!(REDIS_MEMORY, Unit::Bytes, "Memory that Redis uses");
     describe_counter!(HTTP_REQUESTS, "Requests answered, by class of status");
     describe_histogram!(HTTP_SECONDS, Unit::Seconds, "From a request's headers to its answer");
     describe_counter!(STAGE_BATCHES, "Batches that a stage of the worker finished");
@@ -65,6 +78,19 @@ fn describe() {
     describe_counter!(FRAMES_REDELIVERED, "Frames that were stored before and were only acknowledged again");
     describe_counter!(FRAMES_RECLAIMED, "Frames taken over from a worker that did not finish them");
     describe_counter!(FRAMES_ACKNOWLEDGED, "Frames acknowledged and deleted");
+    describe_counter!(
+        CLAIMS_RESTORED,
+        "Claims written back to Redis after it had lost some; grows while it is done"
+    );
+    describe_counter!(
+        CLAIMS_RESTORATIONS,
+        "Times that claims were restored, by cause: lost (Redis came without them), restarted (it may lack the last)"
+    );
+    describe_histogram!(CLAIMS_RESTORATION_SECONDS, Unit::Seconds, "Time that restoring the claims took");
+    describe_counter!(
+        BATCHES_CLAIMED_AGAIN,
+        "Batches claimed again, as claims were lost before they were stored"
+    );
     describe_gauge!(CATALOG_REVISION, "Revision of the newest campaign change that is matched against");
     describe_gauge!(CATALOG_CAMPAIGNS, "Active campaigns that are matched against");
     describe_histogram!(CATALOG_SECONDS, Unit::Seconds, "Time to compile the rules of all active campaigns");
@@ -111,6 +137,19 @@ pub fn frame_sent(events: usize) {
 #[expect(clippy::cast_precision_loss, reason = "a buffer is far smaller than a double is exact for")]
 pub fn ingest_buffer(bytes: usize) {
     gauge!(INGEST_BUFFER).set(bytes as f64);
+}
+
+/// Whether events are accepted.
+pub fn ingest_open(open: bool) {
+    gauge!(INGEST_OPEN).set(if open { 1.0 } else { 0.0 });
+}
+
+/// What lies in the streams, and the memory that Redis uses.
+#[expect(clippy::cast_precision_loss, reason = "far less than a double is exact for")]
+pub fn queue_depth(depth: Depth, memory: u64) {
+    gauge!(QUEUE_EVENTS).set(depth.events as f64);
+    gauge!(QUEUE_BYTES).set(depth.bytes as f64);
+    gauge!(REDIS_MEMORY).set(memory as f64);
 }
 
 /// A request that was answered.
@@ -178,6 +217,23 @@ pub fn frames_reclaimed(frames: usize) {
 /// Frames that left the queue.
 pub fn frames_acknowledged(frames: usize) {
     counter!(FRAMES_ACKNOWLEDGED).increment(frames as u64);
+}
+
+/// Claims that were written back.
+pub fn claims_restoring(claims: usize) {
+    counter!(CLAIMS_RESTORED).increment(claims as u64);
+}
+
+/// Claims are whole again.
+pub fn claims_restored(lost: bool, took: Duration) {
+    let cause = if lost { "lost" } else { "restarted" };
+    counter!(CLAIMS_RESTORATIONS, "cause" => cause).increment(1);
+    histogram!(CLAIMS_RESTORATION_SECONDS).record(took);
+}
+
+/// A batch whose claims were lost before it was stored.
+pub fn batch_claimed_again() {
+    counter!(BATCHES_CLAIMED_AGAIN).increment(1);
 }
 
 /// A catalog that was swapped in.

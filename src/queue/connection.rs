@@ -3,11 +3,12 @@
 //! `bb8_redis::RedisConnectionManager` never calls a connection broken and gives each command half a second. This one
 //! drops a link after an I/O error, asks an idle link for a PING before lending it, and takes the configured time-out.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bb8_redis::bb8::{self, ManageConnection};
 use bb8_redis::redis::aio::MultiplexedConnection;
-use bb8_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError};
+use bb8_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, InfoDict, Pipeline, RedisError};
 
 use super::QueueError;
 use crate::config::{QueueConfig, RedisUrl};
@@ -25,10 +26,29 @@ pub struct Links {
     timeout: Duration,
 }
 
-/// One connection to Redis.
+/// Which run of which Redis server: another one after each start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunId(Arc<str>);
+
+impl RunId {
+    /// The run with this id, as `INFO server` shows it.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One connection to Redis; it never outlives the run of the server that it was made to.
 #[derive(Debug)]
 pub struct Link {
     connection: MultiplexedConnection,
+    run_id: RunId,
     answered_at: Instant,
     broken: bool,
 }
@@ -55,8 +75,10 @@ impl Links {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        Ok(Link { connection, answered_at: Instant::now(), broken: false })
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let server: InfoDict = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+        let run_id = RunId::new(&server.get::<String>("run_id").unwrap_or_default());
+        Ok(Link { connection, run_id, answered_at: Instant::now(), broken: false })
     }
 }
 
@@ -76,6 +98,12 @@ impl Link {
     pub async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, RedisError> {
         let reply = command.query_async(&mut self.connection).await;
         self.note(reply)
+    }
+
+    /// The run of the server at its other end.
+    #[must_use]
+    pub fn run_id(&self) -> &RunId {
+        &self.run_id
     }
 
     fn note<T>(&mut self, reply: Result<T, RedisError>) -> Result<T, RedisError> {

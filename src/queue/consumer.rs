@@ -8,14 +8,14 @@
 
 use std::time::Duration;
 
-use bb8_redis::redis::{self, Pipeline, RedisError, Value};
+use bb8_redis::redis::{self, RedisError, Value};
 use bytes::Bytes;
 
-use super::reply::{self, Entry};
-use super::{EntryId, Frame, FrameError, Link, Links, QueueError, Shard, Shards};
+use super::reply::{self, Entry, Fields};
+use super::{Acknowledgement, EntryId, Frame, FrameError, Link, Links, QueueError, Replay, Shard, Shards};
 
 /// The consumer group of the workers.
-const GROUP: &str = "workers";
+pub(super) const GROUP: &str = "workers";
 
 /// A stream entry that this consumer has to deal with.
 #[derive(Debug)]
@@ -26,6 +26,35 @@ pub struct Delivery {
     pub entry: EntryId,
     /// The frame, or the entry's bytes and why they are none.
     pub frame: Result<Frame, CorruptFrame>,
+    /// How many events were accepted with it.
+    pub accepted: u32,
+    /// Where it was a dead letter before.
+    pub replay: Option<Replay>,
+    /// How often it was delivered by now, to any consumer; more than once after a crash.
+    pub times: u64,
+}
+
+impl Delivery {
+    /// How many bytes the frame takes, also one that cannot be read.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.frame {
+            Ok(frame) => frame.bytes(),
+            Err(corrupt) => corrupt.bytes.len(),
+        }
+    }
+
+    /// The entry that claims of its events bear: its own, but for a dead letter's.
+    #[must_use]
+    pub fn claims_as(&self) -> EntryId {
+        self.replay.map_or(self.entry, |replay| replay.origin)
+    }
+
+    /// What acknowledging it takes off the queue.
+    #[must_use]
+    pub fn acknowledgement(&self) -> Acknowledgement {
+        Acknowledgement { shard: self.shard, entry: self.entry, events: self.accepted, bytes: self.bytes() }
+    }
 }
 
 /// Bytes in a stream that are not a frame.
@@ -96,24 +125,22 @@ impl Consumer {
         }
         let reply = self.ask(link, &command).await?;
         let streams = reply::streams(reply)?;
-        let mut deliveries = Vec::new();
-        let mut gone = Vec::new();
+        let mut sorted = Sorted::default();
         for (key, entries) in streams {
             let Some(stream) = self.streams.iter_mut().find(|stream| stream.key.as_bytes() == key) else {
                 continue;
             };
+            let again = stream.position != Position::New;
             stream.position.advance(&entries);
-            sort_out(stream.shard, entries, &mut deliveries, &mut gone);
+            sorted.add(stream.shard, entries, again);
         }
-        self.acknowledge(&gone).await?;
-        Ok(deliveries)
+        self.finish(sorted).await
     }
 
     /// Takes over up to `count` entries of each stream that another consumer was given and has not acknowledged for
     /// `idle`: its worker died, or is stuck.
     pub async fn reclaim(&mut self, count: usize, idle: Duration) -> Result<Vec<Delivery>, QueueError> {
-        let mut deliveries = Vec::new();
-        let mut gone = Vec::new();
+        let mut sorted = Sorted::default();
         for index in 0..self.streams.len() {
             let Stream { shard, ref key, reclaim_from, .. } = self.streams[index];
             let mut command = redis::cmd("XAUTOCLAIM");
@@ -128,10 +155,28 @@ impl Consumer {
             let reply = self.ask(link, &command).await?;
             let (cursor, entries) = reply::claimed(reply)?;
             self.streams[index].reclaim_from = cursor;
-            sort_out(shard, entries, &mut deliveries, &mut gone);
+            sorted.add(shard, entries, true);
         }
-        self.acknowledge(&gone).await?;
-        Ok(deliveries)
+        self.finish(sorted).await
+    }
+
+    async fn finish(&mut self, mut sorted: Sorted) -> Result<Vec<Delivery>, QueueError> {
+        self.acknowledge(&sorted.gone).await?;
+        self.count_deliveries(&mut sorted.deliveries).await?;
+        Ok(sorted.deliveries)
+    }
+
+    /// Asks how often those entries were delivered that this is not the first time of.
+    async fn count_deliveries(&mut self, deliveries: &mut [Delivery]) -> Result<(), QueueError> {
+        for again in deliveries.iter_mut().filter(|delivery| delivery.times > 1) {
+            let mut command = redis::cmd("XPENDING");
+            let entry = again.entry.to_string();
+            command.arg(again.shard.stream()).arg(GROUP).arg(&entry).arg(&entry).arg(1);
+            let link = self.link().await?;
+            let reply = self.ask(link, &command).await?;
+            again.times = reply::times_delivered(reply)?.unwrap_or(again.times);
+        }
+        Ok(())
     }
 
     /// Entries that were deleted while somebody still had to deal with them: nothing is left of them but the duty to
@@ -192,19 +237,24 @@ impl Position {
     }
 }
 
-fn sort_out(
-    shard: Shard,
-    entries: Vec<Entry>,
-    deliveries: &mut Vec<Delivery>,
-    gone: &mut Vec<(Shard, EntryId)>,
-) {
-    for Entry { id: entry, frame } in entries {
-        match frame {
-            None => gone.push((shard, entry)),
-            Some(bytes) => {
-                let frame = Frame::decode(bytes.clone()).map_err(|error| CorruptFrame { bytes, error });
-                deliveries.push(Delivery { shard, entry, frame });
-            }
+/// Entries as they came, sorted into those to deal with and those that are gone.
+#[derive(Debug, Default)]
+struct Sorted {
+    deliveries: Vec<Delivery>,
+    gone: Vec<(Shard, EntryId)>,
+}
+
+impl Sorted {
+    /// `again` where they were delivered before.
+    fn add(&mut self, shard: Shard, entries: Vec<Entry>, again: bool) {
+        for Entry { id: entry, fields } in entries {
+            let Some(Fields { frame: bytes, events: accepted, replay }) = fields else {
+                self.gone.push((shard, entry));
+                continue;
+            };
+            let frame = Frame::decode(bytes.clone()).map_err(|error| CorruptFrame { bytes, error });
+            let times = if again { 2 } else { 1 };
+            self.deliveries.push(Delivery { shard, entry, frame, accepted, replay, times });
         }
     }
 }
@@ -220,26 +270,4 @@ async fn create_groups(link: &mut Link, streams: &[Stream]) -> Result<(), QueueE
         }
     }
     Ok(())
-}
-
-/// Acknowledges entries and deletes them from their streams, in one round trip.
-pub async fn acknowledge(link: &mut Link, entries: &[(Shard, EntryId)]) -> Result<(), QueueError> {
-    let mut pipeline = Pipeline::new();
-    for (shard, ids) in by_shard(entries) {
-        let key = shard.stream();
-        pipeline.cmd("MULTI").ignore();
-        pipeline.cmd("XACK").arg(&key).arg(GROUP).arg(&ids).ignore();
-        pipeline.cmd("XDEL").arg(&key).arg(&ids).ignore();
-        pipeline.cmd("EXEC").ignore();
-    }
-    Ok(link.run(&pipeline).await?)
-}
-
-fn by_shard(entries: &[(Shard, EntryId)]) -> Vec<(Shard, Vec<String>)> {
-    let mut sorted = entries.to_vec();
-    sorted.sort_unstable();
-    sorted
-        .chunk_by(|(left, _), (right, _)| left == right)
-        .map(|run| (run[0].0, run.iter().map(|(_, entry)| entry.to_string()).collect()))
-        .collect()
 }

@@ -17,6 +17,14 @@ pub enum QueueError {
         "no connection to Redis within REDIS_TIMEOUT: it does not answer, or all REDIS_CONNECTIONS are busy"
     )]
     NoConnection,
+    /// The server's memory policy lets it throw accepted events away.
+    #[error(
+        "Redis may evict accepted events when its memory is full, as its maxmemory-policy is {0:?}; change it with: redis-cli CONFIG SET maxmemory-policy volatile-ttl (and in redis.conf)"
+    )]
+    Eviction(String),
+    /// The server lacks commands that claims need.
+    #[error("Redis {0} is too old; claims need Redis 7.0 or newer")]
+    TooOld(String),
     /// Redis answered in a form that this release does not know.
     #[error("Redis answered {command} in an unexpected form: {what}")]
     Reply {

@@ -73,6 +73,12 @@ impl Records {
         self.events == 0
     }
 
+    /// When the first of them was accepted; the Unix epoch where there are none.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.received_at).expect("taken from a timestamp")
+    }
+
     /// Appends an event.
     ///
     /// # Panics
@@ -224,6 +230,12 @@ impl Frame {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The frame as it was sent.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The events in order.

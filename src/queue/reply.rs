@@ -3,15 +3,26 @@
 use bb8_redis::redis::Value;
 use bytes::Bytes;
 
-use super::producer::FRAME_FIELD;
-use super::{EntryId, QueueError};
+use super::producer::{EVENTS_FIELD, FRAME_FIELD, LETTER_FIELD, ORIGIN_FIELD};
+use super::{EntryId, QueueError, Replay};
 
 /// A stream entry as Redis tells of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) id: EntryId,
     /// `None` when the entry was deleted while it was unacknowledged.
-    pub(super) frame: Option<Bytes>,
+    pub(super) fields: Option<Fields>,
+}
+
+/// What an entry holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Fields {
+    /// The frame; an entry without one is none of ours, and an empty frame is corrupt.
+    pub(super) frame: Bytes,
+    /// How many events were accepted with it.
+    pub(super) events: u32,
+    /// Where it was a dead letter before.
+    pub(super) replay: Option<Replay>,
 }
 
 /// A stream's key and the entries read from it.
@@ -42,6 +53,16 @@ pub(super) fn claimed(reply: Value) -> Result<(EntryId, Vec<Entry>), QueueError>
     }
 }
 
+/// The answer to `XPENDING` for one entry, `[[id, consumer, idle, times]]`: how often it was delivered.
+pub(super) fn times_delivered(reply: Value) -> Result<Option<u64>, QueueError> {
+    const COMMAND: &str = "XPENDING";
+    let Some(pending) = array(COMMAND, reply)?.pop() else { return Ok(None) };
+    match array(COMMAND, pending)?.pop() {
+        Some(Value::Int(times)) => Ok(u64::try_from(times).ok()),
+        other => Err(unexpected(COMMAND, &other)),
+    }
+}
+
 fn entries(command: &'static str, reply: Value) -> Result<Vec<Entry>, QueueError> {
     array(command, reply)?.into_iter().map(|value| entry(command, value)).collect()
 }
@@ -49,11 +70,11 @@ fn entries(command: &'static str, reply: Value) -> Result<Vec<Entry>, QueueError
 fn entry(command: &'static str, reply: Value) -> Result<Entry, QueueError> {
     let [entry, fields] =
         <[Value; 2]>::try_from(array(command, reply)?).map_err(|other| unexpected(command, &other))?;
-    let frame = match fields {
+    let fields = match fields {
         Value::Nil => None,
-        fields => Some(frame(array(command, fields)?)),
+        fields => Some(Fields::read(array(command, fields)?)),
     };
-    Ok(Entry { id: id(command, entry)?, frame })
+    Ok(Entry { id: id(command, entry)?, fields })
 }
 
 fn id(command: &'static str, reply: Value) -> Result<EntryId, QueueError> {
@@ -62,17 +83,29 @@ fn id(command: &'static str, reply: Value) -> Result<EntryId, QueueError> {
     parsed.ok_or_else(|| unexpected(command, &String::from_utf8_lossy(&id)))
 }
 
-/// The frame's bytes; an entry without our field is none of ours, and an empty frame is corrupt.
-fn frame(fields: Vec<Value>) -> Bytes {
-    let mut fields = fields.into_iter();
-    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
-        if let (Value::BulkString(name), Value::BulkString(value)) = (name, value)
-            && name == FRAME_FIELD.as_bytes()
+impl Fields {
+    fn read(fields: Vec<Value>) -> Self {
+        let mut read = Self::default();
+        let (mut origin, mut letter) = (None, None);
+        let mut fields = fields.into_iter();
+        while let (Some(Value::BulkString(name)), Some(Value::BulkString(value))) =
+            (fields.next(), fields.next())
         {
-            return value.into();
+            match std::str::from_utf8(&name) {
+                Ok(FRAME_FIELD) => read.frame = value.into(),
+                Ok(EVENTS_FIELD) => read.events = parsed(&value).unwrap_or(0),
+                Ok(ORIGIN_FIELD) => origin = parsed(&value),
+                Ok(LETTER_FIELD) => letter = parsed(&value),
+                _ => {}
+            }
         }
+        read.replay = origin.zip(letter).map(|(origin, letter)| Replay { origin, letter });
+        read
     }
-    Bytes::new()
+}
+
+fn parsed<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn array(command: &'static str, reply: Value) -> Result<Vec<Value>, QueueError> {
@@ -107,17 +140,18 @@ mod tests {
 
     #[test]
     fn frames_are_found_in_a_reply_and_deleted_entries_are_told_apart() {
-        let fields = Value::Array(vec![bulk("x"), bulk("other"), bulk("f"), bulk("frame")]);
-        let reply = Value::Array(vec![Value::Array(vec![
+        let fields = ["x", "other", "f", "frame", "n", "3", "o", "4-2", "l", "9"].map(bulk);
+        let fields = Value::Array(fields.to_vec());
+        let answer = Value::Array(vec![Value::Array(vec![
             bulk("events:{0}"),
             Value::Array(vec![entry_of("5-0", fields), entry_of("6-1", Value::Nil)]),
         ])]);
         let id = |milliseconds, sequence| EntryId { milliseconds, sequence };
-        let expected = vec![
-            Entry { id: id(5, 0), frame: Some(Bytes::from_static(b"frame")) },
-            Entry { id: id(6, 1), frame: None },
-        ];
-        assert_eq!(streams(reply).expect("well-formed"), [(b"events:{0}".to_vec(), expected)]);
+        let replay = Some(Replay { origin: id(4, 2), letter: 9 });
+        let fields = Fields { frame: Bytes::from_static(b"frame"), events: 3, replay };
+        let expected =
+            vec![Entry { id: id(5, 0), fields: Some(fields) }, Entry { id: id(6, 1), fields: None }];
+        assert_eq!(streams(answer).expect("well-formed"), [(b"events:{0}".to_vec(), expected)]);
     }
 
     #[test]

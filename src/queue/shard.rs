@@ -31,6 +31,24 @@ impl Shard {
         format!("events:{{{}}}", self.0)
     }
 
+    /// The key of the shard's ledger: events accepted, and what is queued.
+    #[must_use]
+    pub fn ledger(self) -> String {
+        format!("ledger:{{{}}}", self.0)
+    }
+
+    /// The key of the epoch that the shard's claims belong to.
+    #[must_use]
+    pub fn epoch(self) -> String {
+        format!("epoch:{{{}}}", self.0)
+    }
+
+    /// The key of the frames that are tried alone, each with the number of its trials.
+    #[must_use]
+    pub fn suspects(self) -> String {
+        format!("suspects:{{{}}}", self.0)
+    }
+
     /// What the keys of the shard's claims begin with.
     #[must_use]
     pub fn claim_prefix(self) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::RoleError;
 use super::process::listen;
@@ -34,6 +34,8 @@ pub struct Serve {
     sender: JoinHandle<()>,
     server: JoinHandle<Drained>,
     stop: oneshot::Sender<Duration>,
+    // Ends with the server.
+    _companions: JoinSet<()>,
 }
 
 impl Serve {
@@ -50,12 +52,19 @@ impl Serve {
         auth.check(http.addr)?;
         let postgres = store::connect(&urls.database_url, store)?;
         let redis = queue::pool(&urls.redis_url, queue)?;
+        queue::check(&redis).await?;
         let probed = redis.clone();
         readiness.require("redis", move || queue::answers(probed.clone()));
 
         let listener = listen(http.addr, "--http").await?;
         let addr = listener.local_addr()?;
         let accumulator = Accumulator::new(queue.shards, ingest);
+        let gate = accumulator.gate().clone();
+        let watched = gate.clone();
+        readiness.require("queue", move || std::future::ready(watched.ready()));
+        let mut companions = JoinSet::new();
+        let (shards, pool) = (queue.shards, redis.clone());
+        companions.spawn(async move { gate.watch(pool, shards).await });
         let service = Arc::new(Service::new(http.clone(), auth, accumulator.clone(), postgres));
         let (stop, stopped) = oneshot::channel();
         let sending = accumulator.clone();
@@ -65,6 +74,7 @@ impl Serve {
             sender: tokio::spawn(async move { sending.run(redis).await }),
             server: tokio::spawn(ingest::serve(listener, service, stopped)),
             stop,
+            _companions: companions,
         })
     }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::RoleError;
 use crate::config::{PartitionConfig, QueueConfig, ServerUrls, StoreConfig, WorkerConfig};
 use crate::ops::Readiness;
 use crate::queue::{self, Links};
 use crate::store;
-use crate::worker::{CatalogKeeper, Pipeline, Servers, WorkerError, maintain};
+use crate::worker::{CatalogKeeper, Membership, Pipeline, Servers, WorkerError, maintain, watch_redis};
 
 /// The settings of a worker.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +30,7 @@ pub struct WorkerSettings {
 #[derive(Debug)]
 pub struct Worker {
     pipeline: Pipeline,
+    membership: Membership,
     // Ends with the worker.
     _companions: JoinSet<()>,
 }
@@ -50,8 +52,10 @@ impl Worker {
         let pool = postgres.clone();
         readiness.require("postgres", move || store::answers(pool.clone()));
 
+        let redis = queue::pool(&urls.redis_url, queue)?;
+        queue::check(&redis).await?;
         let servers = Servers {
-            redis: queue::pool(&urls.redis_url, queue)?,
+            redis: redis.clone(),
             links: Links::new(&urls.redis_url, queue.redis_timeout + worker.fetch_wait)?,
             postgres: postgres.clone(),
             catalog: keeper.catalog(),
@@ -64,9 +68,12 @@ impl Worker {
             Arc::clone(&changed),
         ));
         companions.spawn(keeper.follow(changed, worker.catalog_poll));
-        companions.spawn(maintain(postgres, partitions.clone()));
-        let pipeline = Pipeline::start(&Handle::current(), servers, worker, queue, partitions)?;
-        Ok(Self { pipeline, _companions: companions })
+        companions.spawn(maintain(postgres.clone(), partitions.clone()));
+        let membership = Membership { redis, shards: queue.shards, name: worker.consumer_name() };
+        companions.spawn(watch_redis(membership.clone(), postgres, worker.reclaim_after));
+        let name = membership.name.clone();
+        let pipeline = Pipeline::start(&Handle::current(), servers, name, worker, queue, store, partitions)?;
+        Ok(Self { pipeline, membership, _companions: companions })
     }
 
     /// Waits until the pipeline has stopped of itself: only an error makes it do so.
@@ -76,12 +83,15 @@ impl Worker {
 
     /// Finishes what was fetched, and ends. After `timeout` the rest is left to another worker.
     pub async fn drain(mut self, timeout: Duration) -> Result<(), WorkerError> {
+        let deadline = Instant::now() + timeout;
         self.pipeline.drain();
-        if let Ok(ended) = tokio::time::timeout(timeout, self.pipeline.ended()).await {
-            return ended;
-        }
-        tracing::warn!(?timeout, "not finished in time; the rest stays in the queue for another worker");
-        self.pipeline.abandon();
-        self.pipeline.ended().await
+        let Ok(ended) = tokio::time::timeout_at(deadline, self.pipeline.ended()).await else {
+            tracing::warn!(?timeout, "not finished in time; the rest stays in the queue for another worker");
+            self.pipeline.abandon();
+            return self.pipeline.ended().await;
+        };
+        // Where this comes to nothing the name is removed later, by another worker.
+        let _ = tokio::time::timeout_at(deadline, self.membership.leave()).await;
+        ended
     }
 }

@@ -1,16 +1,22 @@
 //! A batch → Postgres, in one transaction with the receipts of its frames.
 //!
-//! Invariant: a frame with a receipt is never stored again. The receipts go first; a frame whose receipt is there already
-//! leaves the batch. When two workers hold one frame, the second waits here for the first's transaction to end.
+//! Invariants:
+//! - A frame with a receipt is never stored again. The receipts go first; a frame whose receipt is there already leaves the
+//!   batch. When two workers hold one frame, the second waits here for the first's transaction to end.
+//! - Nothing is stored on the word of claims that are not whole any more: see [`super::epochs`].
+//! - A dead letter is used up by one frame that replays it.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
 use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
+use super::epochs;
 use super::{CopyRows, StoreError};
 use crate::ops::fail_point;
-use crate::queue::{EntryId, Shard};
+use crate::queue::{EntryId, Epochs, Shard};
 
 /// What became of a frame's events. It is written once, in the transaction that stores them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +29,8 @@ pub struct Receipt {
     pub received_at: Timestamp,
     /// The time of the frame's earliest event, and of its latest.
     pub event_times: (Timestamp, Timestamp),
+    /// The dead letter that it replays.
+    pub letter: Option<i64>,
     /// Events that became rows.
     pub stored: u32,
     /// Events dropped as duplicates.
@@ -48,24 +56,73 @@ impl Rows {
     /// The fields of a row of `triggers`.
     pub const TRIGGER_COLUMNS: &str = "campaign_id, campaign_version, event_id, user_id, received_at";
     /// The fields of a row of `dead_letters`.
-    pub const DEAD_LETTER_COLUMNS: &str = "reason, detail, shard, entry_ms, entry_seq, payload";
+    pub const DEAD_LETTER_COLUMNS: &str =
+        "reason, detail, shard, entry_ms, entry_seq, events, event_id, user_id, event_type, payload, frame";
 }
 
-/// Stores a batch. `rows` is asked for the rows of the frames that have no receipt yet, told frame by frame, in the order
-/// of `receipts`; what it was told is returned once all is committed.
+/// How storing a batch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is committed. For each receipt, whether it is new; where it is not, the frame was stored before.
+    Committed(Vec<bool>),
+    /// Nothing was stored: the batch was claimed under epochs that are over, so it may hold duplicates.
+    Stale,
+    /// Nothing was stored: these dead letters have been replayed already.
+    UsedUp(Vec<i64>),
+}
+
+/// Stores a batch that was claimed under `epochs`. `rows` is asked for the rows of the frames that have no receipt yet,
+/// told frame by frame, in the order of `receipts`.
 pub async fn store(
     client: &mut Client,
+    epochs: &Epochs,
     receipts: &[Receipt],
     rows: impl FnOnce(&[bool]) -> Rows,
-) -> Result<Vec<bool>, StoreError> {
+) -> Result<Stored, StoreError> {
     let transaction = client.transaction().await?;
-    let unstored = insert_receipts(&transaction, receipts).await?;
+    let shards: BTreeSet<Shard> = receipts.iter().map(|receipt| receipt.shard).collect();
+    let (holds, unstored) = tokio::try_join!(
+        epochs::hold(&transaction, epochs, &shards),
+        insert_receipts(&transaction, receipts)
+    )?;
+    if !holds {
+        transaction.rollback().await?;
+        return Ok(Stored::Stale);
+    }
     fail_point::reached("receipts-written");
+    let used_up = use_letters(&transaction, receipts, &unstored).await?;
+    if !used_up.is_empty() {
+        transaction.rollback().await?;
+        return Ok(Stored::UsedUp(used_up));
+    }
     copy_all(&transaction, rows(&unstored)).await?;
     fail_point::reached("rows-copied");
     transaction.commit().await?;
     fail_point::reached("committed");
-    Ok(unstored)
+    Ok(Stored::Committed(unstored))
+}
+
+/// Marks the dead letters that these frames replay, and returns those that were replayed before.
+async fn use_letters(
+    transaction: &Transaction<'_>,
+    receipts: &[Receipt],
+    unstored: &[bool],
+) -> Result<Vec<i64>, StoreError> {
+    const USE: &str = "update dead_letters set replayed_at = now()
+        where id = any($1) and replayed_at is null returning id";
+    let replayed = receipts.iter().zip(unstored).filter(|(_, unstored)| **unstored);
+    let mut letters: Vec<i64> = replayed.filter_map(|(receipt, _)| receipt.letter).collect();
+    if letters.is_empty() {
+        return Ok(letters);
+    }
+    for row in transaction.query(USE, &[&letters]).await? {
+        let used: i64 = row.get(0);
+        // One frame each: a second one in this very batch comes too late.
+        if let Some(at) = letters.iter().position(|letter| *letter == used) {
+            letters.swap_remove(at);
+        }
+    }
+    Ok(letters)
 }
 
 /// Whether Postgres would take these rows: they are written, and the transaction is rolled back.

@@ -13,6 +13,8 @@ use jiff::Timestamp;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const END: i16 = -1;
+/// Instead of a field's length.
+const NULL: i32 = -1;
 const INT8_OID: i32 = 20;
 /// Microseconds from the Unix epoch to Postgres'.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
@@ -45,6 +47,15 @@ impl CopyRows {
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         self.length(value.len());
         self.bytes.extend_from_slice(value);
+        self
+    }
+
+    /// A `text`, `json` or `bytea` field, or null.
+    pub fn optional(&mut self, value: Option<&[u8]>) -> &mut Self {
+        if let Some(value) = value {
+            return self.bytes(value);
+        }
+        self.bytes.extend_from_slice(&NULL.to_be_bytes());
         self
     }
 

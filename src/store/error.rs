@@ -14,6 +14,9 @@ pub enum StoreError {
     /// No connection could be had.
     #[error("no connection to Postgres: {}", describe_pool(.0))]
     Pool(#[from] PoolError),
+    /// Postgres did not answer in time.
+    #[error("Postgres did not answer within {0:?}; the connection is given up")]
+    TimedOut(std::time::Duration),
     /// Postgres refused or the connection broke.
     #[error("Postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),

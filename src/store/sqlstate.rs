@@ -28,7 +28,7 @@ impl StoreError {
                     None => Action::Retry,
                 }
             }
-            Self::Pool(_) => Action::Retry,
+            Self::Pool(_) | Self::TimedOut(_) => Action::Retry,
         }
     }
 

@@ -3,10 +3,11 @@
 //! Whatever has been committed since the last round trip is acknowledged and deleted together.
 
 use crossbeam_channel::Receiver;
+use tokio::sync::watch;
 
 use super::stage::{Ended, Stage};
 use crate::ops::{fail_point, metrics};
-use crate::queue::{self, EntryId, Pool, Shard};
+use crate::queue::{self, Acknowledgement, Pool};
 
 /// The most frames acknowledged in one round trip.
 const MOST: usize = 10_000;
@@ -16,10 +17,12 @@ const MOST: usize = 10_000;
 pub(super) struct Ack {
     pub(super) stage: Stage,
     pub(super) redis: Pool,
+    /// How many frames have left the queue, for who waits until there is none on its way.
+    pub(super) done: watch::Sender<u64>,
 }
 
 impl Ack {
-    pub(super) fn run(self, committed: &Receiver<Vec<(Shard, EntryId)>>) -> Result<(), Ended> {
+    pub(super) fn run(self, committed: &Receiver<Vec<Acknowledgement>>) -> Result<(), Ended> {
         while let Ok(mut entries) = committed.recv() {
             while entries.len() < MOST
                 && let Ok(more) = committed.try_recv()
@@ -29,6 +32,7 @@ impl Ack {
             self.stage.persist(async || queue::acknowledge(&mut *self.redis.get().await?, &entries).await)?;
             fail_point::reached("acknowledged");
             metrics::frames_acknowledged(entries.len());
+            self.done.send_modify(|done| *done += entries.len() as u64);
         }
         Ok(())
     }

@@ -1,32 +1,43 @@
 //! A batch as it goes from stage to stage. Each stage hands on a type of its own, so none can be left out.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::campaign::Triggered;
-use crate::queue::{Delivery, EventRecord};
+use crate::queue::{Claim, Delivery, Epochs, EventRecord};
 
 /// Frames read together: what `fetch` hands to `dedupe`.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) deliveries: Vec<Delivery>,
+    /// It is one frame that has ended its worker each time: not to be tried again, but put aside whole.
+    pub(super) condemned: bool,
 }
 
 /// What `dedupe` hands to `match`: which events are new.
 #[derive(Debug)]
 pub(super) struct Deduplicated {
     pub(super) deliveries: Vec<Delivery>,
+    /// See [`Fetched::condemned`].
+    pub(super) condemned: bool,
     /// For each event of each delivery, in order.
     pub(super) is_new: Vec<bool>,
+    /// The claims hold as long as these do.
+    pub(super) epochs: Arc<Epochs>,
 }
 
 /// What `match` hands to `store`: the fate of each event.
 #[derive(Debug)]
 pub(super) struct Matched {
     pub(super) deliveries: Vec<Delivery>,
+    /// See [`Fetched::condemned`].
+    pub(super) condemned: bool,
     /// For each event of each delivery, in order.
     pub(super) fates: Vec<Fate>,
     /// What all events triggered; each stored event has its range here.
     pub(super) triggered: Vec<Triggered>,
+    /// The claims hold as long as these do.
+    pub(super) epochs: Arc<Epochs>,
 }
 
 /// What becomes of an event.
@@ -51,6 +62,19 @@ pub(super) fn events(deliveries: &[Delivery]) -> impl Iterator<Item = EventRecor
         .iter()
         .filter_map(|delivery| delivery.frame.as_ref().ok())
         .flat_map(crate::queue::Frame::events)
+}
+
+/// A claim for each readable delivery, to those of its events' ids that are `wanted`, told event by event.
+pub(super) fn claims(deliveries: &[Delivery], wanted: impl IntoIterator<Item = bool>) -> Vec<Claim> {
+    let mut wanted = wanted.into_iter();
+    let frames = deliveries.iter().filter_map(|delivery| Some((delivery, delivery.frame.as_ref().ok()?)));
+    frames
+        .map(|(delivery, frame)| {
+            let events = frame.events().zip(wanted.by_ref());
+            let ids = events.filter(|(_, wanted)| *wanted).map(|(event, _)| event.event_id);
+            Claim::new(delivery.shard, delivery.claims_as(), ids)
+        })
+        .collect()
 }
 
 impl Fetched {

@@ -61,26 +61,19 @@ pub(super) fn cut(deliveries: Vec<Delivery>, limits: BatchLimits) -> Vec<Fetched
     let mut batches: Vec<Fetched> = Vec::new();
     let (mut events, mut bytes) = (0, 0);
     for delivery in deliveries {
-        let (more_events, more_bytes) = (event_count(&delivery), byte_count(&delivery));
+        let (more_events, more_bytes) = (event_count(&delivery), delivery.bytes());
         match batches.last_mut() {
             Some(batch) if events + more_events <= limits.events && bytes + more_bytes <= limits.bytes => {
                 batch.deliveries.push(delivery);
                 (events, bytes) = (events + more_events, bytes + more_bytes);
             }
             _ => {
-                batches.push(Fetched { deliveries: vec![delivery] });
+                batches.push(Fetched { deliveries: vec![delivery], condemned: false });
                 (events, bytes) = (more_events, more_bytes);
             }
         }
     }
     batches
-}
-
-fn byte_count(delivery: &Delivery) -> usize {
-    match &delivery.frame {
-        Ok(frame) => frame.bytes(),
-        Err(corrupt) => corrupt.bytes.len(),
-    }
 }
 
 #[cfg(test)]
@@ -92,6 +85,9 @@ mod tests {
         Delivery {
             shard: Shards::new(1).expect("allowed").all().next().expect("there is one"),
             entry: EntryId { milliseconds: 1, sequence: 0 },
+            accepted: 0,
+            replay: None,
+            times: 1,
             frame: Err(CorruptFrame { bytes: vec![0; bytes].into(), error: FrameError::NotAFrame }),
         }
     }
@@ -100,7 +96,7 @@ mod tests {
     fn a_frame_delivered_twice_is_worked_on_once() {
         let mut deliveries: Vec<Delivery> = [1, 2, 3].map(delivery).into_iter().collect();
         deliveries[2].entry.sequence = 7;
-        let sizes: Vec<usize> = each_once(deliveries).iter().map(byte_count).collect();
+        let sizes: Vec<usize> = each_once(deliveries).iter().map(Delivery::bytes).collect();
         assert_eq!(sizes, [1, 3]);
     }
 
@@ -110,7 +106,7 @@ mod tests {
         let deliveries = [40, 40, 40, 500, 10].map(delivery).into_iter().collect();
         let sizes: Vec<Vec<usize>> = cut(deliveries, limits)
             .iter()
-            .map(|batch| batch.deliveries.iter().map(byte_count).collect())
+            .map(|batch| batch.deliveries.iter().map(Delivery::bytes).collect())
             .collect();
         assert_eq!(sizes, [vec![40, 40], vec![40], vec![500], vec![10]]);
     }

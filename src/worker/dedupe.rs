@@ -1,24 +1,23 @@
 //! Stage 2: which events are new.
 //!
-//! Duplicates inside the batch are folded first, since all events of a frame lay the same claim. The rest is claimed in
-//! Redis, all frames of the batch in one round trip.
+//! Duplicates inside a frame are folded first, since all its events lay the same claim. The rest is claimed in Redis, all
+//! frames of the batch in one round trip.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::batch::{Deduplicated, Fetched};
+use super::batch::{Deduplicated, Fetched, claims};
+use super::claimant::Claimant;
 use super::fold::first_of_their_ids;
 use super::stage::{Ended, Stage};
 use crate::ops::{fail_point, metrics};
-use crate::queue::{self, Claim, Delivery, Pool};
 
 /// How a worker finds duplicates.
 #[derive(Debug)]
 pub(super) struct Dedupe {
     pub(super) stage: Stage,
-    pub(super) redis: Pool,
-    pub(super) window: Duration,
+    pub(super) claimant: Claimant,
 }
 
 impl Dedupe {
@@ -27,36 +26,25 @@ impl Dedupe {
         batches: &Receiver<Fetched>,
         deduplicated: &Sender<Deduplicated>,
     ) -> Result<(), Ended> {
-        for Fetched { deliveries } in batches {
+        for Fetched { deliveries, condemned } in batches {
             let started = Instant::now();
             let mut is_new = first_of_their_ids(&deliveries);
-            let claims = claims(&deliveries, &is_new);
-            let ours = self
-                .stage
-                .persist(async || queue::claim(&mut *self.redis.get().await?, &claims, self.window).await)?;
+            // What is put aside whole claims nothing.
+            let claims = claims(&deliveries, is_new.iter().map(|first| *first && !condemned));
+            let laid = self.stage.persist(async || self.claimant.claim(&claims).await)?;
             fail_point::reached("claimed");
-            let ours = ours.into_iter().flatten();
-            for (is_new, ours) in is_new.iter_mut().filter(|is_new| **is_new).zip(ours) {
-                *is_new = ours;
+            if !condemned {
+                let ours = laid.ours.into_iter().flatten();
+                for (is_new, ours) in is_new.iter_mut().filter(|is_new| **is_new).zip(ours) {
+                    *is_new = ours;
+                }
             }
             metrics::stage_done(metrics::Stage::Dedupe, is_new.len(), Some(started.elapsed()));
-            if deduplicated.send(Deduplicated { deliveries, is_new }).is_err() {
+            let batch = Deduplicated { deliveries, condemned, is_new, epochs: laid.epochs };
+            if deduplicated.send(batch).is_err() {
                 return Ok(());
             }
         }
         Ok(())
     }
-}
-
-/// A claim for each frame, to those of its ids that stand first in the batch.
-fn claims(deliveries: &[Delivery], is_first: &[bool]) -> Vec<Claim> {
-    let mut is_first = is_first.iter();
-    let frames = deliveries.iter().filter_map(|delivery| Some((delivery, delivery.frame.as_ref().ok()?)));
-    frames
-        .map(|(delivery, frame)| {
-            let events = frame.events().zip(is_first.by_ref());
-            let ids = events.filter(|(_, is_first)| **is_first).map(|(event, _)| event.event_id);
-            Claim::new(delivery.shard, delivery.entry, ids)
-        })
-        .collect()
 }

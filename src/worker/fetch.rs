@@ -2,16 +2,20 @@
 //!
 //! Reads what is new, and from time to time takes over what another worker left behind. A full channel stops it; so
 //! events wait in Redis, not here. Ending it, and dropping its sender, drains the pipeline.
+//!
+//! A frame that was delivered too often is a suspect: it may be what ends the workers. It is tried alone, with nothing else
+//! on its way, so that its neighbours come through; one that has ended its worker alone is put aside whole.
 
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use tokio::sync::watch;
 
 use super::batch::Fetched;
 use super::batching::{Appetite, BatchLimits, cut, each_once};
 use super::stage::{Ended, Stage};
 use crate::ops::{fail_point, metrics};
-use crate::queue::{Consumer, Delivery, QueueError};
+use crate::queue::{self, Consumer, Delivery, Pool, QueueError};
 
 /// How a worker reads.
 #[derive(Debug)]
@@ -22,7 +26,16 @@ pub(super) struct Fetch {
     pub(super) limits: BatchLimits,
     pub(super) wait: Duration,
     pub(super) reclaim_after: Duration,
+    /// A frame delivered more often is a suspect.
+    pub(super) max_deliveries: u64,
+    pub(super) redis: Pool,
+    /// How many frames have left the queue, of those that were sent on.
+    pub(super) done: watch::Receiver<u64>,
+    pub(super) sent: u64,
 }
+
+/// How often a suspect is tried alone.
+const TRIALS: u64 = 2;
 
 impl Fetch {
     pub(super) fn run(mut self, batches: &Sender<Fetched>) -> Result<(), Ended> {
@@ -38,15 +51,45 @@ impl Fetch {
                 deliveries.extend(reclaimed);
             }
             appetite.learn(&deliveries);
-            for batch in cut(each_once(deliveries), self.limits) {
-                fail_point::reached("fetched");
-                metrics::stage_done(metrics::Stage::Fetch, batch.events(), None);
-                if batches.send(batch).is_err() {
-                    return Ok(());
-                }
+            let (suspects, others): (Vec<_>, Vec<_>) =
+                each_once(deliveries).into_iter().partition(|delivery| delivery.times > self.max_deliveries);
+            for batch in cut(others, self.limits) {
+                self.send(batch, batches)?;
+            }
+            for suspect in suspects {
+                self.try_alone(suspect, batches)?;
             }
         }
         Ok(())
+    }
+
+    fn send(&mut self, batch: Fetched, batches: &Sender<Fetched>) -> Result<(), Ended> {
+        fail_point::reached("fetched");
+        metrics::stage_done(metrics::Stage::Fetch, batch.events(), None);
+        self.sent += batch.deliveries.len() as u64;
+        // A later stage has failed, and says why.
+        batches.send(batch).map_err(|_| Ended::Abandoned)
+    }
+
+    /// Sends a frame with nothing else on its way, and waits until it is done with.
+    fn try_alone(&mut self, suspect: Delivery, batches: &Sender<Fetched>) -> Result<(), Ended> {
+        self.until_all_done()?;
+        let Delivery { shard, entry, times, .. } = suspect;
+        let redis = self.redis.clone();
+        let trials =
+            self.stage.persist(async || queue::note_trial(&mut *redis.get().await?, shard, entry).await)?;
+        let condemned = trials >= TRIALS;
+        tracing::warn!(%shard, %entry, times, trials, condemned, "a frame was delivered often and never finished; trying it alone");
+        self.send(Fetched { deliveries: vec![suspect], condemned }, batches)?;
+        self.until_all_done()
+    }
+
+    fn until_all_done(&mut self) -> Result<(), Ended> {
+        let Self { stage, done, sent, .. } = self;
+        // The last stage has ended where nobody counts any more.
+        stage
+            .wait(async { done.wait_for(|done| *done >= *sent).await.map(|_| ()) })?
+            .map_err(|_| Ended::Abandoned)
     }
 
     fn read(&mut self, frames: usize) -> Result<Vec<Delivery>, Ended> {

@@ -1,4 +1,7 @@
-//! Duplicates inside one batch. Pure.
+//! Duplicates inside one frame. Pure.
+//!
+//! All events of a frame lay the same claim, so claims cannot tell them apart. Between frames it is only claims that may
+//! decide: of two frames with one id, the one that is delivered first need not be the one that has claimed it.
 
 use std::collections::HashSet;
 
@@ -6,16 +9,15 @@ use crate::queue::Delivery;
 
 use super::batch::event_count;
 
-/// For each event of each delivery, in order: whether it is the first of its id within its shard. The later ones are
+/// For each event of each delivery, in order: whether it is the first of its id within its frame. The later ones are
 /// duplicates.
 pub(super) fn first_of_their_ids(deliveries: &[Delivery]) -> Vec<bool> {
     let events = deliveries.iter().map(event_count).sum();
-    let mut seen = HashSet::with_capacity(events);
+    let mut seen = HashSet::new();
     let mut first = Vec::with_capacity(events);
-    for delivery in deliveries {
-        if let Ok(frame) = &delivery.frame {
-            first.extend(frame.events().map(|event| seen.insert((delivery.shard, event.event_id))));
-        }
+    for frame in deliveries.iter().filter_map(|delivery| delivery.frame.as_ref().ok()) {
+        seen.clear();
+        first.extend(frame.events().map(|event| seen.insert(event.event_id)));
     }
     first
 }
@@ -40,23 +42,24 @@ mod tests {
         }
         let frame = Frame::decode(records.into_frame().into()).expect("just encoded");
         let shard = Shards::new(4).expect("allowed").all().nth(shard).expect("within the count");
-        Delivery { shard, entry: EntryId { milliseconds: entry, sequence: 0 }, frame: Ok(frame) }
+        let entry = EntryId { milliseconds: entry, sequence: 0 };
+        Delivery { shard, entry, accepted: 0, replay: None, times: 1, frame: Ok(frame) }
     }
 
     #[test]
     fn the_first_stays_and_the_others_are_duplicates() {
         let deliveries = [delivery(0, 1, &[1, 2, 1]), delivery(0, 2, &[2, 3])];
-        assert_eq!(first_of_their_ids(&deliveries), [true, true, false, false, true]);
+        assert_eq!(first_of_their_ids(&deliveries), [true, true, false, true, true]);
     }
 
     proptest! {
         #[test]
-        fn each_id_of_a_shard_stays_exactly_once(frames in prop::collection::vec((0..3_usize, any::<Vec<u8>>()), 0..8)) {
+        fn each_id_of_a_frame_stays_exactly_once(frames in prop::collection::vec((0..3_usize, any::<Vec<u8>>()), 0..8)) {
             let deliveries: Vec<Delivery> =
                 frames.iter().zip(0..).map(|((shard, ids), entry)| delivery(*shard, entry, ids)).collect();
             let first = first_of_their_ids(&deliveries);
             let all: Vec<(usize, u8)> =
-                frames.iter().flat_map(|(shard, ids)| ids.iter().map(|id| (*shard, *id))).collect();
+                frames.iter().enumerate().flat_map(|(at, (_, ids))| ids.iter().map(move |id| (at, *id))).collect();
             prop_assert_eq!(first.len(), all.len());
             for (index, (id, first)) in all.iter().zip(&first).enumerate() {
                 prop_assert_eq!(*first, !all[..index].contains(id));

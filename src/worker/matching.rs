@@ -11,10 +11,13 @@ use super::batch::{Deduplicated, Fate, Matched, events};
 use crate::campaign::{Catalog, Scratch, Triggered};
 use crate::event::Parser;
 use crate::ops::{fail_point, metrics};
-use crate::queue::EventRecord;
+use crate::queue::{Delivery, EventRecord};
 
 /// Deeper than any limit that ingest can be given, so that what was accepted can be matched.
 const MAX_DEPTH: usize = 1024;
+
+/// Why a frame is put aside whole.
+const CONDEMNED: &str = "each worker that tried this frame, at last alone, ended before it was stored";
 
 /// How a worker matches.
 #[derive(Debug)]
@@ -30,24 +33,33 @@ impl Matching {
     }
 
     pub(super) fn run(mut self, batches: &Receiver<Deduplicated>, matched: &Sender<Matched>) {
-        for Deduplicated { deliveries, is_new } in batches {
+        for Deduplicated { deliveries, condemned, is_new, epochs } in batches {
             let started = Instant::now();
-            let catalog = self.catalog.load_full();
             let mut triggered = Vec::new();
-            let fates: Vec<Fate> = events(&deliveries)
-                .zip(&is_new)
-                .map(
-                    |(event, is_new)| {
-                        if *is_new { self.fate(&catalog, &event, &mut triggered) } else { Fate::Duplicate }
-                    },
-                )
-                .collect();
+            let fates = if condemned {
+                vec![Fate::DeadLetter(CONDEMNED.to_owned()); is_new.len()]
+            } else {
+                self.fates(&deliveries, &is_new, &mut triggered)
+            };
             fail_point::reached("matched");
             metrics::stage_done(metrics::Stage::Match, fates.len(), Some(started.elapsed()));
-            if matched.send(Matched { deliveries, fates, triggered }).is_err() {
+            if matched.send(Matched { deliveries, condemned, fates, triggered, epochs }).is_err() {
                 return;
             }
         }
+    }
+
+    fn fates(
+        &mut self,
+        deliveries: &[Delivery],
+        is_new: &[bool],
+        triggered: &mut Vec<Triggered>,
+    ) -> Vec<Fate> {
+        let catalog = self.catalog.load_full();
+        let fate = |(event, is_new): (EventRecord<'_>, &bool)| {
+            if *is_new { self.fate(&catalog, &event, triggered) } else { Fate::Duplicate }
+        };
+        events(deliveries).zip(is_new).map(fate).collect()
     }
 
     fn fate(&mut self, catalog: &Catalog, event: &EventRecord<'_>, triggered: &mut Vec<Triggered>) -> Fate {

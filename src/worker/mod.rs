@@ -7,8 +7,11 @@ mod stage;
 mod batch;
 mod catalog;
 mod maintenance;
+mod watch;
 mod pipeline;
 
+mod restore;
+mod claimant;
 mod batching;
 mod fetch;
 mod fold;
@@ -22,3 +25,4 @@ pub use catalog::{CatalogError, CatalogKeeper, CatalogState};
 pub use error::WorkerError;
 pub use maintenance::maintain;
 pub use pipeline::{Pipeline, Servers};
+pub use watch::{Membership, watch_redis};

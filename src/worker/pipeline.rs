@@ -13,19 +13,21 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::WorkerError;
 use super::ack::Ack;
 use super::batching::BatchLimits;
+use super::claimant::{Claimant, Known};
 use super::dedupe::Dedupe;
 use super::fetch::Fetch;
 use super::halt::Halt;
 use super::matching::Matching;
+use super::restore::RestoreSettings;
 use super::stage::{Ended, Stage};
 use super::store::Store;
 use crate::campaign::Catalog;
-use crate::config::{PartitionConfig, QueueConfig, WorkerConfig};
+use crate::config::{PartitionConfig, QueueConfig, StoreConfig, WorkerConfig};
 use crate::queue::{Consumer, Links, Pool};
 use crate::store::Partitions;
 
@@ -61,27 +63,42 @@ impl Pipeline {
     pub fn start(
         runtime: &Handle,
         servers: Servers,
+        consumer_name: String,
         worker: &WorkerConfig,
         queue: &QueueConfig,
+        store: &StoreConfig,
         partitions: &PartitionConfig,
     ) -> Result<Self, WorkerError> {
         let mut pipeline = Self { halt: Halt::new(), stages: Vec::new(), failure: None };
         let stage = |name| Stage { name, runtime: runtime.clone(), halt: pipeline.halt.clone() };
         let Servers { redis, links, postgres, catalog } = servers;
 
+        let claimant = Claimant {
+            redis: redis.clone(),
+            postgres: postgres.clone(),
+            shards: queue.shards,
+            settings: RestoreSettings { window: worker.dedupe_window, at_risk: worker.redis_loss },
+            known: Known::default(),
+        };
+        let (done, all_done) = watch::channel(0);
         let fetch = Fetch {
             stage: stage("fetch"),
-            consumer: Consumer::new(links, worker.consumer_name(), queue.shards),
+            consumer: Consumer::new(links, consumer_name, queue.shards),
             streams: queue.shards.count(),
             limits: BatchLimits { events: worker.batch_events.get(), bytes: worker.batch_bytes.get() },
             wait: worker.fetch_wait,
             reclaim_after: worker.reclaim_after,
+            max_deliveries: worker.max_deliveries,
+            redis: redis.clone(),
+            done: all_done,
+            sent: 0,
         };
-        let dedupe = Dedupe { stage: stage("dedupe"), redis: redis.clone(), window: worker.dedupe_window };
+        let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone() };
         let matching = Matching::new(catalog);
         let partitions = Partitions::new(partitions.partition_interval);
-        let store = Store { stage: stage("store"), postgres, partitions };
-        let ack = Ack { stage: stage("ack"), redis };
+        let (stage_of_store, timeout) = (stage("store"), store.database_answer_timeout);
+        let store = Store { stage: stage_of_store, postgres, partitions, claimant, timeout };
+        let ack = Ack { stage: stage("ack"), redis, done };
 
         let waiting = worker.channel_batches.get();
         let (fetched_in, fetched_out) = bounded(waiting);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use super::batch::{Fate, Matched, event_count};
-use crate::queue::{CorruptFrame, Delivery, EventRecord, Frame};
+use crate::queue::{CorruptFrame, Delivery, EventRecord, Frame, Records};
 use crate::store::{CopyRows, Receipt, Rows};
 
 /// Bytes of an event's row beside its payload, about.
@@ -32,6 +32,7 @@ impl Matched {
         let mut rows = self.no_rows();
         for ((delivery, fates), _) in self.with_fates().zip(included).filter(|(_, included)| **included) {
             match &delivery.frame {
+                Ok(_) if self.condemned => whole_frame(&mut rows, delivery, fates),
                 Ok(frame) => {
                     for (event, fate) in frame.events().zip(fates) {
                         self.event(&mut rows, delivery, &event, fate);
@@ -92,7 +93,7 @@ impl Matched {
     fn event(&self, rows: &mut Rows, delivery: &Delivery, event: &EventRecord<'_>, fate: &Fate) {
         match fate {
             Fate::Duplicate => {}
-            Fate::DeadLetter(detail) => dead_letter(rows, delivery, "refused", detail, event.payload),
+            Fate::DeadLetter(detail) => refused_event(rows, delivery, event, detail),
             Fate::Stored(range) => {
                 let triggered = &self.triggered[range.clone()];
                 rows.events
@@ -118,18 +119,18 @@ impl Matched {
 }
 
 fn receipt(delivery: &Delivery, fates: &[Fate]) -> Receipt {
-    let count = |matches: fn(&Fate) -> bool| {
-        u32::try_from(fates.iter().filter(|fate| matches(fate)).count())
-            .expect("a frame counts its events in 32 bits")
-    };
+    let count = |matches: fn(&Fate) -> bool| count(fates.iter().filter(|fate| matches(fate)).count());
+    // Of a frame that cannot be read it is known how many events were accepted with it.
+    let unreadable = if delivery.frame.is_err() { delivery.accepted } else { 0 };
     Receipt {
         shard: delivery.shard,
         entry: delivery.entry,
         received_at: frame_time(delivery),
         event_times: event_times(delivery),
+        letter: delivery.replay.map(|replay| replay.letter),
         stored: count(|fate| matches!(fate, Fate::Stored(_))),
         duplicates: count(|fate| matches!(fate, Fate::Duplicate)),
-        dead_lettered: count(|fate| matches!(fate, Fate::DeadLetter(_))),
+        dead_lettered: unreadable + count(|fate| matches!(fate, Fate::DeadLetter(_))),
     }
 }
 
@@ -149,18 +150,60 @@ fn frame_time(delivery: &Delivery) -> Timestamp {
     delivery.frame.as_ref().map_or_else(|_| of_entry(), Frame::received_at)
 }
 
-fn corrupt_frame(rows: &mut Rows, delivery: &Delivery, corrupt: &CorruptFrame) {
-    dead_letter(rows, delivery, "corrupt frame", &corrupt.error.to_string(), &corrupt.bytes);
+/// A dead letter, as a row.
+struct Letter<'a> {
+    reason: &'a str,
+    detail: &'a str,
+    events: u32,
+    event: Option<&'a EventRecord<'a>>,
+    payload: &'a [u8],
+    /// What is queued again when it is replayed.
+    frame: Option<&'a [u8]>,
 }
 
-fn dead_letter(rows: &mut Rows, delivery: &Delivery, reason: &str, detail: &str, payload: &[u8]) {
-    let bigint = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
-    rows.dead_letters
-        .row(6)
-        .bytes(reason.as_bytes())
-        .bytes(detail.as_bytes())
-        .int2(i16::try_from(delivery.shard.number()).expect("Shards allows no more than fit a smallint"))
-        .int8(bigint(delivery.entry.milliseconds))
-        .int8(bigint(delivery.entry.sequence))
-        .bytes(payload);
+fn refused_event(rows: &mut Rows, delivery: &Delivery, event: &EventRecord<'_>, detail: &str) {
+    let mut alone = Records::default();
+    alone.push(event);
+    let (payload, frame) = (event.payload, alone.into_frame());
+    let letter =
+        Letter { reason: "refused", detail, events: 1, event: Some(event), payload, frame: Some(&frame) };
+    letter.write(rows, delivery);
+}
+
+fn whole_frame(rows: &mut Rows, delivery: &Delivery, fates: &[Fate]) {
+    let (Ok(frame), Some(Fate::DeadLetter(detail))) = (&delivery.frame, fates.first()) else { return };
+    let (events, bytes) = (count(fates.len()), frame.as_bytes());
+    let letter =
+        Letter { reason: "poison frame", detail, events, event: None, payload: b"", frame: Some(bytes) };
+    letter.write(rows, delivery);
+}
+
+fn corrupt_frame(rows: &mut Rows, delivery: &Delivery, corrupt: &CorruptFrame) {
+    let (detail, events) = (corrupt.error.to_string(), delivery.accepted);
+    let (reason, payload) = ("corrupt frame", &*corrupt.bytes);
+    Letter { reason, detail: &detail, events, event: None, payload, frame: None }.write(rows, delivery);
+}
+
+impl Letter<'_> {
+    fn write(&self, rows: &mut Rows, delivery: &Delivery) {
+        // It keeps the entry that its claims bear, also when it was replayed in vain.
+        let (bigint, origin) = (|part: u64| i64::try_from(part).unwrap_or(i64::MAX), delivery.claims_as());
+        let row = rows.dead_letters.row(11).bytes(self.reason.as_bytes()).bytes(self.detail.as_bytes());
+        row.int2(i16::try_from(delivery.shard.number()).expect("Shards allows no more than fit a smallint"));
+        row.int8(bigint(origin.milliseconds)).int8(bigint(origin.sequence));
+        row.int4(i32::try_from(self.events).unwrap_or(i32::MAX));
+        row.optional(self.event.map(|event| printable(event.event_id)).as_deref());
+        row.optional(self.event.map(|event| printable(event.user_id)).as_deref());
+        row.optional(self.event.map(|event| printable(event.event_type)).as_deref());
+        row.bytes(self.payload).optional(self.frame);
+    }
+}
+
+/// Postgres has no text with a NUL.
+fn printable(text: &str) -> Vec<u8> {
+    text.replace('\0', "\u{fffd}").into_bytes()
+}
+
+fn count(events: usize) -> u32 {
+    u32::try_from(events).expect("a frame counts its events in 32 bits")
 }

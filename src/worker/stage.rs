@@ -37,11 +37,16 @@ impl Stage {
         &self,
         attempt: impl AsyncFnMut() -> Result<T, E>,
     ) -> Result<T, Ended> {
+        self.wait(self.attempts(attempt))?.map_err(Ended::Failed)
+    }
+
+    /// Waits for something, unless the work in flight is given up meanwhile.
+    pub(super) fn wait<T>(&self, what: impl Future<Output = T>) -> Result<T, Ended> {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = self.halt.abandoned() => Err(Ended::Abandoned),
-                result = self.attempts(attempt) => result.map_err(Ended::Failed),
+                done = what => Ok(done),
             }
         })
     }

@@ -1,20 +1,22 @@
 //! Stage 4: a batch → committed rows.
 //!
 //! A failure that will pass is waited out, and the stages before wait with it. When a row is to blame, the batch is halved
-//! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows.
+//! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows. When the
+//! claims of a batch are found not to be whole any more, they are laid again.
 
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use deadpool_postgres::Pool;
 
-use super::batch::{Fate, Matched};
+use super::batch::{Fate, Matched, claims, event_count};
+use super::claimant::Claimant;
 use super::error::ServerFailure as _;
 use super::stage::{Ended, Stage};
 use crate::ops::metrics;
-use crate::queue::{EntryId, Shard};
-use crate::store::{self, Action, Partitions, Receipt, StoreError};
+use crate::queue::{Acknowledgement, Delivery};
+use crate::store::{self, Action, Partitions, Receipt, StoreError, Stored};
 
 /// How a worker stores.
 #[derive(Debug)]
@@ -22,20 +24,23 @@ pub(super) struct Store {
     pub(super) stage: Stage,
     pub(super) postgres: Pool,
     pub(super) partitions: Partitions,
+    pub(super) claimant: Claimant,
+    /// How long an attempt may take before its connection is given up.
+    pub(super) timeout: Duration,
 }
 
 impl Store {
     pub(super) fn run(
         mut self,
         batches: &Receiver<Matched>,
-        committed: &Sender<Vec<(Shard, EntryId)>>,
+        committed: &Sender<Vec<Acknowledgement>>,
     ) -> Result<(), Ended> {
         for mut batch in batches {
             let started = Instant::now();
             self.store(&mut batch)?;
             metrics::stage_done(metrics::Stage::Store, batch.fates.len(), Some(started.elapsed()));
-            let entries = batch.deliveries.iter().map(|delivery| (delivery.shard, delivery.entry)).collect();
-            if committed.send(entries).is_err() {
+            let done = batch.deliveries.iter().map(Delivery::acknowledgement).collect();
+            if committed.send(done).is_err() {
                 return Ok(());
             }
         }
@@ -43,22 +48,36 @@ impl Store {
     }
 
     fn store(&mut self, batch: &mut Matched) -> Result<(), Ended> {
-        match self.write(batch)? {
-            Ok(()) => Ok(()),
-            Err(refusal) => {
-                tracing::warn!(events = batch.fates.len(), %refusal, "Postgres refused a batch; looking for the events to blame");
-                self.dead_letter_refused(batch)?;
-                self.write(batch)?.map_err(|error| Ended::Failed(error.stops(self.stage.name)))
+        let Err(refusal) = self.write(batch)? else { return Ok(()) };
+        tracing::warn!(events = batch.fates.len(), %refusal, "Postgres refused a batch; looking for the events to blame");
+        self.dead_letter_refused(batch)?;
+        self.write(batch)?.map_err(|error| Ended::Failed(error.stops(self.stage.name)))
+    }
+
+    /// Writes the batch; the inner error is a refusal of its rows.
+    fn write(&mut self, batch: &mut Matched) -> Result<Result<(), StoreError>, Ended> {
+        loop {
+            let receipts = batch.receipts();
+            match self.attempt(batch, &receipts)? {
+                Err(refusal) => return Ok(Err(refusal)),
+                Ok(Stored::Committed(unstored)) => {
+                    count(&receipts, &unstored, batch);
+                    return Ok(Ok(()));
+                }
+                Ok(Stored::Stale) => self.claim_again(batch)?,
+                Ok(Stored::UsedUp(letters)) => batch.drop_replays(&letters),
             }
         }
     }
 
-    /// Writes the batch; the inner error is a refusal of its rows.
-    fn write(&mut self, batch: &Matched) -> Result<Result<(), StoreError>, Ended> {
-        let receipts = batch.receipts();
-        let Self { stage, postgres, partitions } = self;
-        let unstored = stage.persist(async || {
-            let written = write_once(postgres, partitions, batch, &receipts).await;
+    fn attempt(
+        &mut self,
+        batch: &Matched,
+        receipts: &[Receipt],
+    ) -> Result<Result<Stored, StoreError>, Ended> {
+        let Self { stage, postgres, partitions, timeout, .. } = self;
+        stage.persist(async || {
+            let written = write_once(postgres, partitions, batch, receipts, *timeout).await;
             match written {
                 Err(error) if error.action() == Action::Refuse => {
                     partitions.forget();
@@ -66,8 +85,29 @@ impl Store {
                 }
                 other => other.map(Ok),
             }
-        })?;
-        Ok(unstored.map(|unstored| count(&receipts, &unstored, batch)))
+        })
+    }
+
+    /// Claims under the epochs that hold now. What another frame has claimed or stored meanwhile is a duplicate.
+    fn claim_again(&self, batch: &mut Matched) -> Result<(), Ended> {
+        tracing::info!(
+            frames = batch.deliveries.len(),
+            "Redis lost claims before a batch was stored; claiming again"
+        );
+        metrics::batch_claimed_again();
+        let wanted = batch.fates.iter().map(|fate| *fate != Fate::Duplicate && !batch.condemned);
+        let claims = claims(&batch.deliveries, wanted);
+        let laid = self.stage.persist(async || self.claimant.claim(&claims).await)?;
+        if !batch.condemned {
+            let claimed = batch.fates.iter_mut().filter(|fate| **fate != Fate::Duplicate);
+            for (fate, ours) in claimed.zip(laid.ours.into_iter().flatten()) {
+                if !ours {
+                    *fate = Fate::Duplicate;
+                }
+            }
+        }
+        batch.epochs = laid.epochs;
+        Ok(())
     }
 
     /// Finds the events that Postgres refuses, and makes dead letters of them.
@@ -91,12 +131,34 @@ impl Store {
     /// Whether Postgres refuses the rows of these events; nothing of them stays.
     fn probe(&self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
         self.stage.persist(async || {
-            let mut client = self.postgres.get().await?;
-            match store::probe(&mut client, batch.rows_of(range)).await {
+            let probing = async |client: &mut _| store::probe(client, batch.rows_of(range)).await;
+            match store::within(&self.postgres, self.timeout, probing).await {
                 Err(error) if error.action() == Action::Refuse => Ok(Some(error)),
                 other => other.map(|()| None),
             }
         })
+    }
+}
+
+impl Matched {
+    /// The frames that replay these dead letters come too late: the letters are used up. Of several in this batch, the
+    /// first may still be the one that uses it.
+    fn drop_replays(&mut self, letters: &[i64]) {
+        let letter = |delivery: &Delivery| delivery.replay.map(|replay| replay.letter);
+        for used in letters {
+            let several =
+                self.deliveries.iter().filter(|delivery| letter(delivery) == Some(*used)).count() > 1;
+            let mut rest = &mut *self.fates;
+            let mut is_first = true;
+            for delivery in &mut self.deliveries {
+                let (own, others) = rest.split_at_mut(event_count(delivery));
+                rest = others;
+                if letter(delivery) == Some(*used) && !(several && std::mem::take(&mut is_first)) {
+                    own.fill(Fate::Duplicate);
+                    delivery.replay = None;
+                }
+            }
+        }
     }
 }
 
@@ -105,12 +167,15 @@ async fn write_once(
     partitions: &mut Partitions,
     batch: &Matched,
     receipts: &[Receipt],
-) -> Result<Vec<bool>, StoreError> {
-    let mut client = postgres.get().await?;
-    if let Some((from, to)) = batch.time_range() {
-        partitions.ensure(&mut client, from, to).await?;
-    }
-    store::store(&mut client, receipts, |unstored| batch.rows(unstored)).await
+    timeout: Duration,
+) -> Result<Stored, StoreError> {
+    let writing = async |client: &mut tokio_postgres::Client| {
+        if let Some((from, to)) = batch.time_range() {
+            partitions.ensure(client, from, to).await?;
+        }
+        store::store(client, &batch.epochs, receipts, |unstored| batch.rows(unstored)).await
+    };
+    store::within(postgres, timeout, writing).await
 }
 
 /// Counts what was committed now; frames that had a receipt were counted when it was written.

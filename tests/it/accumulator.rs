@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bb8_redis::redis;
-use campaign_manager::config::{Bytes, IngestConfig};
+use campaign_manager::config::{Bytes, IngestConfig, QueueMarks};
 use campaign_manager::ingest::{Accumulator, Staged, SubmitError};
 use campaign_manager::queue::{Links, Pool};
 
@@ -18,6 +18,7 @@ fn accumulator(buffer: usize) -> Accumulator {
         frame_bytes: Bytes::new(4096),
         linger: Duration::from_millis(2),
         buffer: Bytes::new(buffer),
+        marks: QueueMarks { budget: Bytes::new(1 << 30), high: 70, low: 60 },
     };
     Accumulator::new(SHARDS, &config)
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::queue::{
-    Claim, Consumer, Delivery, EntryId, Frame, Links, OutgoingFrame, Pool, Shard, acknowledge, append, claim,
+    Acknowledgement, Claim, Claimed, Consumer, Delivery, EntryId, Epoch, Epochs, Frame, Link, Links,
+    OutgoingFrame, Pool, Shard, accepted, acknowledge, append, claim, leave, remove_idle, show_epoch,
 };
 
 use crate::support::{SHARDS, TestStores, frame_of};
@@ -40,8 +41,23 @@ fn ids(deliveries: &[Delivery]) -> Vec<Vec<String>> {
     deliveries.iter().map(|delivery| ids_of(delivery.frame.as_ref().unwrap())).collect()
 }
 
-fn entries(deliveries: &[Delivery]) -> Vec<(Shard, EntryId)> {
-    deliveries.iter().map(|delivery| (delivery.shard, delivery.entry)).collect()
+fn entries(deliveries: &[Delivery]) -> Vec<Acknowledgement> {
+    deliveries.iter().map(Delivery::acknowledgement).collect()
+}
+
+/// Shows an epoch in Redis, under which claims may be laid.
+async fn epochs(link: &mut Link) -> Epochs {
+    let (id, shards): (_, Vec<Shard>) = (uuid::Uuid::from_u128(1), SHARDS.all().collect());
+    show_epoch(link, &shards, id).await.unwrap();
+    Epochs::new(shards.iter().map(|_| Epoch { id, run_id: link.run_id().clone() }).collect())
+}
+
+async fn claim_all(link: &mut Link, frames: &[Claim]) -> Vec<Vec<bool>> {
+    let epochs = epochs(link).await;
+    let Claimed::Told(ours) = claim(link, frames, WINDOW, &epochs).await.unwrap() else {
+        unreachable!("the epochs were just shown")
+    };
+    ours
 }
 
 #[tokio::test]
@@ -139,7 +155,7 @@ fn entry(milliseconds: u64) -> EntryId {
 async fn claim_one(stores: &TestStores, entry: EntryId, ids: &[&str]) -> Vec<bool> {
     let mut link = links(stores).link().await.unwrap();
     let frame = Claim::new(shard(), entry, ids.iter().copied());
-    claim(&mut link, &[frame], WINDOW).await.unwrap().remove(0)
+    claim_all(&mut link, &[frame]).await.remove(0)
 }
 
 #[tokio::test]
@@ -161,8 +177,87 @@ async fn frames_claimed_together_are_told_apart() {
         Claim::new(shard(), entry(3), ["a", "b"].into_iter()),
         Claim::new(shard(), entry(4), ["c"].into_iter()),
     ];
-    let ours = claim(&mut link, &frames, WINDOW).await.unwrap();
+    let ours = claim_all(&mut link, &frames).await;
     assert_eq!(ours, [vec![true], vec![], vec![false, true], vec![true]]);
+}
+
+#[tokio::test]
+async fn nothing_is_told_under_an_epoch_that_is_over_or_to_another_run_of_redis() {
+    let mut stores = TestStores::start().await;
+    let mut link = links(&stores).link().await.unwrap();
+    let epochs = epochs(&mut link).await;
+    let frame = || [Claim::new(shard(), entry(1), ["a"].into_iter())];
+    let lay = async |link: &mut Link| claim(link, &frame(), WINDOW, &epochs).await.unwrap();
+    assert_eq!(lay(&mut link).await, Claimed::Told(vec![vec![true]]));
+
+    let () = redis::cmd("DEL").arg(shard().epoch()).query_async(&mut stores.redis().await).await.unwrap();
+    assert_eq!(lay(&mut link).await, Claimed::Stale, "no epoch");
+    show_epoch(&mut link, &[shard()], uuid::Uuid::from_u128(2)).await.unwrap();
+    assert_eq!(lay(&mut link).await, Claimed::Stale, "another epoch");
+    show_epoch(&mut link, &[shard()], uuid::Uuid::from_u128(1)).await.unwrap();
+    stores.servers.redis.stop().await;
+    stores.servers.redis.start().await.unwrap();
+    let mut link = links(&stores).link().await.unwrap();
+    assert_eq!(lay(&mut link).await, Claimed::Stale, "another run");
+}
+
+#[tokio::test]
+async fn the_ledger_counts_a_frame_when_it_is_appended_and_takes_it_off_the_queue_once() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a", "b"], &["c"]]).await;
+    let mut link = links(&stores).link().await.unwrap();
+    let mut of_shard = async || accepted(&mut link, SHARDS).await.unwrap().remove(0);
+    let ledger = of_shard().await;
+    assert_eq!((ledger.by_day.values().copied().collect::<Vec<_>>(), ledger.queued.events), (vec![3], 3));
+    let mut consumer = consumer(&stores, "one");
+    consumer.read(10, WAIT).await.unwrap();
+    let delivered = consumer.read(10, WAIT).await.unwrap();
+
+    let mut link = links(&stores).link().await.unwrap();
+    for _ in 0..2 {
+        acknowledge(&mut link, &entries(&delivered[..1])).await.unwrap();
+        let ledger = of_shard().await;
+        assert_eq!((ledger.by_day.values().sum::<u64>(), ledger.queued.events), (3, 1));
+        assert_eq!(ledger.queued.bytes, delivered[1].bytes() as u64);
+    }
+    acknowledge(&mut link, &entries(&delivered[1..])).await.unwrap();
+    assert_eq!(of_shard().await.queued, campaign_manager::queue::Depth::default());
+}
+
+#[tokio::test]
+async fn a_name_leaves_the_group_only_when_it_holds_nothing() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a"]]).await;
+    let mut consumer = consumer(&stores, "one");
+    consumer.read(10, WAIT).await.unwrap();
+    let delivered = consumer.read(10, WAIT).await.unwrap();
+    let mut link = links(&stores).link().await.unwrap();
+    let names = async || {
+        let info = redis::cmd("XINFO").arg("CONSUMERS").arg(shard().stream()).arg("workers").to_owned();
+        info.query_async::<Vec<redis::Value>>(&mut stores.redis().await).await.unwrap().len()
+    };
+
+    leave(&mut link, SHARDS, "one").await.unwrap();
+    assert_eq!(remove_idle(&mut link, SHARDS, Duration::ZERO).await.unwrap(), 0, "it holds an entry");
+    assert_eq!(names().await, 1);
+    acknowledge(&mut link, &entries(&delivered)).await.unwrap();
+    assert_eq!(remove_idle(&mut link, SHARDS, Duration::from_mins(1)).await.unwrap(), 0, "not idle");
+    assert_eq!(remove_idle(&mut link, SHARDS, Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(names().await, 0);
+}
+
+#[tokio::test]
+async fn a_frame_tells_how_often_it_was_delivered() {
+    let stores = TestStores::start().await;
+    append_frames(&stores, &[&["a"]]).await;
+    for times in 1..4 {
+        let mut consumer = consumer(&stores, "one");
+        let mut delivered = consumer.read(10, WAIT).await.unwrap();
+        if delivered.is_empty() {
+            delivered = consumer.read(10, WAIT).await.unwrap();
+        }
+        assert_eq!((delivered[0].times, delivered[0].accepted), (times, 1));
+    }
 }
 
 #[tokio::test]

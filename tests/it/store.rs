@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use campaign_manager::queue::{EntryId, Shard};
-use campaign_manager::store::{self, CopyRows, Partitions, Receipt, Rows, partitions};
+use campaign_manager::queue::{EntryId, Epoch, Epochs, RunId, Shard};
+use campaign_manager::store::{
+    self, CopyRows, Partitions, Receipt, Rows, StoreError, Stored, epochs, partitions,
+};
 use jiff::Timestamp;
+use tokio_postgres::Client;
+use uuid::Uuid;
 
 use crate::support::{SHARDS, TestStores, count};
 
@@ -26,10 +30,43 @@ fn receipt(entry: u64) -> Receipt {
         entry,
         received_at: now(),
         event_times: (now(), now()),
+        letter: None,
         stored: 1,
         duplicates: 0,
         dead_lettered: 0,
     }
+}
+
+/// Epochs with this id, of all shards.
+fn epochs_of(id: u128) -> Epochs {
+    let epoch = Epoch { id: Uuid::from_u128(id), run_id: RunId::new("run") };
+    Epochs::new(SHARDS.all().map(|_| epoch.clone()).collect())
+}
+
+/// Records those epochs as the ones that hold.
+async fn record(client: &mut Client, id: u128) {
+    let transaction = client.transaction().await.unwrap();
+    let shards: Vec<Shard> = SHARDS.all().collect();
+    epochs::record(&transaction, &shards, Uuid::from_u128(id), &RunId::new("run")).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+/// Stores under the epochs that hold; for each receipt, whether it is new.
+async fn store_under_1(
+    client: &mut Client,
+    receipts: &[Receipt],
+    rows: impl FnOnce(&[bool]) -> Rows,
+) -> Result<Vec<bool>, StoreError> {
+    let Stored::Committed(new) = store::store(client, &epochs_of(1), receipts, rows).await? else {
+        unreachable!("the epochs hold, and no letter is replayed")
+    };
+    Ok(new)
+}
+
+/// Partitions, and epochs that hold.
+async fn prepared(client: &mut Client) {
+    Partitions::new(DAY).ensure(client, now(), now()).await.unwrap();
+    record(client, 1).await;
 }
 
 /// One event for each receipt that is asked for, with one trigger.
@@ -50,21 +87,54 @@ fn rows(wanted: &[bool]) -> Rows {
 async fn a_frame_with_a_receipt_is_never_stored_again() {
     let stores = TestStores::start().await;
     let mut client = stores.postgres().await;
-    Partitions::new(DAY).ensure(&mut client, now(), now()).await.unwrap();
+    prepared(&mut client).await;
 
-    let first = store::store(&mut client, &[receipt(1)], rows).await.unwrap();
-    let again = store::store(&mut client, &[receipt(1), receipt(2)], rows).await.unwrap();
+    let first = store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
+    let again = store_under_1(&mut client, &[receipt(1), receipt(2)], rows).await.unwrap();
 
     assert_eq!((first, again), (vec![true], vec![false, true]));
     assert_eq!((count(&stores, "events").await, count(&stores, "triggers").await), (2, 2));
 }
 
 #[tokio::test]
+async fn a_batch_that_was_claimed_under_another_epoch_is_not_stored() {
+    let stores = TestStores::start().await;
+    let mut client = stores.postgres().await;
+    prepared(&mut client).await;
+
+    let stale = store::store(&mut client, &epochs_of(2), &[receipt(1)], rows).await.unwrap();
+
+    assert_eq!(stale, Stored::Stale);
+    assert_eq!((count(&stores, "events").await, count(&stores, "frames").await), (0, 0));
+    assert_eq!(store_under_1(&mut client, &[receipt(1)], rows).await.unwrap(), [true]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_used_up_by_one_frame() {
+    let stores = TestStores::start().await;
+    let mut client = stores.postgres().await;
+    prepared(&mut client).await;
+    let letter = "insert into dead_letters (reason, detail, shard, entry_ms, entry_seq, payload)
+        values ('refused', '', 0, 1, 0, '') returning id";
+    let letter: i64 = client.query_one(letter, &[]).await.unwrap().get(0);
+    let replaying = |entry| [Receipt { letter: Some(letter), ..receipt(entry) }];
+
+    let first = store::store(&mut client, &epochs_of(1), &replaying(5), rows).await.unwrap();
+    let again = store::store(&mut client, &epochs_of(1), &replaying(5), rows).await.unwrap();
+    let other = store::store(&mut client, &epochs_of(1), &replaying(6), rows).await.unwrap();
+
+    assert_eq!(first, Stored::Committed(vec![true]));
+    assert_eq!(again, Stored::Committed(vec![false]), "redelivered");
+    assert_eq!(other, Stored::UsedUp(vec![letter]));
+    assert_eq!(count(&stores, "events").await, 1);
+}
+
+#[tokio::test]
 async fn rows_read_back_as_they_were_written() {
     let stores = TestStores::start().await;
     let mut client = stores.postgres().await;
-    Partitions::new(DAY).ensure(&mut client, now(), now()).await.unwrap();
-    store::store(&mut client, &[receipt(1)], rows).await.unwrap();
+    prepared(&mut client).await;
+    store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
 
     let row = client
         .query_one(
@@ -84,11 +154,11 @@ async fn rows_read_back_as_they_were_written() {
 async fn two_workers_with_one_frame_store_it_once() {
     let stores = TestStores::start().await;
     let (mut one, mut other) = (stores.postgres().await, stores.postgres().await);
-    Partitions::new(DAY).ensure(&mut one, now(), now()).await.unwrap();
+    prepared(&mut one).await;
     let (receipts, reversed) = ([receipt(1), receipt(2)], [receipt(2), receipt(1)]);
 
     let (first, second) =
-        tokio::join!(store::store(&mut one, &receipts, rows), store::store(&mut other, &reversed, rows));
+        tokio::join!(store_under_1(&mut one, &receipts, rows), store_under_1(&mut other, &reversed, rows));
 
     let new = [first.unwrap(), second.unwrap()].concat().into_iter().filter(|new| *new).count();
     assert_eq!(new, 2);
@@ -99,7 +169,7 @@ async fn two_workers_with_one_frame_store_it_once() {
 async fn a_probe_leaves_nothing_behind() {
     let stores = TestStores::start().await;
     let mut client = stores.postgres().await;
-    Partitions::new(DAY).ensure(&mut client, now(), now()).await.unwrap();
+    prepared(&mut client).await;
     store::probe(&mut client, rows(&[true])).await.unwrap();
     assert_eq!(count(&stores, "events").await, 0);
 }
@@ -125,7 +195,8 @@ async fn partitions_past_retention_are_dropped_with_all_that_is_in_them() {
     let stores = TestStores::start().await;
     let mut client = stores.postgres().await;
     Partitions::new(DAY).ensure(&mut client, now(), at("2026-11-24T12:00:00Z")).await.unwrap();
-    store::store(&mut client, &[receipt(1)], rows).await.unwrap();
+    record(&mut client, 1).await;
+    store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
     let pool = stores.pool();
 
     assert_eq!(partitions::drop_before(&pool, at("2026-11-23T23:59:59Z")).await.unwrap(), []);
@@ -139,8 +210,8 @@ async fn partitions_past_retention_are_dropped_with_all_that_is_in_them() {
 async fn fresh_rows_are_summarised_for_the_brin_indexes() {
     let stores = TestStores::start().await;
     let mut client = stores.postgres().await;
-    Partitions::new(DAY).ensure(&mut client, now(), now()).await.unwrap();
-    store::store(&mut client, &[receipt(1)], rows).await.unwrap();
+    prepared(&mut client).await;
+    store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
     partitions::summarize(&stores.pool(), now()).await.unwrap();
     // Nothing is left to summarise.
     let left: i32 = client

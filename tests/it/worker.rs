@@ -139,7 +139,7 @@ async fn events_that_postgres_refuses_become_dead_letters_and_their_neighbours_a
     for id in 0..100 {
         records.push(&event(&format!("e{id}"), "u"));
     }
-    let frame = OutgoingFrame { shard: shard(&settings), events: 100, bytes: records.into_frame() };
+    let frame = OutgoingFrame::new(shard(&settings), records);
     queue_frames(&stores, &settings, &[frame]).await;
 
     let worker = start_worker(&stores, &settings).await;

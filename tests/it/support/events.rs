@@ -20,5 +20,5 @@ pub(crate) fn frame_of(shard: Shard, ids: &[&str]) -> OutgoingFrame {
     for id in ids {
         records.push(&event(id, "u"));
     }
-    OutgoingFrame { shard, events: ids.len(), bytes: records.into_frame() }
+    OutgoingFrame::new(shard, records)
 }

@@ -70,9 +70,11 @@ impl TestServer {
         let accumulator = Accumulator::new(settings.queue.shards, &settings.ingest);
         let redis = queue::pool(&settings.urls.redis_url, &settings.queue).unwrap();
         tokio::spawn({
-            let accumulator = accumulator.clone();
+            let (accumulator, redis) = (accumulator.clone(), redis.clone());
             async move { accumulator.run(redis).await }
         });
+        let (gate, shards) = (accumulator.gate().clone(), settings.queue.shards);
+        tokio::spawn(async move { gate.watch(redis, shards).await });
         let pool = store::connect(&settings.urls.database_url, &settings.store).unwrap();
         let service = Service::new(settings.http, settings.auth, accumulator.clone(), pool.clone());
         let (shutdown, stopped) = oneshot::channel();
@@ -131,7 +133,7 @@ impl TestServer {
         for stream in streams {
             let range = redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").to_owned();
             let entries: Vec<Entry> = range.query_async(&mut redis).await.unwrap();
-            for frame in entries.into_iter().flat_map(|(_, fields)| fields) {
+            for frame in entries.into_iter().flat_map(|(_, fields)| fields).filter(|(name, _)| name == "f") {
                 let frame = Frame::decode(frame.1.into()).unwrap();
                 events.extend(frame.events().map(|event| QueuedEvent::of(&event)));
             }

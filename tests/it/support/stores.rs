@@ -51,7 +51,11 @@ impl TestStores {
 
     /// A pool of connections to the database.
     pub(crate) fn pool(&self) -> Pool {
-        let config = StoreConfig { database_connections: 4, database_timeout: Duration::from_secs(5) };
+        let config = StoreConfig {
+            database_connections: 4,
+            database_timeout: Duration::from_secs(5),
+            database_answer_timeout: Duration::from_mins(1),
+        };
         store::connect(&self.urls().database_url, &config).unwrap()
     }
 

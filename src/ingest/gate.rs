@@ -1,0 +1,206 @@
+//! When ingest stops accepting: at the high-water mark of what is queued, until it is below the low one.
+//!
+//! What is queued must always find room in Redis for its claims, or it could never be drained. So the marks are shares of
+//! Redis' memory, and what counts is what is queued and, once more, the claims that it will need.
+//!
+//! Every reply to an append says how deep its stream is, so the gate closes at once; a look at all streams from time to
+//! time finds what others have appended, and what was drained.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::QueueMarks;
+use crate::ops::metrics;
+use crate::queue::{self, Depth, Eviction, Memory, Pool, QueueError, Shard, Shards};
+
+/// Between two looks at Redis.
+const LOOK: Duration = Duration::from_millis(250);
+/// How many seconds clients are told to wait where it is not known how fast the queue is drained.
+const UNKNOWN_WAIT: u16 = 5;
+/// The least and the most seconds that they are told.
+const WAITS: (u16, u16) = (1, 30);
+
+/// Decides whether events are accepted. Clones share what they know.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Mutex<State>>);
+
+/// Nothing is accepted now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Too much is queued; it may be tried again after this many seconds.
+    Overloaded(u16),
+    /// Redis must not be written to, for this reason.
+    Unusable(Arc<str>),
+}
+
+#[derive(Debug)]
+struct State {
+    marks: QueueMarks,
+    depths: Vec<Depth>,
+    memory: Memory,
+    /// Since when it is closed, and what was needed then.
+    closed: Option<(Instant, u64)>,
+    unusable: Option<Arc<str>>,
+}
+
+impl Gate {
+    /// A gate that is open until it learns otherwise.
+    #[must_use]
+    pub fn new(shards: Shards, marks: QueueMarks) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            marks,
+            depths: vec![Depth::default(); shards.count()],
+            memory: Memory { used: 0, max: None, eviction: Eviction::Never },
+            closed: None,
+            unusable: None,
+        })))
+    }
+
+    /// Whether events may come in, while `held` bytes of others are on their way to Redis.
+    pub(super) fn check(&self, held: usize) -> Result<(), Closed> {
+        self.lock().check(held as u64, Instant::now())
+    }
+
+    /// Notes how deep these streams are.
+    pub(super) fn note(&self, depths: &[(Shard, Depth)]) {
+        let mut state = self.lock();
+        for (shard, depth) in depths {
+            state.depths[shard.index()] = *depth;
+        }
+    }
+
+    /// Looks at Redis again and again, until it is dropped.
+    pub async fn watch(&self, pool: Pool, shards: Shards) {
+        let mut ticks = tokio::time::interval(LOOK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let looked = look(&pool, shards).await;
+            let mut state = self.lock();
+            match looked {
+                Ok((memory, depths)) => state.learn(memory, depths),
+                // Whoever appends is told so.
+                Err(error) if error.will_pass() => {}
+                Err(error) => state.refuse(&error),
+            }
+        }
+    }
+
+    /// Whether events are accepted; what it says otherwise is for people.
+    pub fn ready(&self) -> Result<(), String> {
+        self.check(0).map_err(|closed| match closed {
+            Closed::Unusable(why) => why.to_string(),
+            Closed::Overloaded(_) => "over the high-water mark; events are refused with 429".to_owned(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change of it is a single step, so a panic elsewhere leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn look(pool: &Pool, shards: Shards) -> Result<(Memory, Vec<Depth>), QueueError> {
+    let mut link = pool.get().await?;
+    let memory = queue::memory(&mut link).await?;
+    Ok((memory, queue::queued(&mut link, shards).await?))
+}
+
+impl State {
+    fn check(&mut self, held: u64, now: Instant) -> Result<(), Closed> {
+        if let Some(why) = &self.unusable {
+            return Err(Closed::Unusable(Arc::clone(why)));
+        }
+        let (needed, low, high) = self.pressure(held);
+        match self.closed {
+            None if needed >= high => {
+                tracing::warn!(needed, high, "the queue is over its high-water mark; refusing events");
+                self.closed = Some((now, needed));
+            }
+            Some(_) if needed < low => {
+                tracing::info!(needed, low, "the queue is below its low-water mark; accepting events");
+                self.closed = None;
+            }
+            _ => {}
+        }
+        metrics::ingest_open(self.closed.is_none());
+        let wait = self.closed.map(|(since, then)| wait(then, needed, low, now.duration_since(since)));
+        wait.map_or(Ok(()), |seconds| Err(Closed::Overloaded(seconds)))
+    }
+
+    /// Bytes needed, and the two marks.
+    fn pressure(&self, held: u64) -> (u64, u64, u64) {
+        let queued: Depth = self.depths.iter().copied().sum();
+        let ceiling = self.memory.ceiling(self.marks.budget.get() as u64);
+        let mark = |percent: u8| ceiling / 100 * u64::from(percent);
+        (self.memory.needed(queued, held), mark(self.marks.low), mark(self.marks.high))
+    }
+
+    fn learn(&mut self, memory: Memory, depths: Vec<Depth>) {
+        let queued: Depth = depths.iter().copied().sum();
+        metrics::queue_depth(queued, memory.used);
+        (self.memory, self.depths, self.unusable) = (memory, depths, None);
+    }
+
+    fn refuse(&mut self, error: &QueueError) {
+        let why: Arc<str> = error.to_string().into();
+        if self.unusable.as_ref() != Some(&why) {
+            tracing::error!(%error, "refusing events");
+        }
+        self.unusable = Some(why);
+    }
+}
+
+/// How many seconds it takes until `now` has come down to `low`, at the rate since it was `then`. Pure.
+fn wait(then: u64, now: u64, low: u64, elapsed: Duration) -> u16 {
+    let drained = then.saturating_sub(now);
+    let left = now.saturating_sub(low);
+    if drained == 0 || elapsed < LOOK {
+        return UNKNOWN_WAIT;
+    }
+    let per_second = (u128::from(drained) * 1000 / elapsed.as_millis().max(1)).max(1);
+    u16::try_from(u128::from(left).div_ceil(per_second)).unwrap_or(u16::MAX).clamp(WAITS.0, WAITS.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Bytes;
+
+    fn state(budget: usize) -> State {
+        let marks = QueueMarks { budget: Bytes::new(budget), high: 70, low: 60 };
+        let gate = Gate::new(Shards::new(2).expect("allowed"), marks);
+        Arc::into_inner(gate.0).expect("no clone").into_inner().expect("not poisoned")
+    }
+
+    #[test]
+    fn the_gate_closes_at_the_high_mark_and_opens_below_the_low_one() {
+        let (mut state, now) = (state(1_000_000), Instant::now());
+        let mut at = |bytes| {
+            state.depths[1] = Depth { events: 0, bytes };
+            state.check(0, now)
+        };
+        assert_eq!(at(699_999), Ok(()));
+        assert!(at(700_000).is_err());
+        assert!(at(650_000).is_err(), "between the marks it stays as it was");
+        assert_eq!(at(599_999), Ok(()));
+        assert_eq!(at(650_000), Ok(()));
+    }
+
+    #[test]
+    fn events_on_their_way_and_claims_to_come_count() {
+        let (mut state, now) = (state(1_000_000), Instant::now());
+        state.depths[0] = Depth { events: 1_000, bytes: 400_000 };
+        assert_eq!(state.check(0, now), Ok(()));
+        assert!(state.check(300_000, now).is_err());
+    }
+
+    #[test]
+    fn the_wait_follows_the_rate_at_which_the_queue_is_drained() {
+        let second = Duration::from_secs(1);
+        assert_eq!(wait(1_000, 900, 600, second), 3);
+        assert_eq!(wait(1_000, 999, 600, second), WAITS.1);
+        assert_eq!(wait(1_000, 1_000, 600, second), UNKNOWN_WAIT, "nothing is drained");
+        assert_eq!(wait(1_000, 601, 600, second), WAITS.0);
+    }
+}

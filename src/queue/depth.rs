@@ -1,0 +1,97 @@
+//! How much is queued, and how near that is to the most that Redis may hold. Pure.
+
+use std::iter::Sum;
+
+/// What a claim takes of Redis' memory, in bytes: key, entry id and expiry, as measured on Redis 7.0.
+pub const CLAIM_BYTES: u64 = 144;
+
+/// What lies in streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Events.
+    pub events: u64,
+    /// Bytes of their frames.
+    pub bytes: u64,
+}
+
+impl Depth {
+    /// From counters, which are never negative but where somebody else has changed them.
+    pub(super) fn of(events: i64, bytes: i64) -> Self {
+        let count = |counter: i64| u64::try_from(counter).unwrap_or(0);
+        Self { events: count(events), bytes: count(bytes) }
+    }
+}
+
+impl Sum for Depth {
+    fn sum<I: Iterator<Item = Self>>(depths: I) -> Self {
+        depths.fold(Self::default(), |sum, depth| Self {
+            events: sum.events + depth.events,
+            bytes: sum.bytes + depth.bytes,
+        })
+    }
+}
+
+/// What Redis does when its memory is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eviction {
+    /// Writes fail.
+    Never,
+    /// The keys nearest to their expiry go: claims, so that the dedupe window shrinks.
+    SoonestExpiry,
+}
+
+/// Redis' memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes in use.
+    pub used: u64,
+    /// The most there may be; `None` where Redis sets no limit.
+    pub max: Option<u64>,
+    /// What happens at the most.
+    pub eviction: Eviction,
+}
+
+impl Memory {
+    /// Bytes that are needed to hold what is queued, and `held` bytes on their way, until all of it has been claimed.
+    /// Claims that are there already count where nothing may evict them.
+    #[must_use]
+    pub fn needed(&self, queued: Depth, held: u64) -> u64 {
+        let claims = queued.events * CLAIM_BYTES;
+        match (self.eviction, self.max) {
+            (Eviction::Never, Some(_)) => self.used.max(queued.bytes) + held + claims,
+            _ => queued.bytes + held + claims,
+        }
+    }
+
+    /// Bytes that there may be: Redis' own limit, else `budget`.
+    #[must_use]
+    pub fn ceiling(&self, budget: u64) -> u64 {
+        self.max.unwrap_or(budget)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUEUED: Depth = Depth { events: 10, bytes: 4_000 };
+
+    #[test]
+    fn what_is_queued_is_needed_once_more_as_claims() {
+        let memory = Memory { used: 1 << 20, max: Some(1 << 21), eviction: Eviction::SoonestExpiry };
+        assert_eq!(memory.needed(QUEUED, 100), 4_100 + 10 * CLAIM_BYTES);
+    }
+
+    #[test]
+    fn claims_that_cannot_be_evicted_leave_less_room() {
+        let memory = Memory { used: 1 << 20, max: Some(1 << 21), eviction: Eviction::Never };
+        assert_eq!(memory.needed(QUEUED, 100), (1 << 20) + 100 + 10 * CLAIM_BYTES);
+    }
+
+    #[test]
+    fn without_a_limit_the_budget_is_the_limit() {
+        let memory = Memory { used: 1 << 30, max: None, eviction: Eviction::Never };
+        assert_eq!(memory.ceiling(7), 7);
+        assert_eq!(memory.needed(QUEUED, 0), 4_000 + 10 * CLAIM_BYTES);
+    }
+}

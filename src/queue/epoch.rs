@@ -1,0 +1,132 @@
+//! Epochs: whether the claims in Redis are all that were ever made.
+//!
+//! Each shard's claims belong to an epoch, whose id stands in Redis beside them and in Postgres. Redis that comes back
+//! empty shows none, one restored from an old copy shows another, and one that was restarted is another run. In each case
+//! claims are missing, and are restored from what Postgres has stored, before anything new is claimed.
+
+use std::time::Duration;
+
+use bb8_redis::redis::{self, FromRedisValue, Pipeline, Value};
+use uuid::Uuid;
+
+use super::claims::{key, milliseconds};
+use super::{EntryId, Link, QueueError, RunId, Shard, Shards, ledger};
+
+/// What a restored claim says of an event that is stored: no entry has this id, so no frame takes it for its own.
+const STORED: EntryId = EntryId::ZERO;
+
+/// The epoch of a shard's claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its id.
+    pub id: Uuid,
+    /// The run of Redis that holds the claims.
+    pub run_id: RunId,
+}
+
+/// The epoch of each shard, as Postgres has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epochs(Vec<Epoch>);
+
+/// Why, and so from how far back, a shard's claims have to be restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// They are gone: the whole window.
+    Lost,
+    /// Redis was restarted and may have lost the last ones.
+    Restarted,
+}
+
+/// An event whose claim is restored.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoredClaim<'a> {
+    /// Its shard.
+    pub shard: Shard,
+    /// Its id.
+    pub event_id: &'a str,
+    /// The entry it lies claimed by where it is a dead letter; `None` where it is stored.
+    pub origin: Option<EntryId>,
+    /// What is left of its window.
+    pub left: Duration,
+}
+
+impl Epochs {
+    /// Those of all shards, in order.
+    #[must_use]
+    pub fn new(of_shards: Vec<Epoch>) -> Self {
+        Self(of_shards)
+    }
+
+    /// That of a shard.
+    #[must_use]
+    pub fn of(&self, shard: Shard) -> &Epoch {
+        &self.0[shard.index()]
+    }
+
+    /// Whether `run` holds all claims.
+    pub(super) fn are_of(&self, run: &RunId) -> bool {
+        self.0.iter().all(|epoch| epoch.run_id == *run)
+    }
+}
+
+/// What is missing of a shard's claims in the run `run` of Redis, which shows the epoch `shown`. Pure.
+#[must_use]
+pub fn gap(known: Option<&Epoch>, shown: Option<Uuid>, run: &RunId) -> Option<Gap> {
+    match known {
+        Some(known) if shown == Some(known.id) => (known.run_id != *run).then_some(Gap::Restarted),
+        _ => Some(Gap::Lost),
+    }
+}
+
+pub(super) fn read_epoch(reply: &Value) -> Option<Uuid> {
+    let text = Option::<String>::from_redis_value_ref(reply).ok()??;
+    text.parse().ok()
+}
+
+/// The epochs that Redis shows, by shard.
+pub async fn shown_epochs(link: &mut Link, shards: Shards) -> Result<Vec<Option<Uuid>>, QueueError> {
+    let mut pipeline = Pipeline::new();
+    for shard in shards.all() {
+        pipeline.cmd("GET").arg(shard.epoch());
+    }
+    let shown: Vec<Value> = link.run(&pipeline).await?;
+    Ok(shown.iter().map(read_epoch).collect())
+}
+
+/// Writes claims, in one round trip, over whatever is there: what Postgres has stored was first, even where a frame claimed
+/// it while the claims were missing.
+pub async fn restore_claims(link: &mut Link, claims: &[RestoredClaim<'_>]) -> Result<(), QueueError> {
+    let mut pipeline = Pipeline::with_capacity(claims.len());
+    for RestoredClaim { shard, event_id, origin, left } in claims {
+        let entry = origin.unwrap_or(STORED).to_string();
+        let set = pipeline.cmd("SET").arg(key(*shard, event_id)).arg(entry);
+        set.arg("PX").arg(milliseconds(*left)).ignore();
+    }
+    Ok(link.run(&pipeline).await?)
+}
+
+/// Shows the epoch `id` in Redis: from now on the shards' claims are whole. A ledger that is gone as well begins anew.
+pub async fn show_epoch(link: &mut Link, shards: &[Shard], id: Uuid) -> Result<(), QueueError> {
+    for shard in shards {
+        ledger::begin(link, *shard).await?;
+        link.ask::<()>(redis::cmd("SET").arg(shard.epoch()).arg(id.to_string())).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_are_whole_only_in_the_same_epoch_of_the_same_run() {
+        let (id, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (run, another) = (RunId::new("a"), RunId::new("b"));
+        let known = Epoch { id, run_id: run.clone() };
+        assert_eq!(gap(Some(&known), Some(id), &run), None);
+        assert_eq!(gap(Some(&known), Some(id), &another), Some(Gap::Restarted));
+        assert_eq!(gap(Some(&known), Some(other), &run), Some(Gap::Lost));
+        assert_eq!(gap(Some(&known), None, &run), Some(Gap::Lost));
+        assert_eq!(gap(None, Some(id), &run), Some(Gap::Lost));
+    }
+}

@@ -1,0 +1,117 @@
+//! The ledger's half in Redis: what was accepted, by day, and what is queued; a hash for each shard.
+//!
+//! ```text
+//! ledger:{3} = accepted:2026-11-24 → events · queued_events → events · queued_bytes → bytes · since → milliseconds
+//! ```
+//!
+//! Invariants: a frame is counted in the `MULTI` that appends it, and taken off `queued` in the script that deletes it, so
+//! the counters cannot drift from the streams. `since` is when this hash began, by Redis' clock: frames with smaller entry
+//! ids were accepted by a Redis that is gone, and their receipts do not belong to this half.
+
+use std::collections::BTreeMap;
+
+use bb8_redis::redis::{self, Pipeline};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::depth::Depth;
+use super::{Link, QueueError, Shard, Shards};
+
+pub(super) const QUEUED_EVENTS: &str = "queued_events";
+pub(super) const QUEUED_BYTES: &str = "queued_bytes";
+pub(super) const SINCE: &str = "since";
+const ACCEPTED: &str = "accepted:";
+
+/// What Redis knows of one shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Receipts of entries from this millisecond on belong to it; `None` before the first claim in this Redis.
+    pub since: Option<u64>,
+    /// Events accepted, by the UTC day of their frame.
+    pub by_day: BTreeMap<Date, u64>,
+    /// What is in the stream.
+    pub queued: Depth,
+}
+
+/// The field that counts what was accepted on the day of `moment` (UTC).
+pub(super) fn accepted_on(moment: Timestamp) -> String {
+    format!("{ACCEPTED}{}", moment.to_zoned(TimeZone::UTC).date())
+}
+
+/// Reads the shards' ledgers, in order.
+pub async fn accepted(link: &mut Link, shards: Shards) -> Result<Vec<Accepted>, QueueError> {
+    let mut pipeline = Pipeline::new();
+    for shard in shards.all() {
+        pipeline.cmd("HGETALL").arg(shard.ledger());
+    }
+    let ledgers: Vec<BTreeMap<String, i64>> = link.run(&pipeline).await?;
+    Ok(ledgers.into_iter().map(|fields| Accepted::read(&fields)).collect())
+}
+
+/// Reads how much is queued, by shard.
+pub async fn queued(link: &mut Link, shards: Shards) -> Result<Vec<Depth>, QueueError> {
+    let mut pipeline = Pipeline::new();
+    for shard in shards.all() {
+        pipeline.cmd("HMGET").arg(shard.ledger()).arg(QUEUED_EVENTS).arg(QUEUED_BYTES);
+    }
+    let counts: Vec<(Option<i64>, Option<i64>)> = link.run(&pipeline).await?;
+    Ok(counts.into_iter().map(|(events, bytes)| Depth::of(events.unwrap_or(0), bytes.unwrap_or(0))).collect())
+}
+
+/// Forgets what was accepted on days before `day`.
+pub async fn forget_before(link: &mut Link, shards: Shards, day: Date) -> Result<(), QueueError> {
+    let known = accepted(link, shards).await?;
+    for (shard, accepted) in shards.all().zip(known) {
+        for old in accepted.by_day.keys().take_while(|known| **known < day) {
+            link.ask::<()>(redis::cmd("HDEL").arg(shard.ledger()).arg(format!("{ACCEPTED}{old}"))).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Begins the ledger of a shard where it has no beginning: with the first entry of its stream, or now.
+pub(super) async fn begin(link: &mut Link, shard: Shard) -> Result<(), QueueError> {
+    let first = redis::cmd("XRANGE").arg(shard.stream()).arg("-").arg("+").arg("COUNT").arg(1).to_owned();
+    let first: Vec<(String, redis::Value)> = link.ask(&first).await?;
+    let since = if let Some((milliseconds, _)) = first.first().and_then(|(id, _)| id.split_once('-')) {
+        milliseconds.to_owned()
+    } else {
+        let (seconds, microseconds): (u64, u64) = link.ask(&redis::cmd("TIME")).await?;
+        (seconds * 1000 + microseconds / 1000).to_string()
+    };
+    Ok(link.ask(redis::cmd("HSETNX").arg(shard.ledger()).arg(SINCE).arg(since)).await?)
+}
+
+impl Accepted {
+    fn read(fields: &BTreeMap<String, i64>) -> Self {
+        let count = |name: &str| fields.get(name).copied().unwrap_or(0);
+        let by_day = fields.iter().filter_map(|(name, events)| {
+            Some((name.strip_prefix(ACCEPTED)?.parse().ok()?, u64::try_from(*events).ok()?))
+        });
+        Self {
+            since: fields.get(SINCE).and_then(|since| u64::try_from(*since).ok()),
+            by_day: by_day.collect(),
+            queued: Depth::of(count(QUEUED_EVENTS), count(QUEUED_BYTES)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_read_as_days_and_depth_and_what_is_not_known_is_left_out() {
+        let day: Timestamp = "2026-11-24T23:59:59Z".parse().expect("a time");
+        let accepted = accepted_on(day);
+        let fields = [(accepted.as_str(), 7), (QUEUED_EVENTS, 2), (QUEUED_BYTES, -5), ("x", 1)];
+        let fields = fields.map(|(name, count)| (name.to_owned(), count)).into_iter().collect();
+        let expected = Accepted {
+            since: None,
+            by_day: [("2026-11-24".parse().expect("a day"), 7)].into(),
+            queued: Depth { events: 2, bytes: 0 },
+        };
+        assert_eq!(Accepted::read(&fields), expected);
+    }
+}

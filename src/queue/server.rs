@@ -1,0 +1,41 @@
+//! The Redis server: is it one that keeps what it acknowledges?
+//!
+//! Streams have no expiry. With a policy that evicts such keys, Redis would throw accepted events away when its memory is
+//! full; so only the two policies that do not are worked with.
+
+use bb8_redis::redis::{self, InfoDict};
+
+use super::depth::{Eviction, Memory};
+use super::{Link, Pool, QueueError};
+
+/// `SET … NX GET` came with it.
+const OLDEST_MAJOR: u32 = 7;
+
+/// Refuses a server that is too old, or may evict what is queued. One that does not answer yet is looked at again later.
+pub async fn check(pool: &Pool) -> Result<(), QueueError> {
+    let looked = async { memory(&mut *pool.get().await?).await };
+    match looked.await {
+        Err(error) if error.will_pass() => {
+            tracing::warn!(%error, "Redis was not looked at yet");
+            Ok(())
+        }
+        looked => looked.map(|_| ()),
+    }
+}
+
+/// How full Redis is; an error where it is too old, or may evict what is queued.
+pub async fn memory(link: &mut Link) -> Result<Memory, QueueError> {
+    let info: InfoDict = link.ask(redis::cmd("INFO").arg("server").arg("memory")).await?;
+    let version: String = info.get("redis_version").unwrap_or_default();
+    if version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0) < OLDEST_MAJOR {
+        return Err(QueueError::TooOld(version));
+    }
+    let policy: String = info.get("maxmemory_policy").unwrap_or_default();
+    let max = info.get::<u64>("maxmemory").filter(|max| *max > 0);
+    let eviction = match policy.as_str() {
+        "noeviction" => Eviction::Never,
+        "volatile-ttl" => Eviction::SoonestExpiry,
+        _ => return Err(QueueError::Eviction(policy)),
+    };
+    Ok(Memory { used: info.get("used_memory").unwrap_or(0), max, eviction })
+}

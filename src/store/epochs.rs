@@ -1,0 +1,159 @@
+//! The epochs of claims, of which Postgres is the authority.
+//!
+//! One lock decides. Each transaction that stores holds it shared, from before it compares the epochs until its commit;
+//! whoever restores claims holds it alone, from before he reads what is stored until the new epoch is recorded. So what was
+//! claimed under the old epoch is either committed before the claims are restored, and among them, or not stored at all but
+//! claimed again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use jiff::Timestamp;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Portal, Transaction};
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::queue::{EntryId, Epoch, Epochs, RunId, Shard, Shards};
+
+/// Holds the lock shared until the transaction ends; whether the epochs of these shards are still those recorded.
+pub(super) async fn hold(
+    transaction: &Transaction<'_>,
+    epochs: &Epochs,
+    shards: &BTreeSet<Shard>,
+) -> Result<bool, StoreError> {
+    const SELECT: &str = "select shard, epoch::text from claim_epochs where shard = any($1)";
+    let numbers: Vec<i16> = shards.iter().map(|shard| number(*shard)).collect();
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&numbers, Type::INT2_ARRAY)];
+    // Sent together, but two statements: the second sees what was committed when the lock was had.
+    let ((), rows) = tokio::try_join!(
+        transaction.batch_execute("select pg_advisory_xact_lock_shared(hashtext('claims'))"),
+        transaction.query_typed(SELECT, &parameters)
+    )?;
+    let recorded: std::collections::BTreeMap<i16, &str> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(shards.iter().all(|shard| {
+        recorded.get(&number(*shard)).and_then(|id| id.parse().ok()) == Some(epochs.of(*shard).id)
+    }))
+}
+
+/// Takes the lock alone, until the transaction ends.
+pub async fn lock(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    Ok(transaction.batch_execute("select pg_advisory_xact_lock(hashtext('claims'))").await?)
+}
+
+/// The recorded epochs, by shard.
+pub async fn read(transaction: &Transaction<'_>, shards: Shards) -> Result<Vec<Option<Epoch>>, StoreError> {
+    const SELECT: &str = "select shard, epoch::text, run_id from claim_epochs";
+    let mut epochs = vec![None; shards.count()];
+    for row in transaction.query(SELECT, &[]).await? {
+        let shard: i16 = row.get(0);
+        let place = usize::try_from(shard).ok().and_then(|index| epochs.get_mut(index));
+        if let (Some(place), Ok(id)) = (place, row.get::<_, &str>(1).parse()) {
+            *place = Some(Epoch { id, run_id: RunId::new(row.get(2)) });
+        }
+    }
+    Ok(epochs)
+}
+
+/// Records that these shards' claims are whole in `run`, under the epoch `id`.
+pub async fn record(
+    transaction: &Transaction<'_>,
+    shards: &[Shard],
+    id: Uuid,
+    run: &RunId,
+) -> Result<(), StoreError> {
+    const RECORD: &str = "insert into claim_epochs (shard, epoch, run_id, rebuilt_at, seen_at)
+        select shard, $2::text::uuid, $3, now(), now() from unnest($1::smallint[]) shard
+        on conflict (shard) do update set epoch = excluded.epoch, run_id = excluded.run_id,
+            rebuilt_at = excluded.rebuilt_at, seen_at = excluded.seen_at";
+    let numbers: Vec<i16> = shards.iter().map(|shard| number(*shard)).collect();
+    transaction.execute(RECORD, &[&numbers, &id.to_string(), &run.as_str()]).await?;
+    Ok(())
+}
+
+/// Notes that the run of these epochs lives, as `lives` finds out after the moment that is noted.
+pub async fn note_alive<E: From<StoreError>>(
+    pool: &Pool,
+    lives: impl AsyncFnOnce() -> Result<Option<RunId>, E>,
+) -> Result<(), E> {
+    let mut client = pool.get().await.map_err(StoreError::from)?;
+    let transaction = client.transaction().await.map_err(StoreError::from)?;
+    transaction.batch_execute("select now()").await.map_err(StoreError::from)?;
+    if let Some(run) = lives().await? {
+        let note = "update claim_epochs set seen_at = now() where run_id = $1";
+        transaction.execute(note, &[&run.as_str()]).await.map_err(StoreError::from)?;
+    }
+    Ok(transaction.commit().await.map_err(StoreError::from)?)
+}
+
+/// The times between which the events were accepted whose claims a restarted Redis may have lost: those stored since
+/// `loss` before the run was last known to live. `None` if there are none.
+pub async fn times_stored_lately(
+    transaction: &Transaction<'_>,
+    loss: Duration,
+) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+    const SELECT: &str = "select min(earliest_at), max(latest_at) from frames
+        where stored_at >= (select min(seen_at) from claim_epochs) - make_interval(secs => $1)";
+    let row = transaction.query_one(SELECT, &[&loss.as_secs_f64()]).await?;
+    let (earliest, latest): (Option<Timestamp>, Option<Timestamp>) = (row.get(0), row.get(1));
+    Ok(earliest.zip(latest))
+}
+
+/// An event that has a claim.
+#[derive(Clone, Debug)]
+pub struct ClaimedEvent {
+    /// Its id.
+    pub event_id: String,
+    /// To whom it happened, which decides its shard.
+    pub user_id: String,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// The entry that it came in, where it is a dead letter.
+    pub origin: Option<EntryId>,
+}
+
+/// Reads the events accepted between two times, stored ones and dead letters, in parts.
+#[expect(missing_debug_implementations, reason = "a portal has none")]
+pub struct ClaimedEvents(Portal);
+
+/// Begins to read them. Dead letters come first.
+pub async fn claimed_events(
+    transaction: &Transaction<'_>,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<ClaimedEvents, StoreError> {
+    const SELECT: &str = "select event_id, user_id, created_at, entry_ms, entry_seq from dead_letters
+            where created_at >= $1 and event_id is not null and user_id is not null
+        union all
+        select event_id, user_id, received_at, null, null from events where received_at between $1 and $2";
+    let statement = transaction.prepare(SELECT).await?;
+    Ok(ClaimedEvents(transaction.bind(&statement, &[&from, &to]).await?))
+}
+
+impl ClaimedEvents {
+    /// The next `most` of them; none at the end.
+    pub async fn next(
+        &self,
+        transaction: &Transaction<'_>,
+        most: i32,
+    ) -> Result<Vec<ClaimedEvent>, StoreError> {
+        let rows = transaction.query_portal(&self.0, most).await?;
+        let number = |part: i64| u64::try_from(part).unwrap_or(0);
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let entry: (Option<i64>, Option<i64>) = (row.get(3), row.get(4));
+                let origin = entry.0.zip(entry.1).map(|(milliseconds, sequence)| EntryId {
+                    milliseconds: number(milliseconds),
+                    sequence: number(sequence),
+                });
+                ClaimedEvent { event_id: row.get(0), user_id: row.get(1), received_at: row.get(2), origin }
+            })
+            .collect())
+    }
+}
+
+fn number(shard: Shard) -> i16 {
+    i16::try_from(shard.number()).expect("Shards allows no more than fit a smallint")
+}
