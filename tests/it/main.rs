@@ -15,6 +15,8 @@ mod store;
 mod http;
 mod catalog;
 mod worker;
+mod claims;
+mod backpressure;
 mod flow;
 mod health;
 mod up;

@@ -1,5 +1,6 @@
 //! A test's own Redis and Postgres.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub(crate) struct TestStores {
     /// and keep their addresses and data.
     pub(crate) servers: Stores,
     // after the servers, as fields drop in order
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl TestStores {
@@ -28,7 +29,12 @@ impl TestStores {
     pub(crate) async fn start() -> Self {
         let dir = migrated_folder().await;
         let servers = Stores::start(dir.path(), Profile::Throwaway).await.unwrap();
-        Self { servers, _dir: dir }
+        Self { servers, dir }
+    }
+
+    /// Where they keep their data.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// The address of the database.

@@ -1,0 +1,212 @@
+//! Claims that Redis lost: restored from Postgres, so that what clients send again stays a duplicate.
+
+use std::fs;
+use std::path::PathBuf;
+
+use bb8_redis::redis;
+use serde_json::json;
+
+use crate::support::{DEADLINE, Settings, TestServer, TestStores, count, start_worker, until, until_rows};
+
+const EVENTS: usize = 500;
+
+fn lines(ids: std::ops::Range<usize>) -> String {
+    let event = |id: usize| json!({"event_id": format!("e{id}"), "event_type": "t", "user_id": format!("u{}", id % 50)});
+    ids.map(|id| event(id).to_string() + "\n").collect()
+}
+
+/// A server with stored events.
+async fn server() -> (TestServer, Settings) {
+    let server = TestServer::with(&["--redis-timeout", "1s"]).await;
+    let settings =
+        Settings::with(&["--batch-events", "100", "--reclaim-after", "1ms", "--redis-timeout", "1s"]);
+    (server, settings)
+}
+
+async fn send(server: &TestServer, ids: std::ops::Range<usize>) {
+    server.post_lines(lines(ids)).await.expect(202);
+}
+
+/// How many events came to each outcome.
+async fn outcomes(stores: &TestStores) -> (i64, i64) {
+    let sums = "select coalesce(sum(stored), 0), coalesce(sum(duplicates), 0) from frames";
+    let sums = stores.postgres().await.query_one(sums, &[]).await.unwrap();
+    (sums.get(0), sums.get(1))
+}
+
+async fn until_outcomes(stores: &TestStores, rows: usize, duplicates: usize) {
+    let wanted = (i64::try_from(rows).unwrap(), i64::try_from(duplicates).unwrap());
+    until(&format!("{wanted:?} stored and duplicate"), DEADLINE, async || outcomes(stores).await == wanted)
+        .await;
+}
+
+/// Sends events, lets `lose` take something from Redis, and sends them again: all of them are duplicates.
+async fn sent_again_after(lose: impl AsyncFnOnce(&mut TestStores)) {
+    let (mut server, settings) = server().await;
+    let worker = start_worker(&server.stores, &settings).await;
+    send(&server, 0..EVENTS).await;
+    until_outcomes(&server.stores, EVENTS, 0).await;
+
+    lose(&mut server.stores).await;
+    until("the queue to take events", DEADLINE, async || {
+        server.post_lines(lines(0..1)).await.status.as_u16() == 202
+    })
+    .await;
+    send(&server, 0..EVENTS).await;
+
+    until("all of them to be duplicates", DEADLINE, async || {
+        outcomes(&server.stores).await.1 > i64::try_from(EVENTS).unwrap()
+    })
+    .await;
+    assert_eq!(count(&server.stores, "events").await, i64::try_from(EVENTS).unwrap());
+    worker.drain(DEADLINE).await.unwrap();
+}
+
+async fn unlink(stores: &TestStores, pattern: &str) {
+    let mut redis = stores.redis().await;
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg(pattern).query_async(&mut redis).await.unwrap();
+    assert!(!keys.is_empty(), "{pattern}");
+    let () = redis::cmd("UNLINK").arg(keys).query_async(&mut redis).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_and_epoch_deleted_in_the_middle_are_restored() {
+    sent_again_after(async |stores| {
+        unlink(stores, "dedupe:*").await;
+        unlink(stores, "epoch:*").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_claims_of_an_emptied_redis_are_restored() {
+    sent_again_after(async |stores| {
+        let () = redis::cmd("FLUSHALL").query_async(&mut stores.redis().await).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_claims_of_a_redis_restored_from_an_old_copy_are_restored() {
+    sent_again_after(async |stores| {
+        unlink(stores, "dedupe:*").await;
+        let mut redis = stores.redis().await;
+        for shard in 0..8 {
+            let of_old = "01936d00-0000-7000-8000-000000000000";
+            let set = redis::cmd("SET").arg(format!("epoch:{{{shard}}}")).arg(of_old).to_owned();
+            let () = set.query_async(&mut redis).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_claims_that_a_killed_redis_had_not_written_are_restored() {
+    sent_again_after(async |stores| {
+        stores.servers.redis.kill().await;
+        cut_off_the_last_claims(stores);
+        stores.servers.redis.start().await.unwrap();
+        let mut redis = stores.redis().await;
+        let left: Vec<Vec<u8>> = redis::cmd("KEYS").arg("dedupe:*").query_async(&mut redis).await.unwrap();
+        assert!(left.len() < EVENTS, "claims are missing");
+        let epochs: Vec<String> = redis::cmd("KEYS").arg("epoch:*").query_async(&mut redis).await.unwrap();
+        assert_eq!(epochs.len(), 8, "the epoch alone does not tell");
+    })
+    .await;
+}
+
+/// Cuts the append-only file in the middle of the claims, as a power loss would before they are synced.
+fn cut_off_the_last_claims(stores: &TestStores) {
+    let folder: PathBuf = stores.dir().join("redis/appendonlydir");
+    let newest = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let newest = newest.filter(|path| path.to_str().unwrap().ends_with(".incr.aof")).max().unwrap();
+    let log = fs::read(&newest).unwrap();
+    let claims: Vec<usize> = memchr::memmem::find_iter(&log, b"MSETNX").collect();
+    let cut = claims[claims.len() / 2];
+    fs::OpenOptions::new().write(true).open(&newest).unwrap().set_len(cut as u64).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_claimed_before_the_loss_and_is_stored_after_it_is_stored_once() {
+    let (server, settings) = server().await;
+    let mut postgres = server.stores.postgres().await;
+    let worker = start_worker(&server.stores, &settings).await;
+    // Making partitions would wait for the lock, and everybody else for that.
+    until("the partitions", DEADLINE, async || count(&server.stores, "partitions").await >= 3).await;
+    let held = postgres.transaction().await.unwrap();
+    held.batch_execute("lock table events in exclusive mode").await.unwrap();
+    send(&server, 0..EVENTS).await;
+    until("claims of frames that are not stored", DEADLINE, async || {
+        let keys = redis::cmd("KEYS").arg("dedupe:*").to_owned();
+        !keys.query_async::<Vec<Vec<u8>>>(&mut server.stores.redis().await).await.unwrap().is_empty()
+    })
+    .await;
+
+    let () = redis::cmd("DEL")
+        .arg((0..8).map(|shard| format!("epoch:{{{shard}}}")).collect::<Vec<_>>())
+        .query_async(&mut server.stores.redis().await)
+        .await
+        .unwrap();
+    unlink(&server.stores, "dedupe:*").await;
+    let other = start_worker(&server.stores, &settings).await;
+    send(&server, 0..EVENTS).await;
+    held.rollback().await.unwrap();
+
+    until_outcomes(&server.stores, EVENTS, EVENTS).await;
+    assert_eq!(count(&server.stores, "events").await, i64::try_from(EVENTS).unwrap());
+    worker.drain(DEADLINE).await.unwrap();
+    other.drain(DEADLINE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ingest_goes_on_while_claims_are_restored() {
+    let (server, settings) = server().await;
+    let mut postgres = server.stores.postgres().await;
+    let held = postgres.transaction().await.unwrap();
+    held.batch_execute("select pg_advisory_xact_lock(hashtext('claims'))").await.unwrap();
+    let worker = start_worker(&server.stores, &settings).await;
+
+    send(&server, 0..EVENTS).await;
+    assert_eq!(count(&server.stores, "events").await, 0);
+    held.rollback().await.unwrap();
+
+    until_rows(&server.stores, "events", i64::try_from(EVENTS).unwrap()).await;
+    worker.drain(DEADLINE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_frames_with_one_id_the_one_that_claimed_it_is_stored_whatever_their_order() {
+    let (server, settings) = server().await;
+    let stores = &server.stores;
+    send(&server, 0..1).await;
+    send(&server, 0..1).await;
+    // As if a worker had been given both, and had died after the second had claimed the id.
+    let worker = start_worker(stores, &settings).await;
+    until_outcomes(stores, 1, 1).await;
+    worker.drain(DEADLINE).await.unwrap();
+    send(&server, 1..2).await;
+    send(&server, 1..2).await;
+    claim_for_the_last_entry(stores, "e1", "u1").await;
+
+    let worker = start_worker(stores, &settings).await;
+    until_outcomes(stores, 2, 2).await;
+    assert_eq!(count(stores, "events").await, 2);
+    worker.drain(DEADLINE).await.unwrap();
+}
+
+async fn claim_for_the_last_entry(stores: &TestStores, event_id: &str, user_id: &str) {
+    use campaign_manager::queue::{Claim, Claimed, Epoch, Epochs, Links, Shards, claim, shown_epochs};
+    let shards = Shards::new(8).unwrap();
+    let shard = shards.of_user(user_id);
+    let last = redis::cmd("XREVRANGE").arg(shard.stream()).arg("+").arg("-").arg("COUNT").arg(1).to_owned();
+    let last: Vec<(String, redis::Value)> = last.query_async(&mut stores.redis().await).await.unwrap();
+    let entry = last[0].0.parse().unwrap();
+    let links = Links::new(&stores.urls().redis_url, DEADLINE).unwrap();
+    let mut link = links.link().await.unwrap();
+    let shown = shown_epochs(&mut link, shards).await.unwrap();
+    let epochs = shown.into_iter().map(|id| Epoch { id: id.unwrap(), run_id: link.run_id().clone() });
+    let epochs = Epochs::new(epochs.collect());
+    let claims = [Claim::new(shard, entry, [event_id].into_iter())];
+    let claimed = claim(&mut link, &claims, DEADLINE * 60, &epochs).await.unwrap();
+    assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
+}
