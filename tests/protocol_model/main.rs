@@ -1,0 +1,169 @@
+//! The delivery protocol, explored in every order: two workers, Redis and Postgres, and faults between any two steps.
+//!
+//! As it is, it holds. With any one part left out, an event is lost or stored twice: so each part is needed, and the model
+//! would notice if it were missing. The tests print how many states there are, and the shortest way to each damage.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "clippy.toml allows it in tests, but sees none beside them"
+)]
+
+mod flaw;
+mod properties;
+mod protocol;
+mod state;
+mod trace;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use flaw::Flaw;
+use protocol::Protocol;
+use state::{Faults, Ids};
+use stateright::{Checker as _, Expectation, HasDiscoveries, Model as _};
+
+const A: Ids = Ids(0b01);
+const B: Ids = Ids(0b10);
+const AB: Ids = Ids(0b11);
+const NOTHING: Ids = Ids::NONE;
+
+const NONE: Faults = Faults { crashes: 0, cuts: 0, losses: 0, restarts: 0, replacements: 0 };
+const CRASH: Faults = Faults { crashes: 1, ..NONE };
+const LOSS: Faults = Faults { losses: 1, ..NONE };
+const RESTART: Faults = Faults { restarts: 1, ..NONE };
+const REPLACEMENT: Faults = Faults { replacements: 1, ..NONE };
+
+const TWICE: &str = "no id is stored twice";
+const LOST: &str = "an accepted id is stored, or a frame is still to bring it";
+const UNSTORED: &str = "what is acknowledged has a receipt";
+
+/// Explores every state. Returns what was seen of what should be seen sometimes.
+fn explore(frames: [Ids; 3], faults: Faults) -> BTreeSet<&'static str> {
+    let protocol = Protocol { flaws: &[], frames, faults, canonical: true };
+    let started = Instant::now();
+    let checker = protocol.checker().threads(2).spawn_bfs().join();
+    println!("{:>8} states in {:>6.2?}: {faults:?}", checker.unique_state_count(), started.elapsed());
+    let mut seen = BTreeSet::new();
+    for (name, path) in checker.discoveries() {
+        let is_damage = checker.model().property(name).expectation == Expectation::Always;
+        assert!(!is_damage, "not so: {name}\n{}", trace::of(path));
+        seen.insert(name);
+    }
+    seen
+}
+
+/// Two frames that share an id are sent; then a protocol with these flaws does this damage, if such faults happen.
+#[track_caller]
+fn assert_breaks(flaws: &'static [Flaw], faults: Faults, damage: &'static str) {
+    let protocol = Protocol { flaws, frames: [A, A, NOTHING], faults, canonical: false };
+    let search = protocol.checker().finish_when(HasDiscoveries::AnyFailures);
+    let checker = search.spawn_bfs().join();
+    let path = checker.discovery(damage);
+    let path =
+        path.unwrap_or_else(|| panic!("nothing was noticed in {} states", checker.unique_state_count()));
+    println!(
+        "{flaws:?}, after {} states. Not so: {damage}\n{}",
+        checker.unique_state_count(),
+        trace::of(path)
+    );
+}
+
+#[test]
+fn whatever_fails_nothing_is_lost_or_stored_twice_and_work_goes_on() {
+    let mixes = [
+        Faults { crashes: 2, cuts: 1, ..NONE },
+        Faults { crashes: 1, cuts: 1, ..LOSS },
+        Faults { crashes: 1, losses: 2, ..NONE },
+        Faults { crashes: 1, ..RESTART },
+        Faults { losses: 1, ..RESTART },
+        Faults { cuts: 1, losses: 1, ..REPLACEMENT },
+        Faults { restarts: 1, ..REPLACEMENT },
+    ];
+    let seen: BTreeSet<_> = mixes.into_iter().flat_map(|faults| explore([A, AB, NOTHING], faults)).collect();
+    let expected = properties::properties().into_iter().filter(|it| it.expectation == Expectation::Sometimes);
+    assert_eq!(seen, expected.map(|property| property.name).collect());
+}
+
+#[test]
+fn nothing_is_lost_or_stored_twice_where_three_frames_share_ids() {
+    for faults in [Faults { losses: 1, ..CRASH }, REPLACEMENT] {
+        explore([A, AB, B], faults);
+    }
+}
+
+// Each of these is a part that one could think superfluous.
+
+#[test]
+fn a_frame_claimed_again_in_spite_of_its_receipt_takes_an_id_from_the_frame_that_should_store_it() {
+    assert_breaks(&[Flaw::NoReceiptLookup], Faults { losses: 1, ..CRASH }, LOST);
+    assert_breaks(&[Flaw::NoReceiptLookup], Faults { restarts: 1, ..CRASH }, LOST);
+}
+
+#[test]
+fn claims_laid_under_an_epoch_that_is_over_take_ids_from_frames_that_should_store_them() {
+    assert_breaks(&[Flaw::UnconditionalClaims], Faults { losses: 1, ..CRASH }, LOST);
+}
+
+#[test]
+fn claims_of_another_time_that_come_back_with_redis_take_ids_from_frames_that_should_store_them() {
+    assert_breaks(&[Flaw::ClaimsKept], Faults { losses: 1, ..RESTART }, LOST);
+}
+
+#[test]
+fn a_rebuild_that_does_not_notice_the_loss_of_what_it_did_lets_ids_be_stored_twice() {
+    assert_breaks(&[Flaw::UnmarkedRebuild], Faults { losses: 2, ..NONE }, TWICE);
+    assert_breaks(&[Flaw::UnmarkedRebuild], Faults { losses: 1, ..RESTART }, TWICE);
+}
+
+#[test]
+fn a_rebuild_that_decides_how_much_before_it_marks_its_beginning_may_do_too_little() {
+    assert_breaks(&[Flaw::MarkWithoutLook], Faults { losses: 1, ..RESTART }, TWICE);
+}
+
+#[test]
+fn a_rebuild_beside_store_transactions_misses_what_they_commit() {
+    assert_breaks(&[Flaw::RebuildWithoutLock], LOSS, TWICE);
+}
+
+#[test]
+fn a_rebuild_that_does_not_replace_stray_claims_lets_their_frames_store_again() {
+    let flaws = &[Flaw::RebuildWithoutOverride, Flaw::UnconditionalClaims, Flaw::ClaimsKept];
+    assert_breaks(flaws, LOSS, TWICE);
+}
+
+#[test]
+fn a_batch_stored_under_an_epoch_that_is_over_is_stored_twice() {
+    assert_breaks(&[Flaw::StoreWithoutEpoch], LOSS, TWICE);
+}
+
+#[test]
+fn an_epoch_read_before_the_lock_is_had_may_be_over() {
+    assert_breaks(&[Flaw::StoreReadsEpochBeforeLock], LOSS, TWICE);
+}
+
+#[test]
+fn a_frame_acknowledged_before_its_commit_has_no_receipt() {
+    assert_breaks(&[Flaw::AckBeforeCommit], NONE, UNSTORED);
+}
+
+#[test]
+fn a_claim_that_does_not_tell_its_frame_loses_what_a_dead_worker_claimed() {
+    assert_breaks(&[Flaw::AnonymousClaims], CRASH, LOST);
+}
+
+#[test]
+fn an_epoch_not_read_again_in_the_second_round_trip_may_be_over() {
+    assert_breaks(&[Flaw::SecondTripWithoutEpoch], LOSS, TWICE);
+}
+
+#[test]
+fn a_restart_that_nobody_notices_lets_ids_be_stored_twice() {
+    assert_breaks(&[Flaw::RunIgnored], RESTART, TWICE);
+}
+
+#[test]
+fn a_frame_stored_in_spite_of_its_receipt_is_stored_twice() {
+    assert_breaks(&[Flaw::ReceiptsIgnored], NONE, TWICE);
+}
