@@ -6,6 +6,8 @@
 create table claim_epochs (
     shard      smallint    primary key,
     epoch      uuid        not null,
+    -- goes into the keys of the claims, so that those of another time never meet those of this one
+    keyspace   bigint      not null,
     run_id     text        not null,
     rebuilt_at timestamptz not null,
     -- when that run was last known to live: what a restart took with it was claimed little before that, or later

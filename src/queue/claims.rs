@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use bb8_redis::redis::{Pipeline, Value};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::epoch::{Epochs, read_epoch};
 use super::{EntryId, Link, QueueError, Shard};
@@ -35,9 +35,10 @@ pub enum Claimed {
     Stale,
 }
 
-/// The key of the claim to an event id.
-pub(super) fn key(shard: Shard, event_id: &str) -> Vec<u8> {
-    [shard.claim_prefix().as_bytes(), &xxh3_128(event_id.as_bytes()).to_be_bytes()].concat()
+/// The key of the claim to an event id. The keyspace goes into the hash, where it takes no memory.
+pub(super) fn key(shard: Shard, keyspace: u64, event_id: &str) -> Vec<u8> {
+    let hash = xxh3_128_with_seed(event_id.as_bytes(), keyspace);
+    [shard.claim_prefix().as_bytes(), &hash.to_be_bytes()].concat()
 }
 
 /// In milliseconds, as Redis takes it.
@@ -46,10 +47,16 @@ pub(super) fn milliseconds(window: Duration) -> u64 {
 }
 
 impl Claim {
-    /// The claims that the frame `entry` of `shard` lays to these event ids, no id twice.
+    /// The claims that the frame `entry` of `shard` lays to these event ids under `epochs`, no id twice.
     #[must_use]
-    pub fn new<'a>(shard: Shard, entry: EntryId, event_ids: impl Iterator<Item = &'a str>) -> Self {
-        Self { shard, entry: entry.to_string(), keys: event_ids.map(|id| key(shard, id)).collect() }
+    pub fn new<'a>(
+        shard: Shard,
+        entry: EntryId,
+        event_ids: impl Iterator<Item = &'a str>,
+        epochs: &Epochs,
+    ) -> Self {
+        let keyspace = epochs.of(shard).keyspace;
+        Self { shard, entry: entry.to_string(), keys: event_ids.map(|id| key(shard, keyspace, id)).collect() }
     }
 
     /// All keys at once, or none.
@@ -72,6 +79,13 @@ impl Claim {
         }
     }
 
+    /// What an earlier attempt claimed must not expire before it is stored.
+    fn renew(&self, pipeline: &mut Pipeline, ours: &[bool], window: u64) {
+        for (key, _) in self.keys.iter().zip(ours).filter(|(_, ours)| **ours) {
+            pipeline.cmd("PEXPIRE").arg(key).arg(window).arg("GT").ignore();
+        }
+    }
+
     /// For each id, whether it is ours, from what `one_by_one` was answered.
     fn ours(&self, owners: &[Value]) -> Result<Vec<bool>, QueueError> {
         if owners.len() != self.keys.len() {
@@ -87,7 +101,7 @@ impl Claim {
     }
 }
 
-/// Claims each frame's ids for `window`, under `epochs`.
+/// Claims each frame's ids for `window`, under the `epochs` that the claims were made for.
 pub async fn claim(
     link: &mut Link,
     frames: &[Claim],
@@ -100,6 +114,9 @@ pub async fn claim(
     let window = milliseconds(window);
     let mut ours: Vec<Vec<bool>> = frames.iter().map(|frame| vec![true; frame.keys.len()]).collect();
     let asked: Vec<usize> = (0..frames.len()).filter(|&index| !frames[index].keys.is_empty()).collect();
+    if asked.is_empty() {
+        return Ok(Claimed::Told(ours));
+    }
     let ask = |indices: &[usize], commands: fn(&Claim, &mut Pipeline, u64)| {
         let mut pipeline = Pipeline::new();
         for &index in indices {
@@ -126,11 +143,14 @@ pub async fn claim(
 
     // The epoch is asked for again: the claims may have gone in between.
     let replies: Vec<Value> = link.run(&ask(&contested, Claim::one_by_one)).await?;
+    let mut renewals = Pipeline::new();
     for (index, reply) in contested.into_iter().zip(replies) {
-        match under(epochs, frames[index].shard, reply)? {
-            None => return Ok(Claimed::Stale),
-            Some(owners) => ours[index] = frames[index].ours(&owners)?,
-        }
+        let Some(owners) = under(epochs, frames[index].shard, reply)? else { return Ok(Claimed::Stale) };
+        ours[index] = frames[index].ours(&owners)?;
+        frames[index].renew(&mut renewals, &ours[index], window);
+    }
+    if !renewals.is_empty() {
+        link.run::<()>(&renewals).await?;
     }
     Ok(Claimed::Told(ours))
 }

@@ -3,6 +3,12 @@
 //! Each shard's claims belong to an epoch, whose id stands in Redis beside them and in Postgres. Redis that comes back
 //! empty shows none, one restored from an old copy shows another, and one that was restarted is another run. In each case
 //! claims are missing, and are restored from what Postgres has stored, before anything new is claimed.
+//!
+//! Invariants (`tests/protocol_model` shows what happens without each):
+//! - A restoration marks its beginning at the epoch's key, and shows the epoch only where its mark still stands: what Redis
+//!   loses meanwhile is noticed. What stood there before the mark decides how much is restored.
+//! - Where all claims are gone, those that are restored, and all that follow, have keys of their own: no claim of another
+//!   time, or laid late by somebody who did not know, is met again.
 
 use std::time::Duration;
 
@@ -20,6 +26,8 @@ const STORED: EntryId = EntryId::ZERO;
 pub struct Epoch {
     /// Its id.
     pub id: Uuid,
+    /// Goes into the keys of its claims. Epochs that differ only by a restart of Redis share it.
+    pub keyspace: u64,
     /// The run of Redis that holds the claims.
     pub run_id: RunId,
 }
@@ -42,6 +50,8 @@ pub enum Gap {
 pub struct RestoredClaim<'a> {
     /// Its shard.
     pub shard: Shard,
+    /// That of the epoch which will hold.
+    pub keyspace: u64,
     /// Its id.
     pub event_id: &'a str,
     /// The entry it lies claimed by where it is a dead letter; `None` where it is stored.
@@ -93,25 +103,59 @@ pub async fn shown_epochs(link: &mut Link, shards: Shards) -> Result<Vec<Option<
     Ok(shown.iter().map(read_epoch).collect())
 }
 
-/// Writes claims, in one round trip, over whatever is there: what Postgres has stored was first, even where a frame claimed
-/// it while the claims were missing.
+/// Writes claims, in one round trip, over whatever is there: what Postgres has stored was first.
 pub async fn restore_claims(link: &mut Link, claims: &[RestoredClaim<'_>]) -> Result<(), QueueError> {
+    if claims.is_empty() {
+        return Ok(());
+    }
     let mut pipeline = Pipeline::with_capacity(claims.len());
-    for RestoredClaim { shard, event_id, origin, left } in claims {
+    for RestoredClaim { shard, keyspace, event_id, origin, left } in claims {
         let entry = origin.unwrap_or(STORED).to_string();
-        let set = pipeline.cmd("SET").arg(key(*shard, event_id)).arg(entry);
+        let set = pipeline.cmd("SET").arg(key(*shard, *keyspace, event_id)).arg(entry);
         set.arg("PX").arg(milliseconds(*left)).ignore();
     }
     Ok(link.run(&pipeline).await?)
 }
 
-/// Shows the epoch `id` in Redis: from now on the shards' claims are whole. A ledger that is gone as well begins anew.
-pub async fn show_epoch(link: &mut Link, shards: &[Shard], id: Uuid) -> Result<(), QueueError> {
+/// Marks that the claims of these shards are being restored, for the epoch `id`; what was shown until now, by shard.
+pub async fn mark_restoration(
+    link: &mut Link,
+    shards: &[Shard],
+    id: Uuid,
+) -> Result<Vec<Option<Uuid>>, QueueError> {
+    let mut pipeline = Pipeline::new();
+    for shard in shards {
+        pipeline.cmd("SET").arg(shard.epoch()).arg(mark(id)).arg("GET");
+    }
+    let shown: Vec<Value> = link.run(&pipeline).await?;
+    Ok(shown.iter().map(read_epoch).collect())
+}
+
+/// Shows the epoch `id`: from now on the shards' claims are whole. A ledger that is gone as well begins anew. `false` where
+/// a mark is gone, as Redis has lost something again.
+pub async fn show_epoch(link: &mut Link, shards: &[Shard], id: Uuid) -> Result<bool, QueueError> {
+    let mut all = true;
     for shard in shards {
         ledger::begin(link, *shard).await?;
-        link.ask::<()>(redis::cmd("SET").arg(shard.epoch()).arg(id.to_string())).await?;
+        let show = redis::cmd("EVAL")
+            .arg(SHOW)
+            .arg(1)
+            .arg(shard.epoch())
+            .arg(mark(id))
+            .arg(id.to_string())
+            .to_owned();
+        all &= link.ask::<i64>(&show).await? == 1;
     }
-    Ok(())
+    Ok(all)
+}
+
+const SHOW: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1";
+
+/// No epoch's id, so that nobody claims meanwhile.
+fn mark(id: Uuid) -> String {
+    format!("restoring {id}")
 }
 
 #[cfg(test)]
@@ -122,7 +166,7 @@ mod tests {
     fn claims_are_whole_only_in_the_same_epoch_of_the_same_run() {
         let (id, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (run, another) = (RunId::new("a"), RunId::new("b"));
-        let known = Epoch { id, run_id: run.clone() };
+        let known = Epoch { id, keyspace: 7, run_id: run.clone() };
         assert_eq!(gap(Some(&known), Some(id), &run), None);
         assert_eq!(gap(Some(&known), Some(id), &another), Some(Gap::Restarted));
         assert_eq!(gap(Some(&known), Some(other), &run), Some(Gap::Lost));

@@ -25,6 +25,9 @@ pub enum QueueError {
     /// The server lacks commands that claims need.
     #[error("Redis {0} is too old; claims need Redis 7.0 or newer")]
     TooOld(String),
+    /// Redis lost something while its claims were being restored.
+    #[error("Redis lost claims again while they were being restored; beginning anew")]
+    LostAgain,
     /// Redis answered in a form that this release does not know.
     #[error("Redis answered {command} in an unexpected form: {what}")]
     Reply {
@@ -48,6 +51,6 @@ impl QueueError {
     /// Whether trying again later can help. Otherwise somebody has to change something first.
     #[must_use]
     pub fn will_pass(&self) -> bool {
-        matches!(self, Self::Redis(_) | Self::NoConnection)
+        matches!(self, Self::Redis(_) | Self::NoConnection | Self::LostAgain)
     }
 }

@@ -23,7 +23,9 @@ pub use connection::{Link, Links, Pool, RunId, answers, pool};
 pub use consumer::{Consumer, CorruptFrame, Delivery};
 pub use depth::{CLAIM_BYTES, Depth, Eviction, Memory};
 pub use entry_id::{EntryId, NotAnEntryId};
-pub use epoch::{Epoch, Epochs, Gap, RestoredClaim, gap, restore_claims, show_epoch, shown_epochs};
+pub use epoch::{
+    Epoch, Epochs, Gap, RestoredClaim, gap, mark_restoration, restore_claims, show_epoch, shown_epochs,
+};
 pub use error::QueueError;
 pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
 pub use ledger::{Accepted, accepted, forget_before, queued};

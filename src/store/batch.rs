@@ -6,11 +6,12 @@
 //! - Nothing is stored on the word of claims that are not whole any more: see [`super::epochs`].
 //! - A dead letter is used up by one frame that replays it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
 use jiff::Timestamp;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Transaction};
 
 use super::epochs;
@@ -125,6 +126,25 @@ async fn use_letters(
     Ok(letters)
 }
 
+/// For each frame, whether it has a receipt.
+pub async fn have_receipts(
+    client: &mut Client,
+    frames: &[(Shard, EntryId)],
+) -> Result<Vec<bool>, StoreError> {
+    const SELECT: &str = "select shard, entry_ms, entry_seq from frames
+        where (shard, entry_ms, entry_seq) in (select * from unnest($1::smallint[], $2::bigint[], $3::bigint[]))";
+    let keys: Vec<(i16, i64, i64)> = frames.iter().map(|(shard, entry)| key(*shard, *entry)).collect();
+    let shards: Vec<i16> = keys.iter().map(|key| key.0).collect();
+    let milliseconds: Vec<i64> = keys.iter().map(|key| key.1).collect();
+    let sequences: Vec<i64> = keys.iter().map(|key| key.2).collect();
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&shards, Type::INT2_ARRAY), (&milliseconds, Type::INT8_ARRAY), (&sequences, Type::INT8_ARRAY)];
+    let rows = client.query_typed(SELECT, &parameters).await?;
+    let known: HashSet<(i16, i64, i64)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    Ok(keys.iter().map(|key| known.contains(key)).collect())
+}
+
 /// Whether Postgres would take these rows: they are written, and the transaction is rolled back.
 pub async fn probe(client: &mut Client, rows: Rows) -> Result<(), StoreError> {
     let transaction = client.transaction().await?;
@@ -152,7 +172,8 @@ async fn insert_receipts(
             as receipt (shard, entry_ms, entry_seq, received_at, earliest_at, latest_at, stored, duplicates, dead_lettered)
         order by shard, entry_ms, entry_seq
         on conflict do nothing returning shard, entry_ms, entry_seq";
-    let keys: Vec<(i16, i64, i64)> = receipts.iter().map(Receipt::key).collect();
+    let keys: Vec<(i16, i64, i64)> =
+        receipts.iter().map(|receipt| key(receipt.shard, receipt.entry)).collect();
     let column = |count: fn(&Receipt) -> u32| -> Vec<i32> {
         receipts.iter().map(|receipt| i32::try_from(count(receipt)).unwrap_or(i32::MAX)).collect()
     };
@@ -173,17 +194,16 @@ async fn insert_receipts(
             ],
         )
         .await?;
-    let inserted: std::collections::HashSet<(i16, i64, i64)> =
+    let inserted: HashSet<(i16, i64, i64)> =
         inserted.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     Ok(keys.iter().map(|key| inserted.contains(key)).collect())
 }
 
-impl Receipt {
-    fn key(&self) -> (i16, i64, i64) {
-        let shard = i16::try_from(self.shard.number()).expect("Shards allows no more than fit a smallint");
-        let bigint = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
-        (shard, bigint(self.entry.milliseconds), bigint(self.entry.sequence))
-    }
+/// A frame's name, as Postgres has it.
+fn key(shard: Shard, entry: EntryId) -> (i16, i64, i64) {
+    let shard = i16::try_from(shard.number()).expect("Shards allows no more than fit a smallint");
+    let bigint = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+    (shard, bigint(entry.milliseconds), bigint(entry.sequence))
 }
 
 async fn copy(

@@ -12,7 +12,6 @@ use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Portal, Transaction};
-use uuid::Uuid;
 
 use super::StoreError;
 use crate::queue::{EntryId, Epoch, Epochs, RunId, Shard, Shards};
@@ -45,31 +44,30 @@ pub async fn lock(transaction: &Transaction<'_>) -> Result<(), StoreError> {
 
 /// The recorded epochs, by shard.
 pub async fn read(transaction: &Transaction<'_>, shards: Shards) -> Result<Vec<Option<Epoch>>, StoreError> {
-    const SELECT: &str = "select shard, epoch::text, run_id from claim_epochs";
+    const SELECT: &str = "select shard, epoch::text, keyspace, run_id from claim_epochs";
     let mut epochs = vec![None; shards.count()];
     for row in transaction.query(SELECT, &[]).await? {
         let shard: i16 = row.get(0);
         let place = usize::try_from(shard).ok().and_then(|index| epochs.get_mut(index));
         if let (Some(place), Ok(id)) = (place, row.get::<_, &str>(1).parse()) {
-            *place = Some(Epoch { id, run_id: RunId::new(row.get(2)) });
+            let keyspace = row.get::<_, i64>(2).cast_unsigned();
+            *place = Some(Epoch { id, keyspace, run_id: RunId::new(row.get(3)) });
         }
     }
     Ok(epochs)
 }
 
-/// Records that these shards' claims are whole in `run`, under the epoch `id`.
-pub async fn record(
-    transaction: &Transaction<'_>,
-    shards: &[Shard],
-    id: Uuid,
-    run: &RunId,
-) -> Result<(), StoreError> {
-    const RECORD: &str = "insert into claim_epochs (shard, epoch, run_id, rebuilt_at, seen_at)
-        select shard, $2::text::uuid, $3, now(), now() from unnest($1::smallint[]) shard
-        on conflict (shard) do update set epoch = excluded.epoch, run_id = excluded.run_id,
-            rebuilt_at = excluded.rebuilt_at, seen_at = excluded.seen_at";
-    let numbers: Vec<i16> = shards.iter().map(|shard| number(*shard)).collect();
-    transaction.execute(RECORD, &[&numbers, &id.to_string(), &run.as_str()]).await?;
+/// Records the epochs under which these shards' claims are whole.
+pub async fn record(transaction: &Transaction<'_>, epochs: &[(Shard, Epoch)]) -> Result<(), StoreError> {
+    const RECORD: &str = "insert into claim_epochs (shard, epoch, keyspace, run_id, rebuilt_at, seen_at)
+        values ($1, $2::text::uuid, $3, $4, now(), now())
+        on conflict (shard) do update set epoch = excluded.epoch, keyspace = excluded.keyspace,
+            run_id = excluded.run_id, rebuilt_at = excluded.rebuilt_at, seen_at = excluded.seen_at";
+    let statement = transaction.prepare(RECORD).await?;
+    for (shard, Epoch { id, keyspace, run_id }) in epochs {
+        let (id, keyspace) = (id.to_string(), keyspace.cast_signed());
+        transaction.execute(&statement, &[&number(*shard), &id, &keyspace, &run_id.as_str()]).await?;
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ pub mod campaigns;
 pub mod events;
 pub mod keys;
 
-pub use batch::{Receipt, Rows, Stored, probe, store};
+pub use batch::{Receipt, Rows, Stored, have_receipts, probe, store};
 pub use catalog::{CampaignChange, campaign_changes_since, listen_for_changes};
 pub use copy::CopyRows;
 pub use error::StoreError;

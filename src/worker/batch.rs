@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::campaign::Triggered;
-use crate::queue::{Claim, Delivery, Epochs, EventRecord};
+use crate::queue::{Delivery, Epochs, EventRecord};
 
 /// Frames read together: what `fetch` hands to `dedupe`.
 #[derive(Debug)]
@@ -62,19 +62,6 @@ pub(super) fn events(deliveries: &[Delivery]) -> impl Iterator<Item = EventRecor
         .iter()
         .filter_map(|delivery| delivery.frame.as_ref().ok())
         .flat_map(crate::queue::Frame::events)
-}
-
-/// A claim for each readable delivery, to those of its events' ids that are `wanted`, told event by event.
-pub(super) fn claims(deliveries: &[Delivery], wanted: impl IntoIterator<Item = bool>) -> Vec<Claim> {
-    let mut wanted = wanted.into_iter();
-    let frames = deliveries.iter().filter_map(|delivery| Some((delivery, delivery.frame.as_ref().ok()?)));
-    frames
-        .map(|(delivery, frame)| {
-            let events = frame.events().zip(wanted.by_ref());
-            let ids = events.filter(|(_, wanted)| *wanted).map(|(event, _)| event.event_id);
-            Claim::new(delivery.shard, delivery.claims_as(), ids)
-        })
-        .collect()
 }
 
 impl Fetched {

@@ -1,13 +1,14 @@
 //! Claims for the stages: laid under the epochs that Postgres records, restored first where Redis has lost some.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use super::error::ServerFailure;
-use super::restore::{self, RestoreSettings};
-use crate::queue::{self, Claim, Claimed, Epochs, Pool, QueueError, Shards};
-use crate::store::StoreError;
+use std::time::Duration;
 
 use super::WorkerError;
+use super::batch::event_count;
+use super::error::ServerFailure;
+use super::restore::{self, RestoreSettings};
+use crate::queue::{self, Claim, Claimed, Delivery, Epochs, Pool, QueueError, Shards};
+use crate::store::{self, StoreError};
 
 /// Who lays claims. Clones know the same epochs.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub(super) struct Claimant {
     pub(super) postgres: deadpool_postgres::Pool,
     pub(super) shards: Shards,
     pub(super) settings: RestoreSettings,
+    /// How long Postgres may take to look receipts up.
+    pub(super) timeout: Duration,
     /// What Postgres recorded when it was last asked.
     pub(super) known: Known,
 }
@@ -33,24 +36,42 @@ pub(super) enum ClaimError {
     Store(#[from] StoreError),
 }
 
-/// For each frame and each of its ids whether it is the frame's, and the epochs under which that holds.
+/// For each event whether it is new, and the epochs under which that holds.
 #[derive(Debug)]
 pub(super) struct Laid {
-    pub(super) ours: Vec<Vec<bool>>,
+    pub(super) is_new: Vec<bool>,
     pub(super) epochs: Arc<Epochs>,
 }
 
 impl Claimant {
-    /// Claims each frame's ids, after the missing claims are restored where there are any.
-    pub(super) async fn claim(&self, frames: &[Claim]) -> Result<Laid, ClaimError> {
+    /// Claims those events that are `wanted`, told event by event, after the missing claims are restored where there are
+    /// any. What is not wanted is not new.
+    ///
+    /// Frames that are stored claim nothing: what was a duplicate in them would be taken from the frame that has it.
+    pub(super) async fn claim(&self, deliveries: &[Delivery], wanted: &[bool]) -> Result<Laid, ClaimError> {
         loop {
             let epochs = self.epochs().await?;
+            let stored = self.are_stored(deliveries).await?;
+            let mut is_new = wanted.to_vec();
+            clear_events_of(&mut is_new, deliveries, &stored);
+            let claims = claims(deliveries, &is_new, &epochs);
             let mut link = self.redis.get().await.map_err(QueueError::from)?;
-            match queue::claim(&mut link, frames, self.settings.window, &epochs).await? {
-                Claimed::Told(ours) => return Ok(Laid { ours, epochs }),
+            match queue::claim(&mut link, &claims, self.settings.window, &epochs).await? {
+                Claimed::Told(ours) => {
+                    let claimed = is_new.iter_mut().filter(|is_new| **is_new);
+                    claimed.zip(ours.into_iter().flatten()).for_each(|(is_new, ours)| *is_new = ours);
+                    return Ok(Laid { is_new, epochs });
+                }
                 Claimed::Stale => self.known.forget(&epochs),
             }
         }
+    }
+
+    /// For each delivery, whether its frame has a receipt.
+    async fn are_stored(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, ClaimError> {
+        let frames: Vec<_> = deliveries.iter().map(|delivery| (delivery.shard, delivery.entry)).collect();
+        let reading = async |client: &mut _| store::have_receipts(client, &frames).await;
+        Ok(store::within(&self.postgres, self.timeout, reading).await?)
     }
 
     /// The epochs that hold; asked for, and made whole, where they are not known.
@@ -62,6 +83,31 @@ impl Claimant {
         let whole = Arc::new(whole);
         *self.known.lock() = Some(Arc::clone(&whole));
         Ok(whole)
+    }
+}
+
+/// A claim for each readable delivery, to those of its events that are `wanted`.
+fn claims(deliveries: &[Delivery], wanted: &[bool], epochs: &Epochs) -> Vec<Claim> {
+    let mut wanted = wanted.iter();
+    let frames = deliveries.iter().filter_map(|delivery| Some((delivery, delivery.frame.as_ref().ok()?)));
+    frames
+        .map(|(delivery, frame)| {
+            let events = frame.events().zip(wanted.by_ref());
+            let ids = events.filter(|(_, wanted)| **wanted).map(|(event, _)| event.event_id);
+            Claim::new(delivery.shard, delivery.claims_as(), ids, epochs)
+        })
+        .collect()
+}
+
+/// Clears the flags of the events of those deliveries that are chosen.
+fn clear_events_of(flags: &mut [bool], deliveries: &[Delivery], chosen: &[bool]) {
+    let mut rest = flags;
+    for (delivery, chosen) in deliveries.iter().zip(chosen) {
+        let (own, others) = rest.split_at_mut(event_count(delivery));
+        rest = others;
+        if *chosen {
+            own.fill(false);
+        }
     }
 }
 

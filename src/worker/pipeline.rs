@@ -78,6 +78,7 @@ impl Pipeline {
             postgres: postgres.clone(),
             shards: queue.shards,
             settings: RestoreSettings { window: worker.dedupe_window, at_risk: worker.redis_loss },
+            timeout: store.database_answer_timeout,
             known: Known::default(),
         };
         let (done, all_done) = watch::channel(0);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::claimant::ClaimError;
 use crate::ops::{fail_point, metrics};
-use crate::queue::{self, Epoch, Epochs, Gap, Link, Pool, QueueError, RestoredClaim, Shard, Shards};
+use crate::queue::{self, Epoch, Epochs, Link, Pool, QueueError, RestoredClaim, Shard, Shards};
 use crate::store::StoreError;
 use crate::store::epochs::{self, ClaimedEvent};
 
@@ -43,37 +43,52 @@ pub(super) async fn whole_epochs(
     let run = link.run_id().clone();
     let recorded = epochs::read(&transaction, shards).await?;
     let shown = queue::shown_epochs(&mut link, shards).await?;
-    let gaps: Vec<Option<Gap>> =
-        recorded.iter().zip(shown).map(|(known, shown)| queue::gap(known.as_ref(), shown, &run)).collect();
-    let lacking: Vec<Shard> =
-        shards.all().zip(&gaps).filter(|(_, gap)| gap.is_some()).map(|(shard, _)| shard).collect();
-    let id = Uuid::now_v7();
+    let lacking: Vec<Shard> = shards
+        .all()
+        .zip(shown)
+        .filter(|(shard, shown)| queue::gap(recorded[shard.index()].as_ref(), *shown, &run).is_some())
+        .map(|(shard, _)| shard)
+        .collect();
+    let mut restored = Vec::new();
     if !lacking.is_empty() {
-        let lost = gaps.contains(&Some(Gap::Lost));
-        let mut restoration = Restoration::new(&transaction, shards, &lacking, settings.window);
+        let id = Uuid::now_v7();
+        let shown = queue::mark_restoration(&mut link, &lacking, id).await?;
+        fail_point::reached("restoration-marked");
+        let lost = lacking.iter().zip(shown).any(|(shard, shown)| {
+            let known = recorded[shard.index()].as_ref();
+            known.is_none() || known.map(|known| known.id) != shown
+        });
+        let epoch_of = |shard: Shard| {
+            let known = recorded[shard.index()].as_ref().filter(|_| !lost);
+            let keyspace = known.map_or_else(rand::random, |known| known.keyspace);
+            (shard, Epoch { id, keyspace, run_id: run.clone() })
+        };
+        restored = lacking.iter().copied().map(epoch_of).collect();
+        let mut restoration = Restoration::new(&transaction, shards, &restored, settings.window);
         restoration.run(&mut link, lost, settings.at_risk).await?;
         fail_point::reached("claims-restored");
-        queue::show_epoch(&mut link, &lacking, id).await?;
+        if !queue::show_epoch(&mut link, &lacking, id).await? {
+            return Err(QueueError::LostAgain.into());
+        }
         fail_point::reached("epoch-shown");
-        epochs::record(&transaction, &lacking, id, &run).await?;
+        epochs::record(&transaction, &restored).await?;
     }
     transaction.commit().await.map_err(StoreError::from)?;
-    let whole = recorded.into_iter().map(|known| match known {
-        Some(known) if known.run_id == run => known,
-        _ => Epoch { id, run_id: run.clone() },
-    });
-    let mut whole: Vec<Epoch> = whole.collect();
-    for shard in lacking {
-        whole[shard.index()] = Epoch { id, run_id: run.clone() };
+    let mut whole = recorded;
+    for (shard, epoch) in restored {
+        whole[shard.index()] = Some(epoch);
     }
-    Ok(Epochs::new(whole))
+    Ok(Epochs::new(
+        whole.into_iter().map(|epoch| epoch.expect("what was not recorded is restored")).collect(),
+    ))
 }
 
 /// A restoration under way.
 struct Restoration<'a> {
     transaction: &'a Transaction<'a>,
     shards: Shards,
-    is_lacking: Vec<bool>,
+    /// Of the shards that lack claims, the keyspaces that they will have.
+    keyspaces: Vec<Option<u64>>,
     window: Duration,
     restored: u64,
     started: Instant,
@@ -81,10 +96,18 @@ struct Restoration<'a> {
 }
 
 impl<'a> Restoration<'a> {
-    fn new(transaction: &'a Transaction<'a>, shards: Shards, lacking: &[Shard], window: Duration) -> Self {
-        let is_lacking = shards.all().map(|shard| lacking.contains(&shard)).collect();
+    fn new(
+        transaction: &'a Transaction<'a>,
+        shards: Shards,
+        lacking: &[(Shard, Epoch)],
+        window: Duration,
+    ) -> Self {
+        let mut keyspaces = vec![None; shards.count()];
+        for (shard, epoch) in lacking {
+            keyspaces[shard.index()] = Some(epoch.keyspace);
+        }
         let now = Instant::now();
-        Self { transaction, shards, is_lacking, window, restored: 0, started: now, told: now }
+        Self { transaction, shards, keyspaces, window, restored: 0, started: now, told: now }
     }
 
     async fn run(&mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<(), ClaimError> {
@@ -138,6 +161,7 @@ impl<'a> Restoration<'a> {
         let shard = self.shards.of_user(user_id);
         let age = Duration::try_from(now.duration_since(*received_at)).unwrap_or_default();
         let left = self.window.checked_sub(age).filter(|left| !left.is_zero())?;
-        self.is_lacking[shard.index()].then_some(RestoredClaim { shard, event_id, origin: *origin, left })
+        let keyspace = self.keyspaces[shard.index()]?;
+        Some(RestoredClaim { shard, keyspace, event_id, origin: *origin, left })
     }
 }

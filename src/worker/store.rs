@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use deadpool_postgres::Pool;
 
-use super::batch::{Fate, Matched, claims, event_count};
+use super::batch::{Fate, Matched, event_count};
 use super::claimant::Claimant;
 use super::error::ServerFailure as _;
 use super::stage::{Ended, Stage};
@@ -95,13 +95,12 @@ impl Store {
             "Redis lost claims before a batch was stored; claiming again"
         );
         metrics::batch_claimed_again();
-        let wanted = batch.fates.iter().map(|fate| *fate != Fate::Duplicate && !batch.condemned);
-        let claims = claims(&batch.deliveries, wanted);
-        let laid = self.stage.persist(async || self.claimant.claim(&claims).await)?;
+        let is_wanted = |fate: &Fate| *fate != Fate::Duplicate && !batch.condemned;
+        let wanted: Vec<bool> = batch.fates.iter().map(is_wanted).collect();
+        let laid = self.stage.persist(async || self.claimant.claim(&batch.deliveries, &wanted).await)?;
         if !batch.condemned {
-            let claimed = batch.fates.iter_mut().filter(|fate| **fate != Fate::Duplicate);
-            for (fate, ours) in claimed.zip(laid.ours.into_iter().flatten()) {
-                if !ours {
+            for (fate, is_new) in batch.fates.iter_mut().zip(laid.is_new) {
+                if !is_new {
                     *fate = Fate::Duplicate;
                 }
             }

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use bb8_redis::redis;
+use campaign_manager::queue::{Claim, Claimed, Epochs, Links, Shards, claim};
+use campaign_manager::store::epochs;
 use serde_json::json;
 
 use crate::support::{DEADLINE, Settings, TestServer, TestStores, count, start_worker, until, until_rows};
@@ -195,18 +197,17 @@ async fn of_two_frames_with_one_id_the_one_that_claimed_it_is_stored_whatever_th
 }
 
 async fn claim_for_the_last_entry(stores: &TestStores, event_id: &str, user_id: &str) {
-    use campaign_manager::queue::{Claim, Claimed, Epoch, Epochs, Links, Shards, claim, shown_epochs};
     let shards = Shards::new(8).unwrap();
     let shard = shards.of_user(user_id);
     let last = redis::cmd("XREVRANGE").arg(shard.stream()).arg("+").arg("-").arg("COUNT").arg(1).to_owned();
     let last: Vec<(String, redis::Value)> = last.query_async(&mut stores.redis().await).await.unwrap();
     let entry = last[0].0.parse().unwrap();
-    let links = Links::new(&stores.urls().redis_url, DEADLINE).unwrap();
-    let mut link = links.link().await.unwrap();
-    let shown = shown_epochs(&mut link, shards).await.unwrap();
-    let epochs = shown.into_iter().map(|id| Epoch { id: id.unwrap(), run_id: link.run_id().clone() });
-    let epochs = Epochs::new(epochs.collect());
-    let claims = [Claim::new(shard, entry, [event_id].into_iter())];
+    let mut link = Links::new(&stores.urls().redis_url, DEADLINE).unwrap().link().await.unwrap();
+    let mut postgres = stores.postgres().await;
+    let transaction = postgres.transaction().await.unwrap();
+    let known = epochs::read(&transaction, shards).await.unwrap();
+    let epochs = Epochs::new(known.into_iter().map(Option::unwrap).collect());
+    let claims = [Claim::new(shard, entry, [event_id].into_iter(), &epochs)];
     let claimed = claim(&mut link, &claims, DEADLINE * 60, &epochs).await.unwrap();
     assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
 }

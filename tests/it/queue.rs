@@ -5,7 +5,8 @@ use std::time::Duration;
 use bb8_redis::redis;
 use campaign_manager::queue::{
     Acknowledgement, Claim, Claimed, Consumer, Delivery, EntryId, Epoch, Epochs, Frame, Link, Links,
-    OutgoingFrame, Pool, Shard, accepted, acknowledge, append, claim, leave, remove_idle, show_epoch,
+    OutgoingFrame, Pool, Shard, accepted, acknowledge, append, claim, leave, mark_restoration, remove_idle,
+    show_epoch,
 };
 
 use crate::support::{SHARDS, TestStores, frame_of};
@@ -45,16 +46,25 @@ fn entries(deliveries: &[Delivery]) -> Vec<Acknowledgement> {
     deliveries.iter().map(Delivery::acknowledgement).collect()
 }
 
-/// Shows an epoch in Redis, under which claims may be laid.
-async fn epochs(link: &mut Link) -> Epochs {
-    let (id, shards): (_, Vec<Shard>) = (uuid::Uuid::from_u128(1), SHARDS.all().collect());
-    show_epoch(link, &shards, id).await.unwrap();
-    Epochs::new(shards.iter().map(|_| Epoch { id, run_id: link.run_id().clone() }).collect())
+/// Shows this epoch in Redis.
+async fn show(link: &mut Link, id: u128) -> uuid::Uuid {
+    let (id, shards): (_, Vec<Shard>) = (uuid::Uuid::from_u128(id), SHARDS.all().collect());
+    mark_restoration(link, &shards, id).await.unwrap();
+    assert!(show_epoch(link, &shards, id).await.unwrap());
+    id
 }
 
-async fn claim_all(link: &mut Link, frames: &[Claim]) -> Vec<Vec<bool>> {
+/// Shows an epoch in Redis, under which claims may be laid.
+async fn epochs(link: &mut Link) -> Epochs {
+    let id = show(link, 1).await;
+    Epochs::new(SHARDS.all().map(|_| Epoch { id, keyspace: 7, run_id: link.run_id().clone() }).collect())
+}
+
+async fn claim_all(link: &mut Link, frames: &[(EntryId, &[&str])]) -> Vec<Vec<bool>> {
     let epochs = epochs(link).await;
-    let Claimed::Told(ours) = claim(link, frames, WINDOW, &epochs).await.unwrap() else {
+    let frame = |(entry, ids): &(EntryId, &[&str])| Claim::new(shard(), *entry, ids.iter().copied(), &epochs);
+    let frames: Vec<Claim> = frames.iter().map(frame).collect();
+    let Claimed::Told(ours) = claim(link, &frames, WINDOW, &epochs).await.unwrap() else {
         unreachable!("the epochs were just shown")
     };
     ours
@@ -154,8 +164,7 @@ fn entry(milliseconds: u64) -> EntryId {
 
 async fn claim_one(stores: &TestStores, entry: EntryId, ids: &[&str]) -> Vec<bool> {
     let mut link = links(stores).link().await.unwrap();
-    let frame = Claim::new(shard(), entry, ids.iter().copied());
-    claim_all(&mut link, &[frame]).await.remove(0)
+    claim_all(&mut link, &[(entry, ids)]).await.remove(0)
 }
 
 #[tokio::test]
@@ -171,12 +180,8 @@ async fn the_first_frame_to_claim_an_id_has_it_and_has_it_again_when_redelivered
 async fn frames_claimed_together_are_told_apart() {
     let stores = TestStores::start().await;
     let mut link = links(&stores).link().await.unwrap();
-    let frames = [
-        Claim::new(shard(), entry(1), ["a"].into_iter()),
-        Claim::new(shard(), entry(2), [].into_iter()),
-        Claim::new(shard(), entry(3), ["a", "b"].into_iter()),
-        Claim::new(shard(), entry(4), ["c"].into_iter()),
-    ];
+    let frames: [(EntryId, &[&str]); 4] =
+        [(entry(1), &["a"]), (entry(2), &[]), (entry(3), &["a", "b"]), (entry(4), &["c"])];
     let ours = claim_all(&mut link, &frames).await;
     assert_eq!(ours, [vec![true], vec![], vec![false, true], vec![true]]);
 }
@@ -186,19 +191,43 @@ async fn nothing_is_told_under_an_epoch_that_is_over_or_to_another_run_of_redis(
     let mut stores = TestStores::start().await;
     let mut link = links(&stores).link().await.unwrap();
     let epochs = epochs(&mut link).await;
-    let frame = || [Claim::new(shard(), entry(1), ["a"].into_iter())];
+    let frame = || [Claim::new(shard(), entry(1), ["a"].into_iter(), &epochs)];
     let lay = async |link: &mut Link| claim(link, &frame(), WINDOW, &epochs).await.unwrap();
     assert_eq!(lay(&mut link).await, Claimed::Told(vec![vec![true]]));
 
     let () = redis::cmd("DEL").arg(shard().epoch()).query_async(&mut stores.redis().await).await.unwrap();
     assert_eq!(lay(&mut link).await, Claimed::Stale, "no epoch");
-    show_epoch(&mut link, &[shard()], uuid::Uuid::from_u128(2)).await.unwrap();
+    show(&mut link, 2).await;
     assert_eq!(lay(&mut link).await, Claimed::Stale, "another epoch");
-    show_epoch(&mut link, &[shard()], uuid::Uuid::from_u128(1)).await.unwrap();
+    show(&mut link, 1).await;
     stores.servers.redis.stop().await;
     stores.servers.redis.start().await.unwrap();
     let mut link = links(&stores).link().await.unwrap();
     assert_eq!(lay(&mut link).await, Claimed::Stale, "another run");
+}
+
+#[tokio::test]
+async fn an_epoch_is_not_shown_where_the_mark_of_its_restoration_is_gone() {
+    let stores = TestStores::start().await;
+    let mut link = links(&stores).link().await.unwrap();
+    let (id, known) = (uuid::Uuid::from_u128(2), show(&mut link, 1).await);
+    assert_eq!(mark_restoration(&mut link, &[shard()], id).await.unwrap(), [Some(known)]);
+    let () = redis::cmd("FLUSHALL").query_async(&mut stores.redis().await).await.unwrap();
+    assert!(!show_epoch(&mut link, &[shard()], id).await.unwrap());
+}
+
+#[tokio::test]
+async fn claims_of_another_keyspace_are_not_met() {
+    let stores = TestStores::start().await;
+    let mut link = links(&stores).link().await.unwrap();
+    let id = show(&mut link, 1).await;
+    for (number, keyspace) in [(1, 7), (2, 8)] {
+        let epoch = Epoch { id, keyspace, run_id: link.run_id().clone() };
+        let epochs = Epochs::new(SHARDS.all().map(|_| epoch.clone()).collect());
+        let claims = [Claim::new(shard(), entry(number), ["a"].into_iter(), &epochs)];
+        let claimed = claim(&mut link, &claims, WINDOW, &epochs).await.unwrap();
+        assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
+    }
 }
 
 #[tokio::test]

@@ -39,15 +39,16 @@ fn receipt(entry: u64) -> Receipt {
 
 /// Epochs with this id, of all shards.
 fn epochs_of(id: u128) -> Epochs {
-    let epoch = Epoch { id: Uuid::from_u128(id), run_id: RunId::new("run") };
+    let epoch = Epoch { id: Uuid::from_u128(id), keyspace: 7, run_id: RunId::new("run") };
     Epochs::new(SHARDS.all().map(|_| epoch.clone()).collect())
 }
 
 /// Records those epochs as the ones that hold.
 async fn record(client: &mut Client, id: u128) {
     let transaction = client.transaction().await.unwrap();
-    let shards: Vec<Shard> = SHARDS.all().collect();
-    epochs::record(&transaction, &shards, Uuid::from_u128(id), &RunId::new("run")).await.unwrap();
+    let epochs = epochs_of(id);
+    let epochs: Vec<_> = SHARDS.all().map(|shard| (shard, epochs.of(shard).clone())).collect();
+    epochs::record(&transaction, &epochs).await.unwrap();
     transaction.commit().await.unwrap();
 }
 
