@@ -16,5 +16,6 @@ mod http;
 mod catalog;
 mod worker;
 mod flow;
+mod nasty;
 mod health;
 mod up;
