@@ -18,5 +18,6 @@ mod worker;
 mod claims;
 mod backpressure;
 mod flow;
+mod nasty;
 mod health;
 mod up;
