@@ -1,7 +1,8 @@
 //! Stage 4: a batch → committed rows.
 //!
 //! A failure that will pass is waited out, and the stages before wait with it. When a row is to blame, the batch is halved
-//! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows.
+//! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows, but for a late
+//! event that its sealed partition holds already, which is a duplicate.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -77,8 +78,7 @@ impl Store {
         while let Some(range) = suspects.pop() {
             if let Some(refusal) = self.probe(batch, &range)? {
                 if range.len() == 1 {
-                    tracing::warn!(reason = %refusal, "an event became a dead letter");
-                    batch.fates[range.start] = Fate::DeadLetter(refusal.to_string());
+                    batch.fates[range.start] = fate_of_refused(&refusal);
                 } else {
                     let middle = range.start + range.len() / 2;
                     suspects.extend([range.start..middle, middle..range.end]);
@@ -98,6 +98,15 @@ impl Store {
             }
         })
     }
+}
+
+fn fate_of_refused(refusal: &StoreError) -> Fate {
+    if refusal.is_stored_already() {
+        tracing::debug!(reason = %refusal, "a late event is in its sealed partition already: a duplicate");
+        return Fate::Duplicate;
+    }
+    tracing::warn!(reason = %refusal, "an event became a dead letter");
+    Fate::DeadLetter(refusal.to_string())
 }
 
 async fn write_once(

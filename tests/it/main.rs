@@ -15,6 +15,7 @@ mod store;
 mod http;
 mod catalog;
 mod worker;
+mod sealing;
 mod flow;
 mod health;
 mod up;
