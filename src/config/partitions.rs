@@ -11,6 +11,9 @@ pub struct PartitionConfig {
     /// How far ahead of time partitions are made
     #[arg(long, env = "PARTITIONS_AHEAD", default_value = "48h", value_parser = super::duration)]
     pub partitions_ahead: Duration,
+    /// Partitions that ended this long ago are sealed: they get their indexes, and no id in them can be stored again
+    #[arg(long, env = "SEAL_AFTER", default_value = "1h", value_parser = super::duration)]
+    pub seal_after: Duration,
     /// Partitions that ended this long ago are dropped with all that is in them; without it nothing is ever dropped
     #[arg(long, env = "RETENTION", value_parser = super::duration)]
     pub retention: Option<Duration>,

@@ -39,8 +39,13 @@ const CATALOG_REVISION: &str = "campaign_manager_catalog_revision";
 const CATALOG_CAMPAIGNS: &str = "campaign_manager_catalog_campaigns";
 const CATALOG_SECONDS: &str = "campaign_manager_catalog_compile_seconds";
 const CATALOG_FAILURES: &str = "campaign_manager_catalog_failures_total";
+const PARTITIONS_UNSEALED: &str = "campaign_manager_partitions_unsealed";
+const PARTITIONS_SEALED: &str = "campaign_manager_partitions_sealed_total";
+const SEAL_SECONDS: &str = "campaign_manager_partition_seal_seconds";
+const DUPLICATE_IDS: &str = "campaign_manager_duplicate_ids_total";
 
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const LONG_SECONDS: [f64; 9] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0];
 const SIZES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
 
 /// Installs the process' recorder. What it returns renders the metrics in Prometheus' text format.
@@ -48,8 +53,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full(INGEST_FRAME_EVENTS.to_owned()), &SIZES)?
+        .set_buckets_for_metric(Matcher::Full(SEAL_SECONDS.to_owned()), &LONG_SECONDS)?
         .install_recorder()?;
     describe();
+    // From the start, so that the first increase shows as one.
+    counter!(DUPLICATE_IDS).absolute(0);
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
@@ -95,6 +103,13 @@ fn describe() {
     describe_gauge!(CATALOG_CAMPAIGNS, "Active campaigns that are matched against");
     describe_histogram!(CATALOG_SECONDS, Unit::Seconds, "Time to compile the rules of all active campaigns");
     describe_counter!(CATALOG_FAILURES, "Changes of campaigns that could not be taken over");
+    describe_gauge!(PARTITIONS_UNSEALED, "Partitions that have closed and are not sealed yet");
+    describe_counter!(PARTITIONS_SEALED, "Partitions sealed: their indexes were built");
+    describe_histogram!(SEAL_SECONDS, Unit::Seconds, "Time to seal a partition");
+    describe_counter!(
+        DUPLICATE_IDS,
+        "Event ids that a sealed partition holds more than once; there should be none"
+    );
 }
 
 /// What a request's events met.
@@ -247,4 +262,17 @@ pub fn catalog_compiled(catalog: &Catalog, took: Duration) {
 /// A change of campaigns that could not be taken over.
 pub fn catalog_failed() {
     counter!(CATALOG_FAILURES).increment(1);
+}
+
+/// Partitions that are due to be sealed.
+#[expect(clippy::cast_precision_loss, reason = "far fewer partitions than a double is exact for")]
+pub fn partitions_unsealed(partitions: usize) {
+    gauge!(PARTITIONS_UNSEALED).set(partitions as f64);
+}
+
+/// A partition that was sealed.
+pub fn partition_sealed(took: Duration, duplicate_ids: u64) {
+    counter!(PARTITIONS_SEALED).increment(1);
+    histogram!(SEAL_SECONDS).record(took);
+    counter!(DUPLICATE_IDS).increment(duplicate_ids);
 }

@@ -239,7 +239,7 @@ impl Frame {
     }
 
     /// The events in order.
-    pub fn events(&self) -> impl ExactSizeIterator<Item = EventRecord<'_>> {
+    pub fn events(&self) -> impl ExactSizeIterator<Item = EventRecord<'_>> + Clone {
         self.spans.iter().map(|span| span.record(&self.bytes))
     }
 }

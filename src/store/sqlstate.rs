@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use super::StoreError;
+use super::{StoreError, partitions};
 
 /// What to do about a failure of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,15 @@ impl StoreError {
         }
     }
 
+    /// Whether an event was refused because one with its id is in the partition already, which is sealed.
+    #[must_use]
+    pub fn is_stored_already(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        error.as_db_error().is_some_and(|refusal| {
+            is_stored_already(refusal.code().code(), refusal.table(), refusal.constraint())
+        })
+    }
+
     /// Whether a statement was ended because it took too long (`statement_timeout`).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -52,6 +61,13 @@ fn action_for(sqlstate: &str) -> Action {
     }
 }
 
+fn is_stored_already(sqlstate: &str, table: Option<&str>, constraint: Option<&str>) -> bool {
+    sqlstate == SqlState::UNIQUE_VIOLATION.code()
+        && table
+            .zip(constraint)
+            .is_some_and(|(table, index)| partitions::keeps_event_ids_unique(table, index))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +83,13 @@ mod tests {
         for state in ["42P01", "42501", "28P01", "3D000", "57014"] {
             assert_eq!(action_for(state), Action::Stop, "{state}");
         }
+    }
+    #[test]
+    fn only_a_second_row_of_an_id_in_a_sealed_partition_is_stored_already() {
+        let (table, index) = (Some("events_20261123"), Some("events_20261123_event_id_key"));
+        assert!(is_stored_already("23505", table, index));
+        assert!(!is_stored_already("23505", table, Some("events_20261123_one_a_day")), "somebody's own");
+        assert!(!is_stored_already("23514", table, index), "a check");
+        assert!(!is_stored_already("23505", None, index));
     }
 }

@@ -1,23 +1,32 @@
-//! What keeps the tables in shape beside the hot path: partitions ahead of time, retention, fresh BRIN summaries.
+//! What keeps the tables in shape beside the hot path: partitions ahead of time, retention, fresh BRIN summaries, and the
+//! sealing of what has closed.
 
-use std::time::Duration;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
 
 use crate::config::PartitionConfig;
+use crate::ops::metrics;
+use crate::store::partitions::{Duplicates, Sealing, Span};
 use crate::store::{Partitions, StoreError, partitions};
 
 /// How often the tables are looked after.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// Looks after the tables until it is dropped. Any number of workers may do so at once.
+/// Looks after the tables until it is dropped. Any number of workers may do so at once. Sealing takes its time, and so is a
+/// duty apart: partitions must be made meanwhile.
 pub async fn maintain(postgres: Pool, config: PartitionConfig) {
+    tokio::join!(keep_in_shape(&postgres, &config), keep_sealed(&postgres, &config));
+}
+
+async fn keep_in_shape(postgres: &Pool, config: &PartitionConfig) -> Infallible {
     let mut known = Partitions::new(config.partition_interval);
     let mut ticks = tokio::time::interval(PERIOD);
     loop {
         ticks.tick().await;
-        if let Err(error) = maintain_once(&postgres, &config, &mut known, Timestamp::now()).await {
+        if let Err(error) = maintain_once(postgres, config, &mut known, Timestamp::now()).await {
             known.forget();
             tracing::warn!(%error, "the tables were not looked after; trying again in {PERIOD:?}");
         }
@@ -32,12 +41,76 @@ async fn maintain_once(
 ) -> Result<(), StoreError> {
     let ahead = now.saturating_add(config.partitions_ahead).unwrap_or(Timestamp::MAX);
     known.ensure(&mut *postgres.get().await?, now, ahead).await?;
+    partitions::summarize(postgres, now).await?;
+    // Last, since it gives up where it would have to wait for long.
     if let Some(retention) = config.retention {
-        let cutoff = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
-        for span in partitions::drop_before(postgres, cutoff).await? {
+        for span in partitions::drop_before(postgres, before(now, retention)).await? {
             known.forget();
             tracing::info!(from = %span.lower, to = %span.upper, "dropped a partition past retention");
         }
     }
-    partitions::summarize(postgres, now).await
+    Ok(())
+}
+
+async fn keep_sealed(postgres: &Pool, config: &PartitionConfig) -> Infallible {
+    let mut ticks = tokio::time::interval(PERIOD);
+    // After a long build, one look is enough for all that were missed.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = seal_closed(postgres, config, Timestamp::now()).await {
+            tracing::warn!(%error, "closed partitions were not sealed; trying again in {PERIOD:?}");
+        }
+    }
+}
+
+/// Seals what has closed, the oldest first. Where another worker is at it, this one leaves it to that one.
+async fn seal_closed(postgres: &Pool, config: &PartitionConfig, now: Timestamp) -> Result<(), StoreError> {
+    // What is about to be dropped needs no indexes.
+    let kept_from = config.retention.map_or(Timestamp::MIN, |retention| before(now, retention));
+    let closed_before = before(now, config.seal_after);
+    let unsealed = partitions::unsealed(&*postgres.get().await?, closed_before, kept_from).await?;
+    metrics::partitions_unsealed(unsealed.len());
+    if unsealed.is_empty() {
+        return Ok(());
+    }
+    let mut client = partitions::sealing_connection(postgres).await?;
+    let mut failed = 0;
+    for (index, span) in unsealed.iter().enumerate() {
+        let started = Instant::now();
+        match partitions::seal(&client, *span).await {
+            Ok(Sealing::Done(duplicates)) => report(*span, started.elapsed(), &duplicates),
+            Ok(Sealing::Over) => {}
+            Ok(Sealing::Taken) => return Ok(()),
+            Err(error) => {
+                failed += 1;
+                tracing::warn!(from = %span.lower, %error, "a partition was not sealed; trying again in {PERIOD:?}");
+                // The others may fare better, on a connection that holds no lock.
+                client = partitions::sealing_connection(postgres).await?;
+            }
+        }
+        metrics::partitions_unsealed(unsealed.len() - index - 1 + failed);
+    }
+    Ok(())
+}
+
+fn report(span: Span, took: Duration, duplicates: &Duplicates) {
+    metrics::partition_sealed(took, u64::try_from(duplicates.ids).unwrap_or_default());
+    tracing::info!(from = %span.lower, to = %span.upper, ?took, "sealed a partition");
+    if duplicates.ids > 0 {
+        tracing::error!(
+            from = %span.lower,
+            to = %span.upper,
+            ids = duplicates.ids,
+            "a partition holds ids more than once: sent again after the dedupe window, used by several users, or stored twice"
+        );
+    }
+    for duplicate in &duplicates.named {
+        let partitions::Duplicate { event_id, rows, user_ids } = duplicate;
+        tracing::error!(event_id, rows, ?user_ids, "stored more than once");
+    }
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    now.saturating_sub(age).unwrap_or(Timestamp::MIN)
 }

@@ -81,13 +81,11 @@ impl Matched {
         }
     }
 
-    /// The first and the last time of anything in the batch; `None` for an empty one.
-    pub(super) fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
-        let times = || {
-            let frames = self.deliveries.iter().map(frame_time);
-            frames.chain(super::batch::events(&self.deliveries).map(|event| event.received_at))
-        };
-        Some((times().min()?, times().max()?))
+    /// The times of all rows, frames' own included.
+    pub(super) fn times(&self) -> impl Iterator<Item = Timestamp> + Clone {
+        let frames = self.deliveries.iter().map(frame_time);
+        let events = self.deliveries.iter().filter_map(|delivery| delivery.frame.as_ref().ok());
+        frames.chain(events.flat_map(Frame::events).map(|event| event.received_at))
     }
 
     fn event(&self, rows: &mut Rows, delivery: &Delivery, event: &EventRecord<'_>, fate: &Fate) {

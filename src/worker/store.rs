@@ -1,8 +1,9 @@
 //! Stage 4: a batch → committed rows.
 //!
 //! A failure that will pass is waited out, and the stages before wait with it. When a row is to blame, the batch is halved
-//! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows. When the
-//! claims of a batch are found not to be whole any more, they are laid again.
+//! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows, but for a late
+//! event that its sealed partition holds already, which is a duplicate. When the claims of a batch are found not to be whole
+//! any more, they are laid again.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -48,10 +49,13 @@ impl Store {
     }
 
     fn store(&mut self, batch: &mut Matched) -> Result<(), Ended> {
-        let Err(refusal) = self.write(batch)? else { return Ok(()) };
-        tracing::warn!(events = batch.fates.len(), %refusal, "Postgres refused a batch; looking for the events to blame");
-        self.dead_letter_refused(batch)?;
-        self.write(batch)?.map_err(|error| Ended::Failed(error.stops(self.stage.name)))
+        while let Err(refusal) = self.write(batch)? {
+            tracing::warn!(events = batch.fates.len(), %refusal, "Postgres refused a batch; looking for the events to blame");
+            if self.dead_letter_refused(batch)? == 0 {
+                return Err(Ended::Failed(refusal.stops(self.stage.name)));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the batch; the inner error is a refusal of its rows.
@@ -109,22 +113,24 @@ impl Store {
         Ok(())
     }
 
-    /// Finds the events that Postgres refuses, and makes dead letters of them.
-    fn dead_letter_refused(&self, batch: &mut Matched) -> Result<(), Ended> {
+    /// Finds the events that Postgres refuses, and makes dead letters of them. Returns how many there were.
+    fn dead_letter_refused(&self, batch: &mut Matched) -> Result<usize, Ended> {
+        let mut refused = 0;
         let everything = 0..batch.fates.len();
         let mut suspects = Vec::from([everything]);
         while let Some(range) = suspects.pop() {
             if let Some(refusal) = self.probe(batch, &range)? {
                 if range.len() == 1 {
-                    tracing::warn!(reason = %refusal, "an event became a dead letter");
-                    batch.fates[range.start] = Fate::DeadLetter(refusal.to_string());
+                    let fate = &mut batch.fates[range.start];
+                    refused += usize::from(matches!(fate, Fate::Stored(_)));
+                    *fate = fate_of_refused(&refusal);
                 } else {
                     let middle = range.start + range.len() / 2;
                     suspects.extend([range.start..middle, middle..range.end]);
                 }
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
     /// Whether Postgres refuses the rows of these events; nothing of them stays.
@@ -161,6 +167,15 @@ impl Matched {
     }
 }
 
+fn fate_of_refused(refusal: &StoreError) -> Fate {
+    if refusal.is_stored_already() {
+        tracing::debug!(reason = %refusal, "a late event is in its sealed partition already: a duplicate");
+        return Fate::Duplicate;
+    }
+    tracing::warn!(reason = %refusal, "an event became a dead letter");
+    Fate::DeadLetter(refusal.to_string())
+}
+
 async fn write_once(
     postgres: &Pool,
     partitions: &mut Partitions,
@@ -169,9 +184,7 @@ async fn write_once(
     timeout: Duration,
 ) -> Result<Stored, StoreError> {
     let writing = async |client: &mut tokio_postgres::Client| {
-        if let Some((from, to)) = batch.time_range() {
-            partitions.ensure(client, from, to).await?;
-        }
+        partitions.ensure_at(client, batch.times()).await?;
         store::store(client, &batch.epochs, receipts, |unstored| batch.rows(unstored)).await
     };
     store::within(postgres, timeout, writing).await

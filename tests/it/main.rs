@@ -17,6 +17,7 @@ mod catalog;
 mod worker;
 mod claims;
 mod backpressure;
+mod sealing;
 mod flow;
 mod nasty;
 mod health;

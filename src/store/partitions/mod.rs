@@ -1,9 +1,12 @@
-//! Partitions of `events`, `triggers` and `frames`: made before they are needed, dropped when they are past retention.
+//! Partitions of `events`, `triggers` and `frames`: made before they are needed, sealed when they have closed, dropped when
+//! they are past retention.
 //!
 //! The three tables are cut alike; the table `partitions` records the bounds. All changes happen under one lock, so any
 //! number of workers may maintain them.
 
+mod indexes;
 mod plan;
+mod seal;
 
 use std::time::Duration;
 
@@ -11,7 +14,9 @@ use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
-pub use plan::{Span, missing};
+pub(in crate::store) use indexes::keeps_event_ids_unique;
+pub use plan::{Span, missing, missing_at};
+pub use seal::{Duplicate, Duplicates, Sealing, seal, sealing_connection, unsealed};
 
 use super::StoreError;
 
@@ -38,12 +43,31 @@ impl Partitions {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<(), StoreError> {
-        if missing(&self.known, from, to, self.interval).is_empty() {
+        let interval = self.interval;
+        self.add(client, |known| missing(known, from, to, interval)).await
+    }
+
+    /// Makes the partitions for these moments where they are missing. Without a query if all are known.
+    pub async fn ensure_at(
+        &mut self,
+        client: &mut Client,
+        moments: impl Iterator<Item = Timestamp> + Clone,
+    ) -> Result<(), StoreError> {
+        let interval = self.interval;
+        self.add(client, |known| missing_at(known, moments.clone(), interval)).await
+    }
+
+    async fn add(
+        &mut self,
+        client: &mut Client,
+        missing: impl Fn(&[Span]) -> Vec<Span>,
+    ) -> Result<(), StoreError> {
+        if missing(&self.known).is_empty() {
             return Ok(());
         }
         let transaction = client.transaction().await?;
         let mut spans = locked(&transaction).await?;
-        for span in missing(&spans, from, to, self.interval) {
+        for span in missing(&spans) {
             create(&transaction, span).await?;
             spans.push(span);
         }
@@ -58,20 +82,30 @@ impl Partitions {
     }
 }
 
-/// Drops the partitions that ended before `cutoff`, with all that is in them, and returns their spans.
+/// Drops the partitions that ended before `cutoff`, with all that is in them, and returns their spans. A drop keeps everybody
+/// from writing from when it begins to wait, so it hardly waits: a partition that is being sealed is left for the next time,
+/// and where a long transaction is in the way, all are.
 pub async fn drop_before(pool: &Pool, cutoff: Timestamp) -> Result<Vec<Span>, StoreError> {
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
     let mut expired = locked(&transaction).await?;
     expired.retain(|span| span.upper <= cutoff);
-    for span in &expired {
+    // Longer than the second (deadlock_timeout) after which Postgres sends away an autovacuum that is in the way.
+    transaction.batch_execute("set local lock_timeout = '2s'").await?;
+    let mut dropped = Vec::new();
+    for span in expired {
+        let suffix = span.suffix();
+        if !seal::keep_away(&transaction, &suffix).await? {
+            continue;
+        }
         for table in TABLES {
-            transaction.batch_execute(&format!("drop table {table}_{}", span.suffix())).await?;
+            transaction.batch_execute(&format!("drop table {table}_{suffix}")).await?;
         }
         transaction.execute("delete from partitions where lower_bound = $1", &[&span.lower]).await?;
+        dropped.push(span);
     }
     transaction.commit().await?;
-    Ok(expired)
+    Ok(dropped)
 }
 
 /// Brings the BRIN indexes of the partition around `moment` up to date with its rows.

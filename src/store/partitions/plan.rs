@@ -47,6 +47,22 @@ pub fn missing(existing: &[Span], from: Timestamp, to: Timestamp, interval: Dura
     added
 }
 
+/// The spans to add to `existing`, so that each of these moments lies in one; none for the time between them.
+#[must_use]
+pub fn missing_at(
+    existing: &[Span],
+    moments: impl Iterator<Item = Timestamp>,
+    interval: Duration,
+) -> Vec<Span> {
+    let mut all = existing.to_vec();
+    for moment in moments {
+        if !all.iter().any(|span| span.contains(moment)) {
+            all.push(gap_around(&all, moment, interval));
+        }
+    }
+    all.split_off(existing.len())
+}
+
 fn gap_around(existing: &[Span], moment: Timestamp, interval: Duration) -> Span {
     let whole = around(moment, interval);
     let before = existing.iter().map(|span| span.upper).filter(|upper| *upper <= moment).max();
@@ -113,6 +129,18 @@ mod tests {
                 span("2026-11-23T05:00:00Z", "2026-11-24T00:00:00Z")
             ]
         );
+    }
+
+    #[test]
+    fn moments_far_apart_need_no_partitions_between_them() {
+        let moments = ["2016-11-23T05:00:00Z", "2026-11-23T05:00:00Z", "2026-11-23T06:00:00Z"].map(at);
+        let added = missing_at(&[], moments.into_iter(), DAY);
+        let expected = [
+            span("2016-11-23T00:00:00Z", "2016-11-24T00:00:00Z"),
+            span("2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"),
+        ];
+        assert_eq!(added, expected);
+        assert_eq!(missing_at(&expected, moments.into_iter(), DAY), []);
     }
 
     proptest! {

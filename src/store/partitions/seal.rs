@@ -1,0 +1,178 @@
+//! Sealing: a partition that has closed gets its btree indexes, each built in one go.
+//!
+//! Invariants:
+//! - Nobody waits: indexes are built concurrently, so that late events are still written; whoever finds a partition taken,
+//!   by another sealer or for being dropped, leaves it.
+//! - The lock of a partition is the session's, since no transaction can build an index concurrently. It goes with the
+//!   connection, which therefore never returns to a pool.
+//! - Any step may be the last one: what is valid is not built again, what a death left unfinished is dropped and built anew,
+//!   and a partition is marked sealed only when all its indexes are valid.
+//! - The index on `event_id` is unique, or its violation was counted: Postgres' own proof that nothing was stored twice.
+
+use deadpool_postgres::{ClientWrapper, Object, Pool};
+use jiff::Timestamp;
+use tokio_postgres::{Client, Transaction};
+
+use super::Span;
+use super::indexes::{self, Index};
+use crate::store::StoreError;
+
+/// How many ids that were stored more than once are named; all are counted.
+const NAMED: i64 = 20;
+
+/// What came of an attempt to seal a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sealing {
+    /// It is sealed now.
+    Done(Duplicates),
+    /// Somebody else is sealing it, or dropping it.
+    Taken,
+    /// It was sealed, or dropped, before.
+    Over,
+}
+
+/// Ids that a partition holds more than once: there should be none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// How many there are.
+    pub ids: i64,
+    /// The first of them.
+    pub named: Vec<Duplicate>,
+}
+
+/// An id that was stored more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// The id.
+    pub event_id: String,
+    /// In how many rows.
+    pub rows: i64,
+    /// Of which users: a client's ids may be unique for each user only.
+    pub user_ids: Vec<String>,
+}
+
+/// The partitions to be sealed, the oldest first: they ended before `closed_before`, and after `kept_from`.
+pub async fn unsealed(
+    client: &Client,
+    closed_before: Timestamp,
+    kept_from: Timestamp,
+) -> Result<Vec<Span>, StoreError> {
+    const SELECT: &str = "select lower_bound, upper_bound from partitions where sealed_at is null order by 1";
+    let rows = client.query(SELECT, &[]).await?;
+    let spans = rows.iter().map(|row| Span { lower: row.get(0), upper: row.get(1) });
+    // Compared here, since Postgres would refuse times as far away as these may be.
+    Ok(spans.filter(|span| span.upper <= closed_before && span.upper > kept_from).collect())
+}
+
+/// A connection to seal on; the pool may open another in its place.
+pub async fn sealing_connection(pool: &Pool) -> Result<ClientWrapper, StoreError> {
+    let client = Object::take(pool.get().await?);
+    // A build takes what it takes, but no more than one core of the server: there is all day for it.
+    client
+        .batch_execute(
+            "set statement_timeout = 0; set lock_timeout = 0; set max_parallel_maintenance_workers = 0",
+        )
+        .await?;
+    Ok(client)
+}
+
+/// Seals a partition. `client` must be in no transaction, and is to be closed after an error.
+pub async fn seal(client: &Client, span: Span) -> Result<Sealing, StoreError> {
+    let suffix = span.suffix();
+    if !lock(client, &suffix).await? {
+        return Ok(Sealing::Taken);
+    }
+    let sealing = seal_locked(client, &suffix).await?;
+    client.execute("select pg_advisory_unlock(hashtext('seal'), hashtext($1))", &[&suffix]).await?;
+    Ok(sealing)
+}
+
+/// Takes the partition for this session, unless somebody has it.
+async fn lock(client: &Client, suffix: &str) -> Result<bool, StoreError> {
+    const LOCK: &str = "select pg_try_advisory_lock(hashtext('seal'), hashtext($1))";
+    Ok(client.query_one(LOCK, &[&suffix]).await?.get(0))
+}
+
+/// Keeps sealers away from the partition until the transaction ends, unless one is at it.
+pub(super) async fn keep_away(transaction: &Transaction<'_>, suffix: &str) -> Result<bool, StoreError> {
+    const LOCK: &str = "select pg_try_advisory_xact_lock(hashtext('seal'), hashtext($1))";
+    Ok(transaction.query_one(LOCK, &[&suffix]).await?.get(0))
+}
+
+async fn seal_locked(client: &Client, suffix: &str) -> Result<Sealing, StoreError> {
+    const DUE: &str = "select from partitions where suffix = $1 and sealed_at is null";
+    const SEALED: &str = "update partitions set sealed_at = now(), duplicate_ids = $2 where suffix = $1";
+    if client.query_opt(DUE, &[&suffix]).await?.is_none() {
+        return Ok(Sealing::Over);
+    }
+    let duplicates = index_event_ids(client, suffix).await?;
+    for index in indexes::lookups(suffix) {
+        build(client, &index).await?;
+    }
+    client.execute(SEALED, &[&suffix, &duplicates.ids]).await?;
+    Ok(Sealing::Done(duplicates))
+}
+
+/// Builds the index on the ids: the unique one, or, where ids are there more than once, the other.
+async fn index_event_ids(client: &Client, suffix: &str) -> Result<Duplicates, StoreError> {
+    let (unique, plain) = (indexes::event_ids(suffix), indexes::repeated_event_ids(suffix));
+    // The plain one is there if an earlier attempt found ids more than once, and went no further.
+    if state(client, &plain).await? == State::Missing {
+        match build(client, &unique).await {
+            Err(error) if error.is_stored_already() => {}
+            built => return built.map(|()| Duplicates::default()),
+        }
+    }
+    // Not valid, it would still refuse what is written.
+    client.batch_execute(&unique.removal()).await?;
+    build(client, &plain).await?;
+    find_duplicates(client, &plain.table).await
+}
+
+/// Builds an index, unless it is there.
+async fn build(client: &Client, index: &Index) -> Result<(), StoreError> {
+    match state(client, index).await? {
+        State::Valid => return Ok(()),
+        State::Missing => {}
+        State::Unfinished => {
+            tracing::info!(index = index.name, "an index was left unfinished; building it anew");
+            client.batch_execute(&index.removal()).await?;
+        }
+    }
+    Ok(client.batch_execute(&index.creation()).await?)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Missing,
+    Unfinished,
+    Valid,
+}
+
+async fn state(client: &Client, index: &Index) -> Result<State, StoreError> {
+    const SELECT: &str = "select i.indisvalid from pg_index i join pg_class c on c.oid = i.indexrelid
+        where c.relname = $1 and i.indrelid = to_regclass($2)";
+    Ok(match client.query_opt(SELECT, &[&index.name, &index.table]).await? {
+        None => State::Missing,
+        Some(row) if row.get(0) => State::Valid,
+        Some(_) => State::Unfinished,
+    })
+}
+
+async fn find_duplicates(client: &Client, table: &str) -> Result<Duplicates, StoreError> {
+    let repeated = format!(
+        "with repeated as materialized (select event_id, count(*) as times from {table} group by 1 having count(*) > 1)"
+    );
+    let count = format!("{repeated} select count(*) from repeated");
+    let first = format!(
+        "{repeated} select event_id, times, (select array_agg(distinct user_id) from {table} e where e.event_id = r.event_id)
+        from repeated r order by 1 limit {NAMED}"
+    );
+    let ids = client.query_one(&count, &[]).await?.get(0);
+    let rows = client.query(&first, &[]).await?;
+    let named = rows
+        .iter()
+        .map(|row| Duplicate { event_id: row.get(0), rows: row.get(1), user_ids: row.get(2) })
+        .collect();
+    Ok(Duplicates { ids, named })
+}
