@@ -314,7 +314,7 @@ fn late_frame(shard: Shard, ids: &[&str]) -> OutgoingFrame {
             EventRecord { received_at: noon(), event_id, event_type: "test", user_id: "u", payload: b"{}" };
         records.push(&event);
     }
-    OutgoingFrame { shard, events: ids.len(), bytes: records.into_frame() }
+    OutgoingFrame::new(shard, records)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -102,7 +102,7 @@ async fn assert_fates(stores: &TestStores, cases: &[Case], in_one_frame: bool) {
     frames.extend((!records.is_empty()).then_some(records));
     let frames: Vec<_> = frames
         .into_iter()
-        .map(|records| OutgoingFrame { shard, events: records.events(), bytes: records.into_frame() })
+        .map(|records| OutgoingFrame::new(shard, records))
         .collect();
     append(&pool(&stores.urls().redis_url, &settings.queue).unwrap(), &frames).await.unwrap();
 
