@@ -18,3 +18,4 @@ mod worker;
 mod flow;
 mod health;
 mod up;
+mod faults;
