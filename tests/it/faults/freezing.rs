@@ -2,48 +2,70 @@
 
 use bb8_redis::redis::{self, Value};
 use rustix::process::Signal;
+use tokio_postgres::Client;
 
-use super::System;
-use crate::support::{DEADLINE, Running, TestStores, until};
+use super::{SMALL_BATCHES, System};
+use crate::support::{DEADLINE, Running, TestStores, Urls, until};
+
+/// The consumer that is frozen, and its role in Postgres.
+const FROZEN: &str = "frozen";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_frozen_past_the_time_to_reclaim_and_thawed_repeats_nothing() {
     let mut system = System::start().await;
-    let flags = ["--batch-events=100", "--reclaim-after=200ms", "--consumer=frozen"];
-    let frozen = Running::worker(&system.urls, &flags).await;
+    let frozen = worker_to_freeze(&system).await;
     let other = system.worker().await;
     system.oracle.start();
     for _ in 0..3 {
-        freeze_with_frames(&system.stores, &frozen).await;
-        let before = other.logged("took over").len();
-        until("a takeover", DEADLINE, async || other.logged("took over").len() > before).await;
+        freeze_until_taken_over(&system.stores, &frozen, &other).await;
         frozen.signal(Signal::CONT);
         system.oracle.until_recovered(&system.stores).await;
     }
     system.assert_kept("worker frozen three times", vec![frozen, other]).await;
 }
 
-/// Freezes it at a moment when there are frames that it has not acknowledged.
-async fn freeze_with_frames(stores: &TestStores, worker: &Running) {
-    until("a worker frozen with frames", DEADLINE, async || {
-        worker.signal(Signal::STOP);
-        let holds = unacknowledged(stores, "frozen").await > 0;
-        if !holds {
-            worker.signal(Signal::CONT);
+/// A worker whose frames and transactions can be told from others'.
+async fn worker_to_freeze(system: &System) -> Running {
+    let role = format!("create role {FROZEN} superuser login password '{FROZEN}'");
+    system.stores.postgres().await.batch_execute(&role).await.unwrap();
+    let address = system.urls.database.split_once('@').unwrap().1;
+    let urls = Urls { database: format!("postgres://{FROZEN}:{FROZEN}@{address}"), ..system.urls.clone() };
+    let consumer = format!("--consumer={FROZEN}");
+    Running::worker(&urls, &[&SMALL_BATCHES[..], &[&consumer]].concat()).await
+}
+
+/// Freezes it while it has frames, until the other has taken some over. Not within a transaction: its receipts would hold
+/// up the other for as long as Postgres keeps the session.
+async fn freeze_until_taken_over(stores: &TestStores, frozen: &Running, other: &Running) {
+    let client = stores.postgres().await;
+    let before = takeovers(other);
+    until("a takeover", DEADLINE, async || {
+        if unacknowledged(stores).await == 0 || is_in_transaction(&client).await {
+            frozen.signal(Signal::CONT);
+            frozen.signal(Signal::STOP);
         }
-        holds
+        takeovers(other) > before
     })
     .await;
 }
 
-/// How many frames the consumer was given and has not acknowledged.
-async fn unacknowledged(stores: &TestStores, consumer: &str) -> usize {
+fn takeovers(worker: &Running) -> usize {
+    worker.logged("took over frames").len()
+}
+
+async fn is_in_transaction(client: &Client) -> bool {
+    let query = "select exists (select from pg_stat_activity where usename = $1 and xact_start is not null)";
+    client.query_one(query, &[&FROZEN]).await.unwrap().get(0)
+}
+
+/// How many frames the frozen worker was given and has not acknowledged.
+async fn unacknowledged(stores: &TestStores) -> usize {
     let mut redis = stores.redis().await;
     let streams: Vec<String> = redis::cmd("KEYS").arg("events:*").query_async(&mut redis).await.unwrap();
     let mut frames = 0;
     for stream in streams {
         let mut pending = redis::cmd("XPENDING");
-        pending.arg(stream).arg("workers").arg("-").arg("+").arg(1000).arg(consumer);
+        pending.arg(stream).arg("workers").arg("-").arg("+").arg(1000).arg(FROZEN);
         frames += pending.query_async::<Vec<Value>>(&mut redis).await.unwrap().len();
     }
     frames

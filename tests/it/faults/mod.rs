@@ -1,6 +1,7 @@
 //! The promise under faults: every acknowledged event is stored exactly once, with its triggers. `docs/guarantees.md` says
 //! what that means; each test here breaks something under load, and has the oracle compare.
 
+mod black_hole;
 mod duplicates;
 #[cfg(feature = "fail-points")]
 mod edges;

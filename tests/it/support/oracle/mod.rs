@@ -143,6 +143,13 @@ impl Oracle {
             .await;
     }
 
+    /// Waits until so many more requests were refused with 429 or 503.
+    pub(crate) async fn until_refused(&self, more: usize) {
+        let refused = || self.ledger.refused.load(Ordering::SeqCst);
+        let wanted = refused() + more;
+        until(&format!("{more} more requests refused"), DEADLINE, async || refused() >= wanted).await;
+    }
+
     /// The fault is over now: waits until something that came later is stored. The verdict tells how long that took.
     pub(crate) async fn until_recovered(&mut self, stores: &TestStores) {
         let ended_at = Timestamp::now();
