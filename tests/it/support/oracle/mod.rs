@@ -91,6 +91,11 @@ impl Oracle {
 
     /// Sends in the background until [`Self::stop`].
     pub(crate) fn start(&mut self) {
+        self.start_until(usize::MAX);
+    }
+
+    fn start_until(&mut self, end: usize) {
+        self.ledger.end.store(end, Ordering::SeqCst);
         for seed in 0..SENDERS {
             let sender = Sender {
                 ledger: Arc::clone(&self.ledger),
@@ -104,9 +109,13 @@ impl Oracle {
 
     /// Sends so many events, and waits until all are acknowledged.
     pub(crate) async fn send(&mut self, events: usize) {
-        self.ledger.end.store(self.ledger.next.load(Ordering::SeqCst) + events, Ordering::SeqCst);
-        self.start();
+        self.start_until(self.ledger.next.load(Ordering::SeqCst) + events);
         self.finish().await;
+    }
+
+    /// What is sent next are the events from the first one on, again.
+    pub(crate) fn rewind(&self) {
+        self.ledger.next.store(0, Ordering::SeqCst);
     }
 
     /// Ends sending, and waits until what is under way is acknowledged.
