@@ -1,7 +1,7 @@
 //! Stage 2: which events are new.
 //!
-//! Duplicates inside the batch are folded first, since all events of a frame lay the same claim. The rest is claimed in
-//! Redis, all frames of the batch in one round trip.
+//! Duplicates inside a frame are folded first, since all events of a frame lay the same claim. The rest is claimed in
+//! Redis, all frames of the batch in one round trip, which also tells frames with the same ids apart.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Dedupe {
     }
 }
 
-/// A claim for each frame, to those of its ids that stand first in the batch.
+/// A claim for each frame, to each of its ids once.
 fn claims(deliveries: &[Delivery], is_first: &[bool]) -> Vec<Claim> {
     let mut is_first = is_first.iter();
     let frames = deliveries.iter().filter_map(|delivery| Some((delivery, delivery.frame.as_ref().ok()?)));

@@ -1,4 +1,7 @@
-//! Duplicates inside one batch. Pure.
+//! Duplicates inside one frame. Pure.
+//!
+//! Not inside a batch: which frame has an id is for the claims alone to say. An earlier attempt may have claimed it for
+//! another frame of the batch than the first, and a fold would drop it there, while the claim drops it here.
 
 use std::collections::HashSet;
 
@@ -6,16 +9,14 @@ use crate::queue::Delivery;
 
 use super::batch::event_count;
 
-/// For each event of each delivery, in order: whether it is the first of its id within its shard. The later ones are
+/// For each event of each delivery, in order: whether it is the first of its id within its frame. The later ones are
 /// duplicates.
 pub(super) fn first_of_their_ids(deliveries: &[Delivery]) -> Vec<bool> {
     let events = deliveries.iter().map(event_count).sum();
-    let mut seen = HashSet::with_capacity(events);
     let mut first = Vec::with_capacity(events);
-    for delivery in deliveries {
-        if let Ok(frame) = &delivery.frame {
-            first.extend(frame.events().map(|event| seen.insert((delivery.shard, event.event_id))));
-        }
+    for frame in deliveries.iter().filter_map(|delivery| delivery.frame.as_ref().ok()) {
+        let mut seen = HashSet::with_capacity(frame.len());
+        first.extend(frame.events().map(|event| seen.insert(event.event_id)));
     }
     first
 }
@@ -44,19 +45,22 @@ mod tests {
     }
 
     #[test]
-    fn the_first_stays_and_the_others_are_duplicates() {
+    fn the_first_of_a_frame_stays_and_its_others_are_duplicates() {
         let deliveries = [delivery(0, 1, &[1, 2, 1]), delivery(0, 2, &[2, 3])];
-        assert_eq!(first_of_their_ids(&deliveries), [true, true, false, false, true]);
+        assert_eq!(first_of_their_ids(&deliveries), [true, true, false, true, true]);
     }
 
     proptest! {
         #[test]
-        fn each_id_of_a_shard_stays_exactly_once(frames in prop::collection::vec((0..3_usize, any::<Vec<u8>>()), 0..8)) {
+        fn each_id_of_a_frame_stays_exactly_once(frames in prop::collection::vec((0..3_usize, any::<Vec<u8>>()), 0..8)) {
             let deliveries: Vec<Delivery> =
                 frames.iter().zip(0..).map(|((shard, ids), entry)| delivery(*shard, entry, ids)).collect();
             let first = first_of_their_ids(&deliveries);
-            let all: Vec<(usize, u8)> =
-                frames.iter().flat_map(|(shard, ids)| ids.iter().map(|id| (*shard, *id))).collect();
+            let all: Vec<(usize, u8)> = frames
+                .iter()
+                .enumerate()
+                .flat_map(|(frame, (_, ids))| ids.iter().map(move |id| (frame, *id)))
+                .collect();
             prop_assert_eq!(first.len(), all.len());
             for (index, (id, first)) in all.iter().zip(&first).enumerate() {
                 prop_assert_eq!(*first, !all[..index].contains(id));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bb8_redis::redis;
-use campaign_manager::queue::{OutgoingFrame, Records, append, pool};
+use campaign_manager::queue::{Claim, OutgoingFrame, Records, append, claim, pool};
 use campaign_manager::store::Partitions;
 
 use crate::support::{
@@ -55,6 +55,24 @@ async fn duplicates_in_a_frame_and_across_frames_are_stored_once() {
     let receipts = "select sum(stored), sum(duplicates), sum(dead_lettered) from frames";
     let sums = stores.postgres().await.query_one(receipts, &[]).await.unwrap();
     assert_eq!((sums.get::<_, i64>(0), sums.get::<_, i64>(1), sums.get::<_, i64>(2)), (4, 3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_whose_claim_is_a_later_frames_of_its_batch_is_stored_with_that_frame() {
+    let (stores, settings) = (TestStores::start().await, Settings::with(&[]));
+    let shard = shard(&settings);
+    queue_frames(&stores, &settings, &[frame_of(shard, &["a"]), frame_of(shard, &["a"])]).await;
+    // A worker that died, or stands still, had got as far as the claims of the second frame.
+    let range = redis::cmd("XRANGE").arg(shard.stream()).arg("-").arg("+").to_owned();
+    let entries: Vec<(String, redis::Value)> = range.query_async(&mut stores.redis().await).await.unwrap();
+    let redis = pool(&stores.urls().redis_url, &settings.queue).unwrap();
+    let claims = [Claim::new(shard, entries[1].0.parse().unwrap(), ["a"].into_iter())];
+    claim(&mut redis.get().await.unwrap(), &claims, Duration::from_mins(1)).await.unwrap();
+
+    let worker = start_worker(&stores, &settings).await;
+    until_rows(&stores, "frames", 2).await;
+    worker.drain(DEADLINE).await.unwrap();
+    assert_eq!(counts(&stores).await, [1, 0, 2, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
