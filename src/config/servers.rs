@@ -95,13 +95,21 @@ pub struct StoreConfig {
     /// How long to wait for a connection to Postgres
     #[arg(long, env = "DATABASE_TIMEOUT", default_value = "5s", value_parser = super::duration)]
     pub database_timeout: Duration,
+    /// How long Postgres may take to store a batch, before the attempt is given up and made anew; and how long it leaves a
+    /// transaction open in which nothing is asked of it, since it may hold up others
+    #[arg(long, env = "TRANSACTION_TIMEOUT", default_value = "30s", value_parser = super::duration)]
+    pub transaction_timeout: Duration,
 }
 
 impl StoreConfig {
     /// For a command that asks a little and ends.
     #[must_use]
     pub fn for_one_command() -> Self {
-        Self { database_connections: 1, database_timeout: Duration::from_secs(5) }
+        Self {
+            database_connections: 1,
+            database_timeout: Duration::from_secs(5),
+            transaction_timeout: Duration::from_secs(30),
+        }
     }
 }
 

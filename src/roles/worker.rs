@@ -54,6 +54,7 @@ impl Worker {
             redis: queue::pool(&urls.redis_url, queue)?,
             links: Links::new(&urls.redis_url, queue.redis_timeout + worker.fetch_wait)?,
             postgres: postgres.clone(),
+            transaction_timeout: store.transaction_timeout,
             catalog: keeper.catalog(),
         };
         let changed = Arc::new(Notify::new());

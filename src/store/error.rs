@@ -1,6 +1,7 @@
 //! What can go wrong with Postgres.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
@@ -17,6 +18,9 @@ pub enum StoreError {
     /// Postgres refused or the connection broke.
     #[error("Postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// Postgres did not answer in time.
+    #[error("Postgres has not answered for {0:?}; the connection was given up")]
+    NoAnswer(Duration),
 }
 
 /// The server's own message where it sent one: the client's is only "db error".

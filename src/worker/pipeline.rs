@@ -9,6 +9,7 @@
 //! nothing acknowledged that was not committed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
@@ -38,6 +39,8 @@ pub struct Servers {
     pub links: Links,
     /// For the rows.
     pub postgres: deadpool_postgres::Pool,
+    /// How long an attempt to store a batch may take.
+    pub transaction_timeout: Duration,
     /// The campaigns to match against; may be exchanged at any time.
     pub catalog: Arc<ArcSwap<Catalog>>,
 }
@@ -67,7 +70,7 @@ impl Pipeline {
     ) -> Result<Self, WorkerError> {
         let mut pipeline = Self { halt: Halt::new(), stages: Vec::new(), failure: None };
         let stage = |name| Stage { name, runtime: runtime.clone(), halt: pipeline.halt.clone() };
-        let Servers { redis, links, postgres, catalog } = servers;
+        let Servers { redis, links, postgres, transaction_timeout, catalog } = servers;
 
         let fetch = Fetch {
             stage: stage("fetch"),
@@ -80,7 +83,7 @@ impl Pipeline {
         let dedupe = Dedupe { stage: stage("dedupe"), redis: redis.clone(), window: worker.dedupe_window };
         let matching = Matching::new(catalog);
         let partitions = Partitions::new(partitions.partition_interval);
-        let store = Store { stage: stage("store"), postgres, partitions };
+        let store = Store { stage: stage("store"), postgres, partitions, limit: transaction_timeout };
         let ack = Ack { stage: stage("ack"), redis };
 
         let waiting = worker.channel_batches.get();

@@ -4,7 +4,7 @@
 //! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows.
 
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use deadpool_postgres::Pool;
@@ -22,6 +22,8 @@ pub(super) struct Store {
     pub(super) stage: Stage,
     pub(super) postgres: Pool,
     pub(super) partitions: Partitions,
+    /// How long an attempt may take.
+    pub(super) limit: Duration,
 }
 
 impl Store {
@@ -56,9 +58,9 @@ impl Store {
     /// Writes the batch; the inner error is a refusal of its rows.
     fn write(&mut self, batch: &Matched) -> Result<Result<(), StoreError>, Ended> {
         let receipts = batch.receipts();
-        let Self { stage, postgres, partitions } = self;
+        let Self { stage, postgres, partitions, limit } = self;
         let unstored = stage.persist(async || {
-            let written = write_once(postgres, partitions, batch, &receipts).await;
+            let written = write_once(*limit, postgres, partitions, batch, &receipts).await;
             match written {
                 Err(error) if error.action() == Action::Refuse => {
                     partitions.forget();
@@ -91,8 +93,10 @@ impl Store {
     /// Whether Postgres refuses the rows of these events; nothing of them stays.
     fn probe(&self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
         self.stage.persist(async || {
-            let mut client = self.postgres.get().await?;
-            match store::probe(&mut client, batch.rows_of(range)).await {
+            let probed = store::within(self.limit, &self.postgres, async |client| {
+                store::probe(client, batch.rows_of(range)).await
+            });
+            match probed.await {
                 Err(error) if error.action() == Action::Refuse => Ok(Some(error)),
                 other => other.map(|()| None),
             }
@@ -101,16 +105,19 @@ impl Store {
 }
 
 async fn write_once(
+    limit: Duration,
     postgres: &Pool,
     partitions: &mut Partitions,
     batch: &Matched,
     receipts: &[Receipt],
 ) -> Result<Vec<bool>, StoreError> {
-    let mut client = postgres.get().await?;
-    if let Some((from, to)) = batch.time_range() {
-        partitions.ensure(&mut client, from, to).await?;
-    }
-    store::store(&mut client, receipts, |unstored| batch.rows(unstored)).await
+    store::within(limit, postgres, async |client| {
+        if let Some((from, to)) = batch.time_range() {
+            partitions.ensure(client, from, to).await?;
+        }
+        store::store(client, receipts, |unstored| batch.rows(unstored)).await
+    })
+    .await
 }
 
 /// Counts what was committed now; frames that had a receipt were counted when it was written.

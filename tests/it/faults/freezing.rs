@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use tokio_postgres::Client;
 
 use super::{SMALL_BATCHES, System};
-use crate::support::{DEADLINE, Running, TestStores, Urls, until};
+use crate::support::{DEADLINE, Running, TestStores, Urls, until, until_drained};
 
 /// The consumer that is frozen, and its role in Postgres.
 const FROZEN: &str = "frozen";
@@ -22,6 +22,44 @@ async fn a_worker_frozen_past_the_time_to_reclaim_and_thawed_repeats_nothing() {
         system.oracle.until_recovered(&system.stores).await;
     }
     system.assert_kept("worker frozen three times", vec![frozen, other]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_frozen_within_a_transaction_holds_up_another_only_until_postgres_ends_it() {
+    let mut system = System::start().await;
+    let frozen = worker_to_freeze(&system).await;
+    system.oracle.start();
+    system.oracle.until_recovered(&system.stores).await;
+    let client = system.stores.postgres().await;
+    until("a worker frozen within a transaction", DEADLINE, async || {
+        frozen.signal(Signal::STOP);
+        match &*session_with_receipts(&client).await {
+            "idle in transaction" => return true,
+            "changing" => {}
+            _ => frozen.signal(Signal::CONT),
+        }
+        false
+    })
+    .await;
+
+    let other = system.worker().await;
+    until("a takeover", DEADLINE, async || takeovers(&other) > 0).await;
+    system.oracle.stop().await;
+    until_drained(&system.stores).await;
+    frozen.signal(Signal::CONT);
+    system.oracle.start();
+    system.oracle.until_recovered(&system.stores).await;
+    system.assert_kept("worker frozen within a transaction", vec![frozen, other]).await;
+}
+
+/// The state of the frozen worker's session that has written receipts; empty without one, "changing" where what it was
+/// sent last may still be under way.
+async fn session_with_receipts(client: &Client) -> String {
+    let query =
+        "select case when clock_timestamp() - state_change < interval '5 ms' then 'changing' else state end
+        from pg_stat_activity where usename = $1 and backend_xid is not null";
+    let session = client.query(query, &[&FROZEN]).await.unwrap();
+    session.first().map_or_else(String::new, |session| session.get(0))
 }
 
 /// A worker whose frames and transactions can be told from others'.

@@ -20,8 +20,13 @@ const LOGS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/process-logs");
 /// How much of a log is shown when a test fails, in lines.
 const SHOWN: usize = 60;
 /// Waits that do not hold up a test; flags given by the test come later and win.
-const WORKER_FLAGS: [&str; 4] =
-    ["--fetch-wait=50ms", "--catalog-poll=100ms", "--redis-timeout=1s", "--database-timeout=1s"];
+const WORKER_FLAGS: [&str; 5] = [
+    "--transaction-timeout=1s",
+    "--fetch-wait=50ms",
+    "--catalog-poll=100ms",
+    "--redis-timeout=1s",
+    "--database-timeout=1s",
+];
 const SERVE_FLAGS: [&str; 4] =
     ["--http=127.0.0.1:0", "--auth=none", "--redis-timeout=1s", "--database-timeout=1s"];
 

@@ -38,6 +38,8 @@ pub(crate) enum At {
     Behind,
     /// The server gets all, and does what it was asked to; its answer is lost.
     Answer,
+    /// The server gets nothing of the bytes, and neither side is told that the connection is dead.
+    Silence,
 }
 
 /// Breaks a connection at the `nth` time, counted from 1, that a client sends `bytes`.
@@ -179,6 +181,7 @@ impl Connection<'_> {
                 Some((place, Cut { at: At::Behind, bytes: pattern, .. })) => {
                     return to.write_all(&bytes[..place + pattern.len()]).await;
                 }
+                Some((_, Cut { at: At::Silence, .. })) => self.is_dead.store(true, Ordering::SeqCst),
                 Some((_, Cut { at: At::Answer, .. })) => {
                     self.answer_is_lost.store(true, Ordering::SeqCst);
                     to.write_all(&bytes[..read]).await?;
