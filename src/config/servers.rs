@@ -95,9 +95,10 @@ pub struct StoreConfig {
     /// How long to wait for a connection to Postgres
     #[arg(long, env = "DATABASE_TIMEOUT", default_value = "5s", value_parser = super::duration)]
     pub database_timeout: Duration,
-    /// How long storing a batch may take before its connection is given up and the batch is stored over another one
-    #[arg(long, env = "DATABASE_ANSWER_TIMEOUT", default_value = "60s", value_parser = super::seconds)]
-    pub database_answer_timeout: Duration,
+    /// How long Postgres may take to store a batch, before the attempt is given up and made anew; and how long it leaves a
+    /// transaction open in which nothing is asked of it, since it may hold up others
+    #[arg(long, env = "TRANSACTION_TIMEOUT", default_value = "30s", value_parser = super::duration)]
+    pub transaction_timeout: Duration,
 }
 
 impl StoreConfig {
@@ -107,7 +108,7 @@ impl StoreConfig {
         Self {
             database_connections: 1,
             database_timeout: Duration::from_secs(5),
-            database_answer_timeout: Duration::from_mins(1),
+            transaction_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -58,6 +58,7 @@ impl Worker {
             redis: redis.clone(),
             links: Links::new(&urls.redis_url, queue.redis_timeout + worker.fetch_wait)?,
             postgres: postgres.clone(),
+            transaction_timeout: store.transaction_timeout,
             catalog: keeper.catalog(),
         };
         let changed = Arc::new(Notify::new());
@@ -72,7 +73,7 @@ impl Worker {
         let membership = Membership { redis, shards: queue.shards, name: worker.consumer_name() };
         companions.spawn(watch_redis(membership.clone(), postgres, worker.reclaim_after));
         let name = membership.name.clone();
-        let pipeline = Pipeline::start(&Handle::current(), servers, name, worker, queue, store, partitions)?;
+        let pipeline = Pipeline::start(&Handle::current(), servers, name, worker, queue, partitions)?;
         Ok(Self { pipeline, membership, _companions: companions })
     }
 

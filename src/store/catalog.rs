@@ -12,6 +12,8 @@ use tokio_postgres::{AsyncMessage, NoTls};
 use super::StoreError;
 use crate::config::DatabaseUrl;
 
+/// How long a look for changes may take.
+const LIMIT: Duration = Duration::from_secs(30);
 /// What the triggers of the table `campaigns` notify.
 const CHANNEL: &str = "campaigns_changed";
 
@@ -37,9 +39,8 @@ pub async fn campaign_changes_since(pool: &Pool, revision: i64) -> Result<Vec<Ca
     const SELECT: &str = "select id, version, revision, starts_at, ends_at,
             case when status = 'active' then rules::text end
         from campaigns where revision > $1 and ($1 > 0 or status = 'active')";
-    let client = pool.get().await?;
-    let statement = client.prepare_cached(SELECT).await?;
-    let rows = client.query(&statement, &[&revision]).await?;
+    let rows =
+        super::within(LIMIT, pool, async |client| Ok(client.query(SELECT, &[&revision]).await?)).await?;
     Ok(rows
         .iter()
         .map(|row| CampaignChange {

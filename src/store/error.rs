@@ -1,6 +1,7 @@
 //! What can go wrong with Postgres.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
@@ -14,12 +15,12 @@ pub enum StoreError {
     /// No connection could be had.
     #[error("no connection to Postgres: {}", describe_pool(.0))]
     Pool(#[from] PoolError),
-    /// Postgres did not answer in time.
-    #[error("Postgres did not answer within {0:?}; the connection is given up")]
-    TimedOut(std::time::Duration),
     /// Postgres refused or the connection broke.
     #[error("Postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// Postgres did not answer in time.
+    #[error("Postgres has not answered for {0:?}; the connection was given up")]
+    NoAnswer(Duration),
 }
 
 /// The server's own message where it sent one: the client's is only "db error".

@@ -28,7 +28,7 @@ impl StoreError {
                     None => Action::Retry,
                 }
             }
-            Self::Pool(_) | Self::TimedOut(_) => Action::Retry,
+            Self::Pool(_) | Self::NoAnswer(_) => Action::Retry,
         }
     }
 
@@ -52,7 +52,11 @@ impl StoreError {
 fn action_for(sqlstate: &str) -> Action {
     match sqlstate {
         // serialization failure, deadlock; a server that shuts down, starts, or has become a standby
-        "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "25006" => Action::Retry,
+        "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "25006"
+        // a session that was ended for being idle too long: this process stood still
+        | "25P03" | "25P04" | "57P05"
+        // a lock that somebody holds for too long
+        | "55P03" => Action::Retry,
         // connection exceptions, insufficient resources
         state if state.starts_with("08") || state.starts_with("53") => Action::Retry,
         // data exceptions, violated constraints
@@ -74,7 +78,9 @@ mod tests {
 
     #[test]
     fn what_passes_is_retried_what_is_wrong_with_a_row_is_refused_the_rest_stops() {
-        for state in ["08006", "40001", "40P01", "53100", "53300", "57P01", "57P03", "25006"] {
+        for state in [
+            "08006", "40001", "40P01", "53100", "53300", "57P01", "57P03", "25006", "25P03", "57P05", "55P03",
+        ] {
             assert_eq!(action_for(state), Action::Retry, "{state}");
         }
         for state in ["22P02", "22021", "23505", "23514"] {

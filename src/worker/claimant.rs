@@ -71,7 +71,7 @@ impl Claimant {
     async fn are_stored(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, ClaimError> {
         let frames: Vec<_> = deliveries.iter().map(|delivery| (delivery.shard, delivery.entry)).collect();
         let reading = async |client: &mut _| store::have_receipts(client, &frames).await;
-        Ok(store::within(&self.postgres, self.timeout, reading).await?)
+        Ok(store::within(self.timeout, &self.postgres, reading).await?)
     }
 
     /// The epochs that hold; asked for, and made whole, where they are not known.

@@ -9,6 +9,7 @@
 //! nothing acknowledged that was not committed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
@@ -27,7 +28,7 @@ use super::restore::RestoreSettings;
 use super::stage::{Ended, Stage};
 use super::store::Store;
 use crate::campaign::Catalog;
-use crate::config::{PartitionConfig, QueueConfig, StoreConfig, WorkerConfig};
+use crate::config::{PartitionConfig, QueueConfig, WorkerConfig};
 use crate::queue::{Consumer, Links, Pool};
 use crate::store::Partitions;
 
@@ -40,6 +41,8 @@ pub struct Servers {
     pub links: Links,
     /// For the rows.
     pub postgres: deadpool_postgres::Pool,
+    /// How long an attempt to store a batch may take.
+    pub transaction_timeout: Duration,
     /// The campaigns to match against; may be exchanged at any time.
     pub catalog: Arc<ArcSwap<Catalog>>,
 }
@@ -66,19 +69,18 @@ impl Pipeline {
         consumer_name: String,
         worker: &WorkerConfig,
         queue: &QueueConfig,
-        store: &StoreConfig,
         partitions: &PartitionConfig,
     ) -> Result<Self, WorkerError> {
         let mut pipeline = Self { halt: Halt::new(), stages: Vec::new(), failure: None };
         let stage = |name| Stage { name, runtime: runtime.clone(), halt: pipeline.halt.clone() };
-        let Servers { redis, links, postgres, catalog } = servers;
+        let Servers { redis, links, postgres, transaction_timeout, catalog } = servers;
 
         let claimant = Claimant {
             redis: redis.clone(),
             postgres: postgres.clone(),
             shards: queue.shards,
             settings: RestoreSettings { window: worker.dedupe_window, at_risk: worker.redis_loss },
-            timeout: store.database_answer_timeout,
+            timeout: transaction_timeout,
             known: Known::default(),
         };
         let (done, all_done) = watch::channel(0);
@@ -97,8 +99,8 @@ impl Pipeline {
         let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone() };
         let matching = Matching::new(catalog);
         let partitions = Partitions::new(partitions.partition_interval);
-        let (stage_of_store, timeout) = (stage("store"), store.database_answer_timeout);
-        let store = Store { stage: stage_of_store, postgres, partitions, claimant, timeout };
+        let timeout = transaction_timeout;
+        let store = Store { stage: stage("store"), postgres, partitions, claimant, timeout };
         let ack = Ack { stage: stage("ack"), redis, done };
 
         let waiting = worker.channel_batches.get();

@@ -137,7 +137,7 @@ impl Store {
     fn probe(&self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
         self.stage.persist(async || {
             let probing = async |client: &mut _| store::probe(client, batch.rows_of(range)).await;
-            match store::within(&self.postgres, self.timeout, probing).await {
+            match store::within(self.timeout, &self.postgres, probing).await {
                 Err(error) if error.action() == Action::Refuse => Ok(Some(error)),
                 other => other.map(|()| None),
             }
@@ -187,7 +187,7 @@ async fn write_once(
         partitions.ensure_at(client, batch.times()).await?;
         store::store(client, &batch.epochs, receipts, |unstored| batch.rows(unstored)).await
     };
-    store::within(postgres, timeout, writing).await
+    store::within(timeout, postgres, writing).await
 }
 
 /// Counts what was committed now; frames that had a receipt were counted when it was written.

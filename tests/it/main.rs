@@ -22,3 +22,4 @@ mod flow;
 mod nasty;
 mod health;
 mod up;
+mod faults;

@@ -100,10 +100,7 @@ async fn assert_fates(stores: &TestStores, cases: &[Case], in_one_frame: bool) {
         }
     }
     frames.extend((!records.is_empty()).then_some(records));
-    let frames: Vec<_> = frames
-        .into_iter()
-        .map(|records| OutgoingFrame::new(shard, records))
-        .collect();
+    let frames: Vec<_> = frames.into_iter().map(|records| OutgoingFrame::new(shard, records)).collect();
     append(&pool(&stores.urls().redis_url, &settings.queue).unwrap(), &frames).await.unwrap();
 
     let worker = start_worker(stores, &settings).await;

@@ -8,9 +8,15 @@ mod stores;
 mod template;
 mod until;
 mod worker;
+mod oracle;
+mod processes;
+mod proxy;
 
 pub(crate) use events::{SHARDS, event, frame_of};
 pub(crate) use folder::folder;
+pub(crate) use oracle::{Oracle, event_id, until_drained};
+pub(crate) use processes::{Running, Urls};
+pub(crate) use proxy::{At, Cut, Mode, Proxy};
 pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use bb8_redis::redis::{self, aio::MultiplexedConnection};
 use campaign_manager::config::{ServerUrls, StoreConfig};
@@ -57,11 +56,7 @@ impl TestStores {
 
     /// A pool of connections to the database.
     pub(crate) fn pool(&self) -> Pool {
-        let config = StoreConfig {
-            database_connections: 4,
-            database_timeout: Duration::from_secs(5),
-            database_answer_timeout: Duration::from_mins(1),
-        };
+        let config = StoreConfig { database_connections: 4, ..StoreConfig::for_one_command() };
         store::connect(&self.urls().database_url, &config).unwrap()
     }
 

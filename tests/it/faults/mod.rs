@@ -1,0 +1,59 @@
+//! The promise under faults: every acknowledged event is stored exactly once, with its triggers. `docs/guarantees.md` says
+//! what that means; each test here breaks something under load, and has the oracle compare.
+
+mod black_hole;
+mod duplicates;
+#[cfg(feature = "fail-points")]
+mod edges;
+mod freezing;
+mod poison;
+mod postgres;
+mod redis;
+mod serve;
+mod shutdown;
+
+use crate::support::{Oracle, Running, TestStores, Urls, until_drained};
+
+/// What every test here breaks something of: servers, a serving process, and an oracle that has not sent yet.
+struct System {
+    stores: TestStores,
+    /// By which our processes find the servers.
+    urls: Urls,
+    serve: Running,
+    oracle: Oracle,
+}
+
+/// Small batches, so that there are many of them, and others' frames are taken over soon.
+const SMALL_BATCHES: [&str; 2] = ["--batch-events=100", "--reclaim-after=200ms"];
+
+impl System {
+    async fn start() -> Self {
+        let stores = TestStores::start().await;
+        let urls = Urls::of(&stores);
+        let (serve, addr) = Running::serve(&urls, &[], "").await;
+        Self { oracle: Oracle::new(addr).await, stores, urls, serve }
+    }
+
+    /// A worker with small batches.
+    async fn worker(&self) -> Running {
+        Running::worker(&self.urls, &SMALL_BATCHES).await
+    }
+
+    /// Starts another serving process and sends to it; what is returned is the one before.
+    async fn serve_again(&mut self) -> Running {
+        let (serve, addr) = Running::serve(&self.urls, &[], "").await;
+        self.oracle.redirect(addr);
+        std::mem::replace(&mut self.serve, serve)
+    }
+
+    /// Ends the load, and when all is done the processes, in good order. Then the promise must have been kept.
+    async fn assert_kept(mut self, fault: &str, workers: Vec<Running>) {
+        self.oracle.stop().await;
+        until_drained(&self.stores).await;
+        for worker in workers {
+            worker.drain().await;
+        }
+        self.serve.drain().await;
+        self.oracle.verdict(&self.stores, fault).await.assert_kept();
+    }
+}
