@@ -13,6 +13,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::{RoleError, Serve, Worker};
 use crate::config::{AdminConfig, ShutdownConfig};
@@ -111,11 +112,13 @@ impl Process {
             tokio::time::sleep(shutdown.shutdown_delay).await;
         }
         tracing::info!("draining");
+        // One deadline for all parts: whoever waits for the process need not know how many there are.
+        let deadline = Instant::now() + shutdown.shutdown_timeout;
         if let Some(serve) = self.serve.take() {
-            serve.drain(shutdown.shutdown_timeout).await;
+            serve.drain(deadline.saturating_duration_since(Instant::now())).await;
         }
         if let Some(worker) = self.worker.take() {
-            worker.drain(shutdown.shutdown_timeout).await?;
+            worker.drain(deadline.saturating_duration_since(Instant::now())).await?;
         }
         tracing::info!("drained");
         Ok(())

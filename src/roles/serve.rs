@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::RoleError;
 use super::process::listen;
@@ -94,6 +95,7 @@ impl Serve {
 
     /// Stops accepting, answers what is in flight within `timeout`, and sends every frame that is left.
     pub async fn drain(self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
         // Nobody listens where the server has ended already.
         let _ = self.stop.send(timeout);
         if let Ok(Drained { abandoned: 1.. }) = self.server.await {
@@ -103,7 +105,7 @@ impl Serve {
             );
         }
         self.accumulator.close();
-        if tokio::time::timeout(timeout, self.sender).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.sender).await.is_err() {
             tracing::warn!(
                 ?timeout,
                 "Redis did not take the last frames in time; none of their events was answered as accepted"
