@@ -1,5 +1,7 @@
 //! The command line: one binary, several roles.
 
+mod ledger;
+
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +48,8 @@ enum Role {
         #[command(subcommand)]
         action: RulesAction,
     },
+    /// Show what was accepted against what became of it, and whether that adds up
+    Ledger(ledger::LedgerArgs),
     /// Manage API keys
     Keys {
         #[command(subcommand)]
@@ -167,6 +171,7 @@ impl Cli {
             Role::Rules { action: RulesAction::Check { file } } => {
                 Ok(offline::check(&file, std::io::stdout().lock())?)
             }
+            Role::Ledger(args) => ledger::run(&args).await,
             Role::Keys { action: KeysAction::Create { name, scope, database } } => {
                 create_key(&database.database_url, &name, scope).await
             }

@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod queue;
 pub mod worker;
 pub mod store;
+pub mod ledger;
 pub mod api;
 
 pub mod offline;

@@ -24,7 +24,7 @@ pub use worker::WorkerConfig;
 use std::time::Duration;
 
 /// Reads a duration as people write it: `2ms`, `30s`, `24h`, `7d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration =
         text.parse().map_err(|error| format!("{error}; write it as 500ms, 30s, 15m or 24h"))?;
     Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())

@@ -26,6 +26,8 @@ pub enum Route {
     ReadCampaign,
     /// Take a campaign a step further in its life.
     StepCampaign(Step),
+    /// Show what was accepted against what became of it.
+    ReadLedger,
 }
 
 /// A route, how it is reached, and who may.
@@ -42,7 +44,7 @@ pub struct Endpoint {
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 9] = [
+pub static ENDPOINTS: [Endpoint; 10] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
@@ -52,6 +54,7 @@ pub static ENDPOINTS: [Endpoint; 9] = [
     admin(Method::POST, "/campaigns/{id}/activate", Route::StepCampaign(Step::Activate)),
     admin(Method::POST, "/campaigns/{id}/pause", Route::StepCampaign(Step::Pause)),
     admin(Method::POST, "/campaigns/{id}/archive", Route::StepCampaign(Step::Archive)),
+    admin(Method::GET, "/ledger", Route::ReadLedger),
 ];
 
 const fn ingest(method: Method, path: &'static str, route: Route) -> Endpoint {

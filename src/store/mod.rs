@@ -12,6 +12,7 @@ pub mod epochs;
 pub mod partitions;
 pub mod campaigns;
 pub mod events;
+pub mod ledger;
 pub mod keys;
 
 pub use batch::{Receipt, Rows, Stored, probe, store};

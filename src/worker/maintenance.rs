@@ -5,6 +5,9 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
 
+use super::claimant::ClaimError;
+use super::ledger;
+use super::watch::Membership;
 use crate::config::PartitionConfig;
 use crate::store::{Partitions, StoreError, partitions};
 
@@ -12,12 +15,12 @@ use crate::store::{Partitions, StoreError, partitions};
 const PERIOD: Duration = Duration::from_mins(1);
 
 /// Looks after the tables until it is dropped. Any number of workers may do so at once.
-pub async fn maintain(postgres: Pool, config: PartitionConfig) {
+pub async fn maintain(group: Membership, postgres: Pool, config: PartitionConfig) {
     let mut known = Partitions::new(config.partition_interval);
     let mut ticks = tokio::time::interval(PERIOD);
     loop {
         ticks.tick().await;
-        if let Err(error) = maintain_once(&postgres, &config, &mut known, Timestamp::now()).await {
+        if let Err(error) = maintain_once(&group, &postgres, &config, &mut known, Timestamp::now()).await {
             known.forget();
             tracing::warn!(%error, "the tables were not looked after; trying again in {PERIOD:?}");
         }
@@ -25,19 +28,21 @@ pub async fn maintain(postgres: Pool, config: PartitionConfig) {
 }
 
 async fn maintain_once(
+    group: &Membership,
     postgres: &Pool,
     config: &PartitionConfig,
     known: &mut Partitions,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<(), ClaimError> {
     let ahead = now.saturating_add(config.partitions_ahead).unwrap_or(Timestamp::MAX);
-    known.ensure(&mut *postgres.get().await?, now, ahead).await?;
+    known.ensure(&mut *postgres.get().await.map_err(StoreError::from)?, now, ahead).await?;
     if let Some(retention) = config.retention {
         let cutoff = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
+        ledger::forget_expired(group, postgres, cutoff).await?;
         for span in partitions::drop_before(postgres, cutoff).await? {
             known.forget();
             tracing::info!(from = %span.lower, to = %span.upper, "dropped a partition past retention");
         }
     }
-    partitions::summarize(postgres, now).await
+    Ok(partitions::summarize(postgres, now).await?)
 }

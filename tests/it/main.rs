@@ -17,4 +17,5 @@ mod catalog;
 mod worker;
 mod flow;
 mod health;
+mod ledger;
 mod up;

@@ -3,6 +3,7 @@
 
 mod events;
 mod folder;
+mod program;
 mod server;
 mod stores;
 mod template;
@@ -11,6 +12,7 @@ mod worker;
 
 pub(crate) use events::{SHARDS, event, frame_of};
 pub(crate) use folder::folder;
+pub(crate) use program::{Ran, program, run};
 pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
