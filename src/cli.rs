@@ -1,5 +1,6 @@
 //! The command line: one binary, several roles.
 
+mod dead_letters;
 mod ledger;
 
 use std::io::{BufWriter, Write as _};
@@ -50,6 +51,11 @@ enum Role {
     },
     /// Show what was accepted against what became of it, and whether that adds up
     Ledger(ledger::LedgerArgs),
+    /// Look at events that could not be stored, and have them tried again
+    DeadLetters {
+        #[command(subcommand)]
+        action: dead_letters::DeadLettersAction,
+    },
     /// Manage API keys
     Keys {
         #[command(subcommand)]
@@ -172,6 +178,7 @@ impl Cli {
                 Ok(offline::check(&file, std::io::stdout().lock())?)
             }
             Role::Ledger(args) => ledger::run(&args).await,
+            Role::DeadLetters { action } => dead_letters::run(action).await,
             Role::Keys { action: KeysAction::Create { name, scope, database } } => {
                 create_key(&database.database_url, &name, scope).await
             }

@@ -13,6 +13,7 @@ pub mod queue;
 pub mod worker;
 pub mod store;
 pub mod ledger;
+pub mod replay;
 pub mod api;
 
 pub mod offline;

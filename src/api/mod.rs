@@ -1,4 +1,4 @@
-//! The management API: campaigns, what became of events, and the ledger of all of them. The HTTP edge routes and authenticates; here is what each
+//! The management API: campaigns, what became of events, the ledger of all of them, and dead letters. The HTTP edge routes and authenticates; here is what each
 //! route answers.
 
 mod problem;
@@ -9,6 +9,7 @@ mod members;
 pub mod campaigns;
 pub mod events;
 pub mod ledger;
+pub mod dead_letters;
 
 pub use answer::{Answer, json};
 pub use problem::{Fault, Kind, Problem};

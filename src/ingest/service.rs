@@ -82,6 +82,12 @@ impl Service {
             Route::ReadCampaign => api::campaigns::read(pool, &parameter).await,
             Route::StepCampaign(step) => api::campaigns::step(pool, &parameter, step).await,
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
+            Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
+            Route::ReadDeadLetter => api::dead_letters::read(pool, &parameter).await,
+            Route::ReplayDeadLetter => {
+                self.accumulator.check()?;
+                api::dead_letters::replay(&queue.pool, pool, queue.shards, &parameter).await
+            }
         }
     }
 

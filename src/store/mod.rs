@@ -13,6 +13,7 @@ pub mod partitions;
 pub mod campaigns;
 pub mod events;
 pub mod ledger;
+pub mod dead_letters;
 pub mod keys;
 
 pub use batch::{Receipt, Rows, Stored, probe, store};

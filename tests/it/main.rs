@@ -18,4 +18,5 @@ mod worker;
 mod flow;
 mod health;
 mod ledger;
+mod dead_letters;
 mod up;
