@@ -233,13 +233,15 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
     let mut process = Process { stores: Some(stores), ..Process::default() };
     let (mut key, mut admin) = (None, None);
     if !args.stores_only {
+        // Before anything counts.
+        let metrics = metrics::install()?;
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
         process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
         let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;
         addresses.http = Some(serve.addr());
         process.serve = Some(serve);
         key = first_key(args.auth, &urls.database_url, store).await?;
-        let port = process.open_admin(&common.admin, metrics::install()?).await?;
+        let port = process.open_admin(&common.admin, metrics).await?;
         addresses.admin = Some(port.addr());
         admin = Some(port);
     }
