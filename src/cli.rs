@@ -1,5 +1,8 @@
 //! The command line: one binary, several roles.
 
+mod dead_letters;
+mod ledger;
+
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -45,6 +48,13 @@ enum Role {
     Rules {
         #[command(subcommand)]
         action: RulesAction,
+    },
+    /// Show what was accepted against what became of it, and whether that adds up
+    Ledger(ledger::LedgerArgs),
+    /// Look at events that could not be stored, and have them tried again
+    DeadLetters {
+        #[command(subcommand)]
+        action: dead_letters::DeadLettersAction,
     },
     /// Manage API keys
     Keys {
@@ -167,6 +177,8 @@ impl Cli {
             Role::Rules { action: RulesAction::Check { file } } => {
                 Ok(offline::check(&file, std::io::stdout().lock())?)
             }
+            Role::Ledger(args) => ledger::run(&args).await,
+            Role::DeadLetters { action } => dead_letters::run(action).await,
             Role::Keys { action: KeysAction::Create { name, scope, database } } => {
                 create_key(&database.database_url, &name, scope).await
             }
@@ -221,13 +233,15 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
     let mut process = Process { stores: Some(stores), ..Process::default() };
     let (mut key, mut admin) = (None, None);
     if !args.stores_only {
+        // Before anything counts.
+        let metrics = metrics::install()?;
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
         process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
         let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;
         addresses.http = Some(serve.addr());
         process.serve = Some(serve);
         key = first_key(args.auth, &urls.database_url, store).await?;
-        let port = process.open_admin(&common.admin, metrics::install()?).await?;
+        let port = process.open_admin(&common.admin, metrics).await?;
         addresses.admin = Some(port.addr());
         admin = Some(port);
     }

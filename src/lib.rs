@@ -12,6 +12,8 @@ pub mod ingest;
 pub mod queue;
 pub mod worker;
 pub mod store;
+pub mod ledger;
+pub mod replay;
 pub mod api;
 
 pub mod offline;

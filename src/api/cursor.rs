@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 use crate::campaign::CampaignId;
+use crate::store::dead_letters::LetterId;
 use crate::store::events::Position;
 
 /// A place in a list.
@@ -35,6 +36,16 @@ impl Cursor for CampaignId {
     }
 }
 
+impl Cursor for LetterId {
+    fn to_text(&self) -> String {
+        format!("d{}", self.0)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.strip_prefix('d')?.parse().ok().map(Self)
+    }
+}
+
 impl Cursor for Position {
     fn to_text(&self) -> String {
         let Self { received_at, event_id, user_id } = self;
@@ -62,6 +73,7 @@ mod tests {
             Position { received_at: Timestamp::UNIX_EPOCH, event_id: "a:b/é".into(), user_id: "ü:".into() };
         assert_eq!(Position::decode(&position.encode()), Some(position));
         assert_eq!(CampaignId::decode(&CampaignId(7).encode()), Some(CampaignId(7)));
+        assert_eq!(LetterId::decode(&LetterId(7).encode()), Some(LetterId(7)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The management API: campaigns, and what became of events. The HTTP edge routes and authenticates; here is what each
+//! The management API: campaigns, what became of events, the ledger of all of them, and dead letters. The HTTP edge routes and authenticates; here is what each
 //! route answers.
 
 mod problem;
@@ -8,6 +8,8 @@ mod cursor;
 mod members;
 pub mod campaigns;
 pub mod events;
+pub mod ledger;
+pub mod dead_letters;
 
 pub use answer::{Answer, json};
 pub use problem::{Fault, Kind, Problem};

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 use super::answer::{Answer, with_type};
+use crate::ledger::LedgerError;
+use crate::queue::QueueError;
 use crate::store::{Action, StoreError};
 
 /// The kinds of problem there are. Clients may rely on the `type` that each has.
@@ -203,6 +205,27 @@ impl From<StoreError> for Problem {
         }
         tracing::error!(%error, "a request was answered with 500");
         Self::new(Kind::Internal, "the server's log says more")
+    }
+}
+
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Self {
+        if error.will_pass() {
+            tracing::warn!(%error, "a request was answered with 503: Redis cannot be used now");
+            return Self::new(Kind::Unavailable, "the queue cannot be reached now; try again");
+        }
+        tracing::error!(%error, "a request was answered with 500");
+        Self::new(Kind::Internal, "the server's log says more")
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Queue(error) => error.into(),
+            LedgerError::Store(error) => error.into(),
+            LedgerError::BegunAnew => Self::new(Kind::Unavailable, error.to_string()),
+        }
     }
 }
 

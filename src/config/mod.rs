@@ -24,9 +24,13 @@ pub use worker::WorkerConfig;
 use std::time::Duration;
 
 /// Reads a duration as people write it: `2ms`, `30s`, `24h`, `7d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    if let Some(days) = days {
+        return Ok(Duration::from_hours(24) * days);
+    }
     let span: jiff::SignedDuration =
-        text.parse().map_err(|error| format!("{error}; write it as 500ms, 30s, 15m or 24h"))?;
+        text.parse().map_err(|error| format!("{error}; write it as 500ms, 30s, 15m, 24h or 7d"))?;
     Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
@@ -43,4 +47,23 @@ fn partition_interval(text: &str) -> Result<Duration, String> {
 fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
     let read = duration(text)?;
     if read < least { Err(format!("it must be at least {least:?}")) } else { Ok(read) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        let read = ["2ms", "30s", "24h", "7d"].map(duration);
+        let expected = [
+            Duration::from_millis(2),
+            Duration::from_secs(30),
+            Duration::from_hours(24),
+            Duration::from_hours(168),
+        ];
+        assert_eq!(read, expected.map(Ok));
+        assert!(duration("a week").expect_err("not a duration").contains("7d"));
+        assert!(duration("-1s").is_err());
+    }
 }

@@ -15,5 +15,5 @@ pub use accumulator::{Accumulator, SubmitError};
 pub use gate::{Closed, Gate};
 pub use router::{ENDPOINTS, Endpoint, Route};
 pub use server::{Drained, serve};
-pub use service::Service;
+pub use service::{Queue, Service};
 pub use staged::Staged;

@@ -26,6 +26,14 @@ pub enum Route {
     ReadCampaign,
     /// Take a campaign a step further in its life.
     StepCampaign(Step),
+    /// Show what was accepted against what became of it.
+    ReadLedger,
+    /// List dead letters.
+    ListDeadLetters,
+    /// Show a dead letter.
+    ReadDeadLetter,
+    /// Queue a dead letter again.
+    ReplayDeadLetter,
 }
 
 /// A route, how it is reached, and who may.
@@ -42,7 +50,7 @@ pub struct Endpoint {
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 9] = [
+pub static ENDPOINTS: [Endpoint; 13] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
@@ -52,6 +60,10 @@ pub static ENDPOINTS: [Endpoint; 9] = [
     admin(Method::POST, "/campaigns/{id}/activate", Route::StepCampaign(Step::Activate)),
     admin(Method::POST, "/campaigns/{id}/pause", Route::StepCampaign(Step::Pause)),
     admin(Method::POST, "/campaigns/{id}/archive", Route::StepCampaign(Step::Archive)),
+    admin(Method::GET, "/ledger", Route::ReadLedger),
+    admin(Method::GET, "/dead-letters", Route::ListDeadLetters),
+    admin(Method::GET, "/dead-letters/{id}", Route::ReadDeadLetter),
+    admin(Method::POST, "/dead-letters/{id}/replay", Route::ReplayDeadLetter),
 ];
 
 const fn ingest(method: Method, path: &'static str, route: Route) -> Endpoint {

@@ -18,6 +18,7 @@ use crate::api::{self, Answer, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
+use crate::queue::{self, Shards};
 
 /// What requests share.
 pub struct Service {
@@ -25,15 +26,25 @@ pub struct Service {
     pub(super) accumulator: Accumulator,
     pub(super) bodies: Bodies,
     pub(super) readers: Readers,
+    queue: Queue,
     pool: Pool,
     access: Access,
     router: Router,
 }
 
+/// Redis, for the routes that look into the queue.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Connections to it.
+    pub pool: queue::Pool,
+    /// Its streams.
+    pub shards: Shards,
+}
+
 impl Service {
-    /// A service that hands events to `accumulator` and asks `pool` for everything else.
+    /// A service that hands events to `accumulator`, and asks `queue` and `pool` for everything else.
     #[must_use]
-    pub fn new(config: HttpConfig, auth: Auth, accumulator: Accumulator, pool: Pool) -> Self {
+    pub fn new(config: HttpConfig, auth: Auth, accumulator: Accumulator, queue: Queue, pool: Pool) -> Self {
         Self {
             bodies: Bodies::new(&config),
             readers: Readers::new(config.limits.clone()),
@@ -41,6 +52,7 @@ impl Service {
             router: Router::new(),
             config,
             accumulator,
+            queue,
             pool,
         }
     }
@@ -60,7 +72,7 @@ impl Service {
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
         self.access.check(&head.headers, endpoint.scope).await?;
-        let (pool, query) = (&self.pool, head.uri.query());
+        let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         match endpoint.route {
             Route::SendEvents => events::accept(self, &head.headers, body).await,
             Route::SearchEvents => api::events::search(pool, query).await,
@@ -69,6 +81,13 @@ impl Service {
             Route::ListCampaigns => api::campaigns::list(pool, query).await,
             Route::ReadCampaign => api::campaigns::read(pool, &parameter).await,
             Route::StepCampaign(step) => api::campaigns::step(pool, &parameter, step).await,
+            Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
+            Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
+            Route::ReadDeadLetter => api::dead_letters::read(pool, &parameter).await,
+            Route::ReplayDeadLetter => {
+                self.accumulator.check()?;
+                api::dead_letters::replay(&queue.pool, pool, queue.shards, &parameter).await
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::campaign::Catalog;
+use crate::ledger::Day;
 use crate::queue::Depth;
 use crate::store::Receipt;
 
@@ -35,6 +36,7 @@ const CLAIMS_RESTORED: &str = "campaign_manager_claims_restored_total";
 const CLAIMS_RESTORATIONS: &str = "campaign_manager_claim_restorations_total";
 const CLAIMS_RESTORATION_SECONDS: &str = "campaign_manager_claim_restoration_seconds";
 const BATCHES_CLAIMED_AGAIN: &str = "campaign_manager_batches_claimed_again_total";
+const LEDGER: &str = "campaign_manager_ledger_events";
 const CATALOG_REVISION: &str = "campaign_manager_catalog_revision";
 const CATALOG_CAMPAIGNS: &str = "campaign_manager_catalog_campaigns";
 const CATALOG_SECONDS: &str = "campaign_manager_catalog_compile_seconds";
@@ -98,6 +100,11 @@ fn describe() {
     describe_counter!(
         BATCHES_CLAIMED_AGAIN,
         "Batches claimed again, as claims were lost before they were stored"
+    );
+    describe_gauge!(
+        LEDGER,
+        "Events of a day (current, previous; UTC) by outcome: accepted, stored, duplicate, dead_lettered, in_flight. \
+        Less than none in flight, or some while nothing is queued, means that a server lost something"
     );
     describe_gauge!(CATALOG_REVISION, "Revision of the newest campaign change that is matched against");
     describe_gauge!(CATALOG_CAMPAIGNS, "Active campaigns that are matched against");
@@ -249,6 +256,31 @@ pub fn claims_restored(lost: bool, took: Duration) {
 /// A batch whose claims were lost before it was stored.
 pub fn batch_claimed_again() {
     counter!(BATCHES_CLAIMED_AGAIN).increment(1);
+}
+
+/// A day whose ledger is exported.
+#[derive(Clone, Copy, Debug)]
+pub enum LedgerDay {
+    /// Today.
+    Current,
+    /// Yesterday.
+    Previous,
+}
+
+/// The ledger of a day; nothing where nothing happened.
+#[expect(clippy::cast_precision_loss, reason = "far fewer events than a double is exact for")]
+pub fn ledger(day: LedgerDay, ledger: Option<&Day>) {
+    let day = match day {
+        LedgerDay::Current => "current",
+        LedgerDay::Previous => "previous",
+    };
+    let set = |outcome, events: f64| gauge!(LEDGER, "day" => day, "outcome" => outcome).set(events);
+    let count = |of: fn(&Day) -> u64| ledger.map_or(0.0, |ledger| of(ledger) as f64);
+    set("accepted", count(|day| day.accepted));
+    set("stored", count(|day| day.stored));
+    set("duplicate", count(|day| day.duplicate));
+    set("dead_lettered", count(|day| day.dead_lettered));
+    set("in_flight", ledger.map_or(0.0, |ledger| ledger.in_flight as f64));
 }
 
 /// A catalog that was swapped in.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bb8_redis::redis::{self, RedisError, Value};
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::reply::{self, Entry, Fields};
 use super::{Acknowledgement, EntryId, Frame, FrameError, Link, Links, QueueError, Replay, Shard, Shards};
@@ -28,6 +29,8 @@ pub struct Delivery {
     pub frame: Result<Frame, CorruptFrame>,
     /// How many events were accepted with it.
     pub accepted: u32,
+    /// When the first of them was; also of a frame that cannot be read.
+    pub received_at: Option<Timestamp>,
     /// Where it was a dead letter before.
     pub replay: Option<Replay>,
     /// How often it was delivered by now, to any consumer; more than once after a crash.
@@ -248,13 +251,13 @@ impl Sorted {
     /// `again` where they were delivered before.
     fn add(&mut self, shard: Shard, entries: Vec<Entry>, again: bool) {
         for Entry { id: entry, fields } in entries {
-            let Some(Fields { frame: bytes, events: accepted, replay }) = fields else {
+            let Some(Fields { frame: bytes, events: accepted, received_at, replay }) = fields else {
                 self.gone.push((shard, entry));
                 continue;
             };
             let frame = Frame::decode(bytes.clone()).map_err(|error| CorruptFrame { bytes, error });
             let times = if again { 2 } else { 1 };
-            self.deliveries.push(Delivery { shard, entry, frame, accepted, replay, times });
+            self.deliveries.push(Delivery { shard, entry, frame, accepted, received_at, replay, times });
         }
     }
 }

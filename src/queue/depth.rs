@@ -6,7 +6,7 @@ use std::iter::Sum;
 pub const CLAIM_BYTES: u64 = 144;
 
 /// What lies in streams.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Depth {
     /// Events.
     pub events: u64,

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! ledger:{3} = accepted:2026-11-24 → events · queued_events → events · queued_bytes → bytes · since → milliseconds
+//!            · kept_from → milliseconds
 //! ```
 //!
 //! Invariants: a frame is counted in the `MULTI` that appends it, and taken off `queued` in the script that deletes it, so
 //! the counters cannot drift from the streams. `since` is when this hash began, by Redis' clock: frames with smaller entry
-//! ids were accepted by a Redis that is gone, and their receipts do not belong to this half.
+//! ids were accepted by a Redis that is gone, and their receipts do not belong to this half. Days before `kept_from` were
+//! forgotten, and what is counted to one of them since is not the whole of it.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +23,7 @@ use super::{Link, QueueError, Shard, Shards};
 pub(super) const QUEUED_EVENTS: &str = "queued_events";
 pub(super) const QUEUED_BYTES: &str = "queued_bytes";
 pub(super) const SINCE: &str = "since";
+const KEPT_FROM: &str = "kept_from";
 const ACCEPTED: &str = "accepted:";
 
 /// What Redis knows of one shard.
@@ -28,6 +31,8 @@ const ACCEPTED: &str = "accepted:";
 pub struct Accepted {
     /// Receipts of entries from this millisecond on belong to it; `None` before the first claim in this Redis.
     pub since: Option<u64>,
+    /// Days before this one were forgotten.
+    pub kept_from: Option<Date>,
     /// Events accepted, by the UTC day of their frame.
     pub by_day: BTreeMap<Date, u64>,
     /// What is in the stream.
@@ -59,25 +64,40 @@ pub async fn queued(link: &mut Link, shards: Shards) -> Result<Vec<Depth>, Queue
     Ok(counts.into_iter().map(|(events, bytes)| Depth::of(events.unwrap_or(0), bytes.unwrap_or(0))).collect())
 }
 
-/// Forgets what was accepted on days before `day`.
+/// Forgets what was accepted on days before `day`, and remembers that it did.
 pub async fn forget_before(link: &mut Link, shards: Shards, day: Date) -> Result<(), QueueError> {
     let known = accepted(link, shards).await?;
+    let mut pipeline = Pipeline::new();
+    pipeline.atomic();
     for (shard, accepted) in shards.all().zip(known) {
+        if accepted.kept_from < Some(day) {
+            pipeline.cmd("HSET").arg(shard.ledger()).arg(KEPT_FROM).arg(milliseconds(day)).ignore();
+        }
         for old in accepted.by_day.keys().take_while(|known| **known < day) {
-            link.ask::<()>(redis::cmd("HDEL").arg(shard.ledger()).arg(format!("{ACCEPTED}{old}"))).await?;
+            pipeline.cmd("HDEL").arg(shard.ledger()).arg(format!("{ACCEPTED}{old}")).ignore();
         }
     }
-    Ok(())
+    Ok(link.run(&pipeline).await?)
+}
+
+/// A day is kept as a number, like everything else in the hash: the milliseconds at which it begins.
+fn milliseconds(day: Date) -> i64 {
+    day.to_zoned(TimeZone::UTC).map_or(i64::MIN, |begin| begin.timestamp().as_millisecond())
+}
+
+fn day_at(milliseconds: i64) -> Option<Date> {
+    Some(Timestamp::from_millisecond(milliseconds).ok()?.to_zoned(TimeZone::UTC).date())
 }
 
 /// Begins the ledger of a shard where it has no beginning: with the first entry of its stream, or now.
 pub(super) async fn begin(link: &mut Link, shard: Shard) -> Result<(), QueueError> {
+    // Asked first: what is appended after the look at the stream is no older.
+    let (seconds, microseconds): (u64, u64) = link.ask(&redis::cmd("TIME")).await?;
     let first = redis::cmd("XRANGE").arg(shard.stream()).arg("-").arg("+").arg("COUNT").arg(1).to_owned();
     let first: Vec<(String, redis::Value)> = link.ask(&first).await?;
     let since = if let Some((milliseconds, _)) = first.first().and_then(|(id, _)| id.split_once('-')) {
         milliseconds.to_owned()
     } else {
-        let (seconds, microseconds): (u64, u64) = link.ask(&redis::cmd("TIME")).await?;
         (seconds * 1000 + microseconds / 1000).to_string()
     };
     Ok(link.ask(redis::cmd("HSETNX").arg(shard.ledger()).arg(SINCE).arg(since)).await?)
@@ -91,6 +111,7 @@ impl Accepted {
         });
         Self {
             since: fields.get(SINCE).and_then(|since| u64::try_from(*since).ok()),
+            kept_from: fields.get(KEPT_FROM).and_then(|milliseconds| day_at(*milliseconds)),
             by_day: by_day.collect(),
             queued: Depth::of(count(QUEUED_EVENTS), count(QUEUED_BYTES)),
         }
@@ -105,10 +126,13 @@ mod tests {
     fn a_hash_is_read_as_days_and_depth_and_what_is_not_known_is_left_out() {
         let day: Timestamp = "2026-11-24T23:59:59Z".parse().expect("a time");
         let accepted = accepted_on(day);
-        let fields = [(accepted.as_str(), 7), (QUEUED_EVENTS, 2), (QUEUED_BYTES, -5), ("x", 1)];
+        let kept_from = "2026-11-20".parse().expect("a day");
+        let kept = (KEPT_FROM, milliseconds(kept_from));
+        let fields = [(accepted.as_str(), 7), (QUEUED_EVENTS, 2), (QUEUED_BYTES, -5), ("x", 1), kept];
         let fields = fields.map(|(name, count)| (name.to_owned(), count)).into_iter().collect();
         let expected = Accepted {
             since: None,
+            kept_from: Some(kept_from),
             by_day: [("2026-11-24".parse().expect("a day"), 7)].into(),
             queued: Depth { events: 2, bytes: 0 },
         };

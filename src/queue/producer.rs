@@ -1,7 +1,7 @@
 //! Frames → streams, all that are due in one round trip.
 //!
 //! ```text
-//! entry = f <frame> n <events> [o <entry> l <letter>]
+//! entry = f <frame> n <events> t <received_at> [o <entry> l <letter>]
 //! ```
 //!
 //! Invariant: a frame and its place in the ledger are written together or not at all (`MULTI`).
@@ -13,10 +13,11 @@ use super::depth::Depth;
 use super::ledger::{self, QUEUED_BYTES, QUEUED_EVENTS};
 use super::{EntryId, HEADER, Pool, QueueError, Records, Shard};
 
-/// The fields of a stream entry: the frame, and how many events were accepted with it, which is known then even of a
-/// frame that cannot be read any more.
+/// The fields of a stream entry: the frame; how many events were accepted with it, and when the first one, in microseconds
+/// since the Unix epoch, which is known then even of a frame that cannot be read any more.
 pub(super) const FRAME_FIELD: &str = "f";
 pub(super) const EVENTS_FIELD: &str = "n";
+pub(super) const TIME_FIELD: &str = "t";
 /// Of a replayed frame: the entry that it was first, and its dead letter.
 pub(super) const ORIGIN_FIELD: &str = "o";
 pub(super) const LETTER_FIELD: &str = "l";
@@ -63,6 +64,7 @@ impl OutgoingFrame {
         pipeline.cmd("MULTI").ignore();
         let add = pipeline.cmd("XADD").arg(self.shard.stream()).arg("*");
         add.arg(FRAME_FIELD).arg(&self.bytes).arg(EVENTS_FIELD).arg(self.events);
+        add.arg(TIME_FIELD).arg(self.received_at.as_microsecond());
         if let Some(Replay { origin, letter }) = self.replay {
             add.arg(ORIGIN_FIELD).arg(origin.to_string()).arg(LETTER_FIELD).arg(letter);
         }

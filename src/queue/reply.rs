@@ -2,8 +2,9 @@
 
 use bb8_redis::redis::Value;
 use bytes::Bytes;
+use jiff::Timestamp;
 
-use super::producer::{EVENTS_FIELD, FRAME_FIELD, LETTER_FIELD, ORIGIN_FIELD};
+use super::producer::{EVENTS_FIELD, FRAME_FIELD, LETTER_FIELD, ORIGIN_FIELD, TIME_FIELD};
 use super::{EntryId, QueueError, Replay};
 
 /// A stream entry as Redis tells of it.
@@ -21,6 +22,8 @@ pub(super) struct Fields {
     pub(super) frame: Bytes,
     /// How many events were accepted with it.
     pub(super) events: u32,
+    /// When the first of them was.
+    pub(super) received_at: Option<Timestamp>,
     /// Where it was a dead letter before.
     pub(super) replay: Option<Replay>,
 }
@@ -94,6 +97,9 @@ impl Fields {
             match std::str::from_utf8(&name) {
                 Ok(FRAME_FIELD) => read.frame = value.into(),
                 Ok(EVENTS_FIELD) => read.events = parsed(&value).unwrap_or(0),
+                Ok(TIME_FIELD) => {
+                    read.received_at = parsed(&value).and_then(|time| Timestamp::from_microsecond(time).ok());
+                }
                 Ok(ORIGIN_FIELD) => origin = parsed(&value),
                 Ok(LETTER_FIELD) => letter = parsed(&value),
                 _ => {}
@@ -140,7 +146,7 @@ mod tests {
 
     #[test]
     fn frames_are_found_in_a_reply_and_deleted_entries_are_told_apart() {
-        let fields = ["x", "other", "f", "frame", "n", "3", "o", "4-2", "l", "9"].map(bulk);
+        let fields = ["x", "other", "f", "frame", "n", "3", "t", "1000000", "o", "4-2", "l", "9"].map(bulk);
         let fields = Value::Array(fields.to_vec());
         let answer = Value::Array(vec![Value::Array(vec![
             bulk("events:{0}"),
@@ -148,7 +154,12 @@ mod tests {
         ])]);
         let id = |milliseconds, sequence| EntryId { milliseconds, sequence };
         let replay = Some(Replay { origin: id(4, 2), letter: 9 });
-        let fields = Fields { frame: Bytes::from_static(b"frame"), events: 3, replay };
+        let fields = Fields {
+            frame: Bytes::from_static(b"frame"),
+            events: 3,
+            received_at: Timestamp::from_second(1).ok(),
+            replay,
+        };
         let expected =
             vec![Entry { id: id(5, 0), fields: Some(fields) }, Entry { id: id(6, 1), fields: None }];
         assert_eq!(streams(answer).expect("well-formed"), [(b"events:{0}".to_vec(), expected)]);

@@ -87,6 +87,12 @@ impl Shards {
         (0..self.0.get()).map(Shard)
     }
 
+    /// The shard with this number, if there is one.
+    #[must_use]
+    pub fn get(self, number: u16) -> Option<Shard> {
+        (number < self.0.get()).then_some(Shard(number))
+    }
+
     /// The shard that a user's events belong to.
     #[must_use]
     pub fn of_user(self, user_id: &str) -> Shard {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::RoleError;
 use super::process::listen;
 use crate::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
-use crate::ingest::{self, Accumulator, Drained, Service};
+use crate::ingest::{self, Accumulator, Drained, Queue, Service};
 use crate::ops::Readiness;
 use crate::{queue, store};
 
@@ -66,14 +66,15 @@ impl Serve {
         let mut companions = JoinSet::new();
         let (shards, pool) = (queue.shards, redis.clone());
         companions.spawn(async move { gate.watch(pool, shards).await });
-        let service = Arc::new(Service::new(http.clone(), auth, accumulator.clone(), postgres));
+        let queue = Queue { pool: redis.clone(), shards };
+        let service = Service::new(http.clone(), auth, accumulator.clone(), queue, postgres);
         let (stop, stopped) = oneshot::channel();
         let sending = accumulator.clone();
         Ok(Self {
             addr,
             accumulator,
             sender: tokio::spawn(async move { sending.run(redis).await }),
-            server: tokio::spawn(ingest::serve(listener, service, stopped)),
+            server: tokio::spawn(ingest::serve(listener, Arc::new(service), stopped)),
             stop,
             _companions: companions,
         })

@@ -13,7 +13,9 @@ use crate::config::{PartitionConfig, QueueConfig, ServerUrls, StoreConfig, Worke
 use crate::ops::Readiness;
 use crate::queue::{self, Links};
 use crate::store;
-use crate::worker::{CatalogKeeper, Membership, Pipeline, Servers, WorkerError, maintain, watch_redis};
+use crate::worker::{
+    CatalogKeeper, Membership, Pipeline, Servers, WorkerError, maintain, watch_ledger, watch_redis,
+};
 
 /// The settings of a worker.
 #[derive(Clone, Debug, clap::Args)]
@@ -69,8 +71,9 @@ impl Worker {
             Arc::clone(&changed),
         ));
         companions.spawn(keeper.follow(changed, worker.catalog_poll));
-        companions.spawn(maintain(postgres.clone(), partitions.clone()));
         let membership = Membership { redis, shards: queue.shards, name: worker.consumer_name() };
+        companions.spawn(maintain(membership.clone(), postgres.clone(), partitions.clone()));
+        companions.spawn(watch_ledger(membership.clone(), postgres.clone()));
         companions.spawn(watch_redis(membership.clone(), postgres, worker.reclaim_after));
         let name = membership.name.clone();
         let pipeline = Pipeline::start(&Handle::current(), servers, name, worker, queue, partitions)?;

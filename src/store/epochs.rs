@@ -152,6 +152,6 @@ impl ClaimedEvents {
     }
 }
 
-fn number(shard: Shard) -> i16 {
+pub(super) fn number(shard: Shard) -> i16 {
     i16::try_from(shard.number()).expect("Shards allows no more than fit a smallint")
 }

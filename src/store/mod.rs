@@ -12,6 +12,8 @@ pub mod epochs;
 pub mod partitions;
 pub mod campaigns;
 pub mod events;
+pub mod ledger;
+pub mod dead_letters;
 pub mod keys;
 
 pub use batch::{Receipt, Rows, Stored, have_receipts, probe, store};

@@ -86,6 +86,7 @@ mod tests {
             shard: Shards::new(1).expect("allowed").all().next().expect("there is one"),
             entry: EntryId { milliseconds: 1, sequence: 0 },
             accepted: 0,
+            received_at: None,
             replay: None,
             times: 1,
             frame: Err(CorruptFrame { bytes: vec![0; bytes].into(), error: FrameError::NotAFrame }),

@@ -43,7 +43,7 @@ mod tests {
         let frame = Frame::decode(records.into_frame().into()).expect("just encoded");
         let shard = Shards::new(4).expect("allowed").all().nth(shard).expect("within the count");
         let entry = EntryId { milliseconds: entry, sequence: 0 };
-        Delivery { shard, entry, accepted: 0, replay: None, times: 1, frame: Ok(frame) }
+        Delivery { shard, entry, accepted: 0, received_at: None, replay: None, times: 1, frame: Ok(frame) }
     }
 
     #[test]

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
 
+use super::claimant::ClaimError;
+use super::ledger;
+use super::watch::Membership;
 use crate::config::PartitionConfig;
 use crate::ops::metrics;
 use crate::store::partitions::{Duplicates, Sealing, Span};
@@ -17,16 +20,16 @@ const PERIOD: Duration = Duration::from_mins(1);
 
 /// Looks after the tables until it is dropped. Any number of workers may do so at once. Sealing takes its time, and so is a
 /// duty apart: partitions must be made meanwhile.
-pub async fn maintain(postgres: Pool, config: PartitionConfig) {
-    tokio::join!(keep_in_shape(&postgres, &config), keep_sealed(&postgres, &config));
+pub async fn maintain(group: Membership, postgres: Pool, config: PartitionConfig) {
+    tokio::join!(keep_in_shape(&group, &postgres, &config), keep_sealed(&postgres, &config));
 }
 
-async fn keep_in_shape(postgres: &Pool, config: &PartitionConfig) -> Infallible {
+async fn keep_in_shape(group: &Membership, postgres: &Pool, config: &PartitionConfig) -> Infallible {
     let mut known = Partitions::new(config.partition_interval);
     let mut ticks = tokio::time::interval(PERIOD);
     loop {
         ticks.tick().await;
-        if let Err(error) = maintain_once(postgres, config, &mut known, Timestamp::now()).await {
+        if let Err(error) = maintain_once(group, postgres, config, &mut known, Timestamp::now()).await {
             known.forget();
             tracing::warn!(%error, "the tables were not looked after; trying again in {PERIOD:?}");
         }
@@ -34,17 +37,20 @@ async fn keep_in_shape(postgres: &Pool, config: &PartitionConfig) -> Infallible 
 }
 
 async fn maintain_once(
+    group: &Membership,
     postgres: &Pool,
     config: &PartitionConfig,
     known: &mut Partitions,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<(), ClaimError> {
     let ahead = now.saturating_add(config.partitions_ahead).unwrap_or(Timestamp::MAX);
-    known.ensure(&mut *postgres.get().await?, now, ahead).await?;
+    known.ensure(&mut *postgres.get().await.map_err(StoreError::from)?, now, ahead).await?;
     partitions::summarize(postgres, now).await?;
     // Last, since it gives up where it would have to wait for long.
     if let Some(retention) = config.retention {
-        for span in partitions::drop_before(postgres, before(now, retention)).await? {
+        let cutoff = before(now, retention);
+        ledger::forget_expired(group, postgres, cutoff).await?;
+        for span in partitions::drop_before(postgres, cutoff).await? {
             known.forget();
             tracing::info!(from = %span.lower, to = %span.upper, "dropped a partition past retention");
         }

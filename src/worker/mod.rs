@@ -8,6 +8,7 @@ mod batch;
 mod catalog;
 mod maintenance;
 mod watch;
+mod ledger;
 mod pipeline;
 
 mod restore;
@@ -23,6 +24,7 @@ mod ack;
 
 pub use catalog::{CatalogError, CatalogKeeper, CatalogState};
 pub use error::WorkerError;
+pub use ledger::watch_ledger;
 pub use maintenance::maintain;
 pub use pipeline::{Pipeline, Servers};
 pub use watch::{Membership, watch_redis};

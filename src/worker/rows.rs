@@ -139,11 +139,12 @@ fn event_times(delivery: &Delivery) -> (Timestamp, Timestamp) {
     (times().min().unwrap_or(own), times().max().unwrap_or(own))
 }
 
-/// The time of a frame, the same at every delivery: its own, or that of its entry where it cannot be read.
+/// The time of a frame, the same at every delivery: its own, or where it cannot be read what its entry says.
 fn frame_time(delivery: &Delivery) -> Timestamp {
     let of_entry = || {
         let milliseconds = i64::try_from(delivery.entry.milliseconds).unwrap_or(i64::MAX);
-        Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
+        let appended = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX);
+        delivery.received_at.unwrap_or(appended)
     };
     delivery.frame.as_ref().map_or_else(|_| of_entry(), Frame::received_at)
 }

@@ -21,5 +21,7 @@ mod sealing;
 mod flow;
 mod nasty;
 mod health;
+mod ledger;
+mod dead_letters;
 mod up;
 mod faults;

@@ -1,18 +1,14 @@
 //! The real program, as a person or an operator runs it: `up`, a signal, and what it says.
 
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
-use crate::support::{DEADLINE, folder, until};
+use crate::support::{DEADLINE, folder, program, until};
 
 /// A running `campaign-manager up` on a folder of its own.
 struct Up {
     child: std::process::Child,
     env: std::collections::HashMap<String, String>,
-}
-
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_campaign-manager"))
 }
 
 impl Up {
@@ -97,6 +93,14 @@ async fn up_serves_until_a_signal_and_its_events_are_there_again_at_the_next_sta
     let mut again = Up::start(dir.path(), &[]).await;
     let event = format!("http://{}/events/e1", again.env["HTTP_ADDR"]);
     until("the event", DEADLINE, async || status(&event).await == 200).await;
+    let admin = format!("http://{}/metrics", again.env["ADMIN_ADDR"]);
+    let told = "outcome=\"stored\"} 1\n";
+    let ledger = ["current", "previous"].map(|day| format!("ledger_events{{day=\"{day}\",{told}"));
+    until("the ledger of the event's day", DEADLINE, async || {
+        let metrics = text(&admin).await;
+        ledger.iter().any(|line| metrics.contains(line))
+    })
+    .await;
     again.signal(rustix::process::Signal::TERM);
     assert!(again.ended().await.success());
 }

@@ -108,6 +108,12 @@ pub async fn drop_before(pool: &Pool, cutoff: Timestamp) -> Result<Vec<Span>, St
     Ok(dropped)
 }
 
+/// The end of what [`drop_before`] would drop; `None` where it would drop nothing.
+pub async fn expired_until(pool: &Pool, cutoff: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    const SELECT: &str = "select max(upper_bound) from partitions where upper_bound <= $1";
+    Ok(pool.get().await?.query_one(SELECT, &[&cutoff]).await?.get(0))
+}
+
 /// Brings the BRIN indexes of the partition around `moment` up to date with its rows.
 pub async fn summarize(pool: &Pool, moment: Timestamp) -> Result<(), StoreError> {
     const INDEXES: &str = "select i.indexrelid::regclass::oid from partitions p

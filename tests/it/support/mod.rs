@@ -3,6 +3,7 @@
 
 mod events;
 mod folder;
+mod program;
 mod server;
 mod stores;
 mod template;
@@ -16,6 +17,7 @@ pub(crate) use events::{SHARDS, event, frame_of};
 pub(crate) use folder::folder;
 pub(crate) use oracle::{Oracle, event_id, until_drained};
 pub(crate) use processes::{Running, Urls};
+pub(crate) use program::{Ran, program, run};
 pub(crate) use proxy::{At, Cut, Mode, Proxy};
 pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::{TestStores, connect, migrated_folder};

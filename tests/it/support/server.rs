@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
-use campaign_manager::ingest::{Accumulator, Drained, Service, serve};
+use campaign_manager::ingest::{Accumulator, Drained, Queue, Service, serve};
 use campaign_manager::queue::{self, EventRecord, Frame};
 use campaign_manager::store;
 use clap::Parser;
@@ -74,9 +74,10 @@ impl TestServer {
             async move { accumulator.run(redis).await }
         });
         let (gate, shards) = (accumulator.gate().clone(), settings.queue.shards);
+        let queue = Queue { pool: redis.clone(), shards };
         tokio::spawn(async move { gate.watch(redis, shards).await });
         let pool = store::connect(&settings.urls.database_url, &settings.store).unwrap();
-        let service = Service::new(settings.http, settings.auth, accumulator.clone(), pool.clone());
+        let service = Service::new(settings.http, settings.auth, accumulator.clone(), queue, pool.clone());
         let (shutdown, stopped) = oneshot::channel();
         let serving = tokio::spawn(serve(listener, Arc::new(service), stopped));
         let client = Client::builder().no_proxy().build().unwrap();

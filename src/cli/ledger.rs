@@ -1,0 +1,74 @@
+//! `campaign-manager ledger`: the ledger as a table, and its audit.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::bail;
+use campaign_manager::config::{QueueConfig, ServerUrls, StoreConfig, duration};
+use campaign_manager::ledger::{self, Day, Ledger};
+use campaign_manager::{queue, store};
+use clap::Args;
+use tokio::time::{Instant, sleep};
+
+/// Between two looks at the queue.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Args)]
+pub(super) struct LedgerArgs {
+    #[command(flatten)]
+    urls: ServerUrls,
+    #[command(flatten)]
+    queue: QueueConfig,
+    /// How many days back, today being one of them
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
+    days: u16,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    /// Wait until nothing is queued, at most this long
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    wait: Option<Duration>,
+}
+
+/// Prints the ledger. What does not add up is an error.
+pub(super) async fn run(args: &LedgerArgs) -> anyhow::Result<()> {
+    let LedgerArgs { urls, queue, days, json, wait } = args;
+    let postgres = store::connect(&urls.database_url, &StoreConfig::for_one_command())?;
+    let redis = queue::pool(&urls.redis_url, queue)?;
+    if let Some(wait) = wait {
+        let deadline = Instant::now() + *wait;
+        while !ledger::at_rest(&redis, queue.shards).await? && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+    }
+    let ledger = ledger::read(&redis, &postgres, queue.shards, *days).await?;
+    let shown = if *json { serde_json::to_string(&ledger)? + "\n" } else { table(&ledger) };
+    std::io::stdout().write_all(shown.as_bytes())?;
+    let differences: Vec<String> = ledger.audit().iter().map(ToString::to_string).collect();
+    if !differences.is_empty() {
+        bail!("the ledger does not add up\n{}", differences.join("\n"));
+    }
+    Ok(())
+}
+
+fn table(ledger: &Ledger) -> String {
+    let mut table =
+        row(["day", "accepted", "stored", "duplicate", "dead-lettered", "in flight"].map(str::to_owned));
+    for day in &ledger.days {
+        let Day { day, accepted, stored, duplicate, dead_lettered, in_flight } = day;
+        let counts = [accepted, stored, duplicate, dead_lettered].map(u64::to_string);
+        let [accepted, stored, duplicate, dead_lettered] = counts;
+        table += &row([day.to_string(), accepted, stored, duplicate, dead_lettered, in_flight.to_string()]);
+    }
+    let state = match ledger.audit().as_slice() {
+        [_, ..] => "not balanced".to_owned(),
+        [] if ledger.at_rest => "balanced".to_owned(),
+        [] => format!("{} in flight", ledger.in_flight()),
+    };
+    format!("{table}{state}; {} events, {} bytes queued\n", ledger.queued.events, ledger.queued.bytes)
+}
+
+fn row([day, numbers @ ..]: [String; 6]) -> String {
+    let [accepted, stored, duplicate, dead_lettered, in_flight] = numbers;
+    format!("{day:<10}{accepted:>15}{stored:>15}{duplicate:>15}{dead_lettered:>15}{in_flight:>15}\n")
+}

@@ -1,0 +1,65 @@
+//! Reads both halves: Redis, Postgres, and Redis again, as no transaction spans the two.
+
+use deadpool_postgres::Pool as PostgresPool;
+use jiff::{Timestamp, ToSpan as _};
+
+use super::{Ledger, day_of};
+use crate::queue::{self, Accepted, Depth, Pool, QueueError, Shards};
+use crate::store::{self, StoreError};
+
+/// How often the halves are read before what moves is left unjudged.
+const ATTEMPTS: u32 = 5;
+
+/// Why the ledger cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Redis' half.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Postgres' half.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Redis was emptied in the middle, each time.
+    #[error("Redis began its ledger anew while it was read; try again")]
+    BegunAnew,
+}
+
+/// Reads the last `days` days, today being one of them.
+pub async fn read(
+    redis: &Pool,
+    postgres: &PostgresPool,
+    shards: Shards,
+    days: u16,
+) -> Result<Ledger, LedgerError> {
+    let today = day_of(Timestamp::now());
+    let from = today.saturating_sub(i64::from(days.max(1) - 1).days());
+    let mut before = accepted(redis, shards).await?;
+    for attempt in 1..=ATTEMPTS {
+        let outcomes = store::ledger::outcomes(postgres, &beginnings(&before, shards), from).await?;
+        let after = accepted(redis, shards).await?;
+        let same_redis = beginnings(&before, shards) == beginnings(&after, shards);
+        let ledger = Ledger::combine(from, &before, &outcomes, &after);
+        // Where events are queued, reading again would not bring rest.
+        let settled = ledger.at_rest || ledger.queued.events > 0 || attempt == ATTEMPTS;
+        if same_redis && settled {
+            return Ok(ledger);
+        }
+        before = after;
+    }
+    Err(LedgerError::BegunAnew)
+}
+
+/// Whether nothing is queued.
+pub async fn at_rest(redis: &Pool, shards: Shards) -> Result<bool, QueueError> {
+    let queued: Depth = queue::queued(&mut *redis.get().await?, shards).await?.into_iter().sum();
+    Ok(queued.events == 0)
+}
+
+async fn accepted(redis: &Pool, shards: Shards) -> Result<Vec<Accepted>, QueueError> {
+    queue::accepted(&mut *redis.get().await?, shards).await
+}
+
+/// Of each shard that was taken from, the first millisecond whose receipts count.
+fn beginnings(accepted: &[Accepted], shards: Shards) -> Vec<(queue::Shard, u64)> {
+    shards.all().zip(accepted).filter_map(|(shard, accepted)| Some((shard, accepted.since?))).collect()
+}
