@@ -16,6 +16,7 @@ use super::batching::{Appetite, BatchLimits, cut, each_once};
 use super::stage::{Ended, Stage};
 use crate::ops::{fail_point, metrics};
 use crate::queue::{self, Consumer, Delivery, Pool, QueueError};
+use crate::store;
 
 /// How a worker reads.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ pub(super) struct Fetch {
     /// A frame delivered more often is a suspect.
     pub(super) max_deliveries: u64,
     pub(super) redis: Pool,
+    pub(super) postgres: deadpool_postgres::Pool,
+    /// How long Postgres may take to answer.
+    pub(super) timeout: Duration,
     /// How many frames have left the queue, of those that were sent on.
     pub(super) done: watch::Receiver<u64>,
     pub(super) sent: u64,
@@ -74,6 +78,9 @@ impl Fetch {
     /// Sends a frame with nothing else on its way, and waits until it is done with.
     fn try_alone(&mut self, suspect: Delivery, batches: &Sender<Fetched>) -> Result<(), Ended> {
         self.until_all_done()?;
+        // A trial that waits for Postgres would look like one that ended its worker.
+        let asked = async |client: &mut tokio_postgres::Client| Ok(client.batch_execute("").await?);
+        self.stage.persist(async || store::within(self.timeout, &self.postgres, asked).await)?;
         let Delivery { shard, entry, times, .. } = suspect;
         let redis = self.redis.clone();
         let trials =

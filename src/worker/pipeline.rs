@@ -93,6 +93,8 @@ impl Pipeline {
             reclaim_after: worker.reclaim_after,
             max_deliveries: worker.max_deliveries,
             redis: redis.clone(),
+            postgres: postgres.clone(),
+            timeout: transaction_timeout,
             done: all_done,
             sent: 0,
         };

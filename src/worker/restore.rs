@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::claimant::ClaimError;
 use crate::ops::{fail_point, metrics};
-use crate::queue::{self, Epoch, Epochs, Link, Pool, QueueError, RestoredClaim, Shard, Shards};
+use crate::queue::{self, Epoch, Epochs, Gap, Link, Pool, QueueError, RestoredClaim, Shard, Shards};
 use crate::store::StoreError;
 use crate::store::epochs::{self, ClaimedEvent};
 
@@ -39,48 +39,54 @@ pub(super) async fn whole_epochs(
     let mut client = postgres.get().await.map_err(StoreError::from)?;
     let transaction = client.transaction().await.map_err(StoreError::from)?;
     epochs::lock(&transaction).await?;
+    // One connection from here to the end: a restoration does not outlive the run of Redis that it began in.
     let mut link = redis.get().await.map_err(QueueError::from)?;
-    let run = link.run_id().clone();
-    let recorded = epochs::read(&transaction, shards).await?;
+    let mut recorded = epochs::read(&transaction, shards).await?;
     let shown = queue::shown_epochs(&mut link, shards).await?;
-    let lacking: Vec<Shard> = shards
-        .all()
-        .zip(shown)
-        .filter(|(shard, shown)| queue::gap(recorded[shard.index()].as_ref(), *shown, &run).is_some())
-        .map(|(shard, _)| shard)
-        .collect();
-    let mut restored = Vec::new();
+    let run = link.run_id();
+    let is_whole =
+        |shard: Shard| queue::gap(recorded[shard.index()].as_ref(), shown[shard.index()], run).is_none();
+    let lacking: Vec<Shard> = shards.all().filter(|shard| !is_whole(*shard)).collect();
     if !lacking.is_empty() {
-        let id = Uuid::now_v7();
-        let shown = queue::mark_restoration(&mut link, &lacking, id).await?;
-        fail_point::reached("restoration-marked");
-        let lost = lacking.iter().zip(shown).any(|(shard, shown)| {
-            let known = recorded[shard.index()].as_ref();
-            known.is_none() || known.map(|known| known.id) != shown
-        });
-        let epoch_of = |shard: Shard| {
-            let known = recorded[shard.index()].as_ref().filter(|_| !lost);
-            let keyspace = known.map_or_else(rand::random, |known| known.keyspace);
-            (shard, Epoch { id, keyspace, run_id: run.clone() })
-        };
-        restored = lacking.iter().copied().map(epoch_of).collect();
-        let mut restoration = Restoration::new(&transaction, shards, &restored, settings.window);
-        restoration.run(&mut link, lost, settings.at_risk).await?;
-        fail_point::reached("claims-restored");
-        if !queue::show_epoch(&mut link, &lacking, id).await? {
-            return Err(QueueError::LostAgain.into());
-        }
-        fail_point::reached("epoch-shown");
+        let restored = restore(&transaction, &mut link, (shards, &lacking), &recorded, settings).await?;
         epochs::record(&transaction, &restored).await?;
+        for (shard, epoch) in restored {
+            recorded[shard.index()] = Some(epoch);
+        }
     }
     transaction.commit().await.map_err(StoreError::from)?;
-    let mut whole = recorded;
-    for (shard, epoch) in restored {
-        whole[shard.index()] = Some(epoch);
+    let whole = recorded.into_iter().map(|epoch| epoch.expect("what was not recorded is restored"));
+    Ok(Epochs::new(whole.collect()))
+}
+
+/// Restores the claims of the shards that lack some, and shows their new epochs.
+async fn restore(
+    transaction: &Transaction<'_>,
+    link: &mut Link,
+    (shards, lacking): (Shards, &[Shard]),
+    recorded: &[Option<Epoch>],
+    settings: &RestoreSettings,
+) -> Result<Vec<(Shard, Epoch)>, ClaimError> {
+    let (id, run) = (Uuid::now_v7(), link.run_id().clone());
+    let shown = queue::mark_restoration(link, lacking, id).await?;
+    fail_point::reached("restoration-marked");
+    // What stood there before the mark decides, not what was read earlier.
+    let gap_of =
+        |(shard, shown): (&Shard, Option<Uuid>)| queue::gap(recorded[shard.index()].as_ref(), shown, &run);
+    let lost = lacking.iter().zip(shown).any(|shard| gap_of(shard) == Some(Gap::Lost));
+    let epoch_of = |shard: &Shard| {
+        let known = recorded[shard.index()].as_ref().filter(|_| !lost);
+        let keyspace = known.map_or_else(rand::random, |known| known.keyspace);
+        (*shard, Epoch { id, keyspace, run_id: run.clone() })
+    };
+    let epochs: Vec<(Shard, Epoch)> = lacking.iter().map(epoch_of).collect();
+    Restoration::new(transaction, shards, &epochs, settings.window).run(link, lost, settings.at_risk).await?;
+    fail_point::reached("claims-restored");
+    if !queue::show_epoch(link, lacking, id).await? {
+        return Err(QueueError::LostAgain.into());
     }
-    Ok(Epochs::new(
-        whole.into_iter().map(|epoch| epoch.expect("what was not recorded is restored")).collect(),
-    ))
+    fail_point::reached("epoch-shown");
+    Ok(epochs)
 }
 
 /// A restoration under way.
@@ -110,7 +116,7 @@ impl<'a> Restoration<'a> {
         Self { transaction, shards, keyspaces, window, restored: 0, started: now, told: now }
     }
 
-    async fn run(&mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<(), ClaimError> {
+    async fn run(mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<(), ClaimError> {
         let now = Timestamp::now();
         let window = (now.saturating_sub(self.window).unwrap_or(Timestamp::MIN), Timestamp::MAX);
         let times = if lost {
@@ -126,7 +132,7 @@ impl<'a> Restoration<'a> {
                 if part.is_empty() {
                     break;
                 }
-                self.restore(link, &part, now).await?;
+                self.write(link, &part, now).await?;
             }
         }
         let (claims, took) = (self.restored, self.started.elapsed());
@@ -137,7 +143,7 @@ impl<'a> Restoration<'a> {
         Ok(())
     }
 
-    async fn restore(
+    async fn write(
         &mut self,
         link: &mut Link,
         events: &[ClaimedEvent],
