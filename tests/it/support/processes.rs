@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,6 +76,8 @@ impl Running {
         let mut command = program();
         command.arg(role).args(["--admin=127.0.0.1:0", "--log-format=json"]).args(last_of_each(flags));
         command.args(["--redis-url", &urls.redis, "--database-url", &urls.database]);
+        // A Ctrl-C is for the test; what it starts ends by its word.
+        command.process_group(0);
         command.env("FAILPOINTS", fail_points).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         Self { role, child: command.spawn().unwrap(), log }
     }
@@ -93,6 +95,11 @@ impl Running {
 
     /// Asks it to drain, and expects that it does, with exit code 0.
     pub(crate) async fn drain(mut self) {
+        self.drain_in_place().await;
+    }
+
+    /// As [`Self::drain`], where another is started in its place.
+    pub(crate) async fn drain_in_place(&mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.ended_within(DEADLINE).await.code(), Some(0), "{}", self.role);
     }
@@ -101,6 +108,20 @@ impl Running {
     pub(crate) async fn until_killed(&mut self) {
         let status = self.ended_within(DEADLINE).await;
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{}: {status}", self.role);
+    }
+
+    /// How it ended, if it has.
+    #[allow(dead_code, reason = "tests/chaos uses it")]
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Its resident memory in bytes; `None` where it has ended, or the system does not tell.
+    #[allow(dead_code, reason = "tests/chaos uses it")]
+    pub(crate) fn resident(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
     }
 
     /// Waits for its end.
