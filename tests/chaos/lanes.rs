@@ -1,6 +1,8 @@
 //! The faults of each target, one after the other. Lanes run side by side, all on the thread that starts the processes,
 //! since these end with it.
 
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use bb8_redis::redis::{self, InfoDict, RedisResult};
@@ -20,8 +22,11 @@ const WORKER_FLAGS: [&str; 4] =
 const SERVE_FLAGS: [&str; 1] = ["--shutdown-timeout=5s"];
 /// How much more than is used Redis may use where memory is little, in bytes.
 const LITTLE: u64 = 64 << 10;
-/// Between two looks at a process, or two losses of claims.
+/// Between two looks at a process.
 const LOOK: Duration = Duration::from_millis(20);
+/// Before a process that could not start is started again.
+const AGAIN: Duration = Duration::from_millis(200);
+/// Between two losses of claims, where a worker is to die while it restores them.
 const LOSSES: Duration = Duration::from_millis(700);
 
 /// A worker and its name.
@@ -39,7 +44,7 @@ pub(crate) struct ServeLane {
 impl WorkerLane {
     pub(crate) async fn start(index: usize, urls: &Urls) -> Self {
         let consumer = format!("--consumer=chaos-{index}");
-        let process = Running::worker(urls, &flags(&consumer)).await;
+        let process = start_worker(urls, &flags(&consumer), || {}).await;
         Self { consumer, process }
     }
 
@@ -73,7 +78,8 @@ impl WorkerLane {
     }
 
     async fn restart(&mut self, scene: &Scene<'_>) {
-        self.process = Running::worker(scene.urls, &flags(&self.consumer)).await;
+        let failed = || scene.count("worker started in vain".to_owned());
+        self.process = start_worker(scene.urls, &flags(&self.consumer), failed).await;
     }
 
     /// Whether it died there.
@@ -98,8 +104,8 @@ impl WorkerLane {
 }
 
 impl ServeLane {
-    pub(crate) async fn start(index: usize, urls: &Urls) -> (Self, std::net::SocketAddr) {
-        let (process, addr) = Running::serve(urls, &SERVE_FLAGS, "").await;
+    pub(crate) async fn start(index: usize, urls: &Urls) -> (Self, SocketAddr) {
+        let (process, addr) = start_serve(urls, "", || {}).await;
         (Self { index, process }, addr)
     }
 
@@ -135,9 +141,33 @@ impl ServeLane {
     }
 
     async fn restart(&mut self, scene: &Scene<'_>, fail_points: &str) {
-        let (process, addr) = Running::serve(scene.urls, &SERVE_FLAGS, fail_points).await;
+        let failed = || scene.count("serve started in vain".to_owned());
+        let (process, addr) = start_serve(scene.urls, fail_points, failed).await;
         self.process = process;
         scene.moved(self.index, addr);
+    }
+}
+
+/// Starts a worker until it works: without Postgres it ends, and is started again, as an orchestrator does.
+async fn start_worker(urls: &Urls, flags: &[&str], failed: impl Fn()) -> Running {
+    loop {
+        let mut process = Running::doomed_worker(urls, flags, "");
+        if process.working().await {
+            return process;
+        }
+        failed();
+        sleep(AGAIN).await;
+    }
+}
+
+async fn start_serve(urls: &Urls, fail_points: &str, failed: impl Fn()) -> (Running, SocketAddr) {
+    loop {
+        let mut process = Running::unready_serve(urls, &SERVE_FLAGS, fail_points);
+        if let Some(addr) = process.serving().await {
+            return (process, addr);
+        }
+        failed();
+        sleep(AGAIN).await;
     }
 }
 
@@ -154,17 +184,25 @@ async fn freeze(process: &Running, time: Duration) {
 /// Waits for its death at a fail point; where it does not come there in time, it is killed. Whether it came there.
 async fn died(process: &mut Running, within: Duration) -> bool {
     let ended = async {
-        while process.ended().is_none() {
+        loop {
+            if let Some(status) = process.ended() {
+                return status;
+            }
             sleep(LOOK).await;
         }
     };
-    let in_time = timeout(within, ended).await.is_ok();
-    if in_time {
-        process.until_killed().await;
-    } else {
+    let Ok(status) = timeout(within, ended).await else {
         process.kill().await;
-    }
-    in_time
+        return false;
+    };
+    let by_fail_point = status.signal() == Some(Signal::KILL.as_raw());
+    assert!(by_fail_point || could_not_start(process), "ended by itself: {status}");
+    by_fail_point
+}
+
+/// Whether it ended before it worked or served.
+fn could_not_start(process: &Running) -> bool {
+    process.logged("working").is_empty() && process.logged("serving").is_empty()
 }
 
 pub(crate) async fn redis(redis: &mut Redis, faults: Vec<Planned>, scene: &Scene<'_>) {
