@@ -89,16 +89,18 @@ impl WorkerLane {
         self.process = Running::doomed_worker(scene.urls, &flags(&self.consumer), &point);
         let restores = ["restoration-marked", "claims-restored", "epoch-shown"].contains(&edge);
         let losing = async {
-            while restores {
+            if !restores {
+                std::future::pending::<()>().await;
+            }
+            loop {
                 sleep(LOSSES).await;
                 // Redis may be away
                 let _ = scene.forget_claims().await;
             }
-            std::future::pending::<()>().await;
         };
         tokio::select! {
             died = died(&mut self.process, within) => died,
-            () = losing => unreachable!("it never ends"),
+            () = losing => false,
         }
     }
 }

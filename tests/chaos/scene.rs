@@ -9,7 +9,7 @@ use bb8_redis::redis::{self, RedisResult, aio::MultiplexedConnection};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::support::{Oracle, Urls};
+use crate::support::{Oracle, Urls, connect_redis};
 
 /// All keys that say what was claimed, at one moment: without the epochs, workers know that claims are missing.
 const FORGET: &str = "for _, pattern in ipairs({'dedupe:*', 'epoch:*'}) do
@@ -56,7 +56,7 @@ impl Scene<'_> {
     }
 
     pub(crate) async fn redis(&self) -> RedisResult<MultiplexedConnection> {
-        redis::Client::open(self.redis_url)?.get_multiplexed_async_connection().await
+        connect_redis(self.redis_url).await
     }
 
     /// Takes all claims and epochs from Redis.

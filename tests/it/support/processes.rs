@@ -151,7 +151,8 @@ impl Running {
     /// Waits for a log line with this message, and returns it.
     pub(crate) async fn until_logged(&mut self, message: &str) -> Value {
         let logged = self.logged_before_its_end(message).await;
-        logged.unwrap_or_else(|ended| panic!("{} ended: {ended}", self.role))
+        assert!(logged.is_ok(), "{} ended: {logged:?}", self.role);
+        logged.unwrap()
     }
 
     async fn logged_before_its_end(&mut self, message: &str) -> Result<Value, ExitStatus> {
