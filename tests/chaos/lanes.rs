@@ -15,10 +15,11 @@ use crate::plan::{Fault, Place, Planned};
 use crate::scene::Scene;
 use crate::support::{At, Cut, Mode, Proxy, Running, Urls};
 
-/// Small batches, so that there are many of them, and others' frames are taken over soon. Faults come thick and fast, so a
+/// Small batches, so that there are many of them, and others' frames are taken over soon, though not so soon that workers
+/// with a backlog take it from one another instead of storing it. Faults come thick and fast, so a
 /// frame may be delivered often without being to blame.
 const WORKER_FLAGS: [&str; 4] =
-    ["--batch-events=100", "--reclaim-after=500ms", "--max-deliveries=1000", "--shutdown-timeout=5s"];
+    ["--batch-events=100", "--reclaim-after=2s", "--max-deliveries=1000", "--shutdown-timeout=5s"];
 const SERVE_FLAGS: [&str; 1] = ["--shutdown-timeout=5s"];
 /// How much more than is used Redis may use where memory is little, in bytes.
 const LITTLE: u64 = 64 << 10;

@@ -209,7 +209,7 @@ fn draw(random: &mut StdRng, at: Duration) -> Planned {
     let milliseconds = match fault {
         Fault::Kill | Fault::Restart => random.random_range(100..3_000),
         Fault::KillAt { .. } => 6_000,
-        Fault::Freeze => random.random_range(800..6_000),
+        Fault::Freeze => random.random_range(800..7_000),
         Fault::Drain => random.random_range(50..1_000),
         Fault::LittleMemory => random.random_range(1_000..5_000),
         Fault::Delay { .. } | Fault::BlackHole => random.random_range(1_000..6_000),

@@ -15,7 +15,7 @@ use crate::lanes::{self, ServeLane, WorkerLane};
 use crate::plan::{Loss, Planned, Round, SERVES, Target, WORKERS};
 use crate::report::Outcome;
 use crate::scene::{Counts, Scene};
-use crate::support::{Oracle, Proxy, Running, TestStores, Urls, until_drained};
+use crate::support::{Oracle, Proxy, Running, TestStores, Urls, until_drained_within};
 
 /// How long faults happen in a round.
 pub(crate) const LOAD: Duration = Duration::from_secs(45);
@@ -24,6 +24,8 @@ pub(crate) const LOAD: Duration = Duration::from_secs(45);
 const PACE: Duration = Duration::from_millis(80);
 /// After Redis has lost its memory, so many of the events before are sent again.
 const SENT_AGAIN: usize = 15_000;
+/// How long the queue may take to drain after a round.
+const DRAINED: Duration = Duration::from_secs(60);
 /// Between two lines that tell of the progress.
 const TELL: Duration = Duration::from_secs(15);
 /// Postgres refuses one event of so many.
@@ -90,7 +92,7 @@ impl System {
         self.oracle.until_recovered(&self.stores).await;
         self.oracle.stop().await;
         let stopped = Instant::now();
-        until_drained(&self.stores).await;
+        until_drained_within(&self.stores, DRAINED).await;
         let drained = stopped.elapsed();
         self.judge(number, faults, drained).await
     }
@@ -184,7 +186,7 @@ impl System {
                 shorten(&self.append_only_file(), bytes);
                 self.stores.servers.redis.start().await.unwrap();
                 // What was acknowledged last is queued again.
-                until_drained(&self.stores).await;
+                until_drained_within(&self.stores, DRAINED).await;
             }
         }
         self.difference = Account::take(&self.stores).await.difference();

@@ -10,7 +10,7 @@ mod verdict;
 pub(crate) use events::event_id;
 use events::payload;
 use verdict::Verdict;
-pub(crate) use verdict::until_drained;
+pub(crate) use verdict::{until_drained, until_drained_within};
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -90,10 +90,15 @@ fn shown(found: &[impl std::fmt::Debug]) -> Option<String> {
 
 /// Waits until all streams are empty and the rows do not change.
 pub(crate) async fn until_drained(stores: &TestStores) {
+    until_drained_within(stores, DEADLINE).await;
+}
+
+/// As [`until_drained`], where there is more to drain.
+pub(crate) async fn until_drained_within(stores: &TestStores, deadline: Duration) {
     let client = stores.postgres().await;
     let mut redis = stores.redis().await;
     let mut last = (Vec::new(), Timestamp::now());
-    until("an empty queue and rows that do not change", DEADLINE, async || {
+    until("an empty queue and rows that do not change", deadline, async || {
         let mut seen = vec![queued(&mut redis).await];
         seen.extend(counts(&client).await);
         if seen != last.0 || seen[0] > 0 {
