@@ -25,7 +25,7 @@ const PACE: Duration = Duration::from_millis(80);
 /// After Redis has lost its memory, so many of the events before are sent again.
 const SENT_AGAIN: usize = 15_000;
 /// How long the queue may take to drain after a round.
-const DRAINED: Duration = Duration::from_secs(60);
+const DRAINED: Duration = Duration::from_mins(1);
 /// Between two lines that tell of the progress.
 const TELL: Duration = Duration::from_secs(15);
 /// Postgres refuses one event of so many.
