@@ -13,7 +13,7 @@ SETTINGS = set -a; [ ! -f .env ] || . ./.env; set +a;
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint deny fuzz bench loadtest
+.PHONY: help setup run demo test lint deny fuzz chaos bench loadtest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,7 @@ lint: ## Check format, lints and documentation
 		|| { echo "Install the missing tools:  rustup component add clippy rustfmt" >&2; exit 1; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --all-features --test chaos -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 deny: ## Check licences, advisories and sources of all dependencies (needs cargo-deny)
@@ -49,6 +50,11 @@ fuzz: ## Fuzz each target for SECONDS (60); ARGS go to libFuzzer (needs cargo-fu
 	for target in $$($(CARGO) fuzz list); do \
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(SECONDS) -rss_limit_mb=8192 $(ARGS) || exit 1; \
 	done
+
+# A Ctrl-C is for the run itself, which then ends its round and takes the verdict
+chaos: setup ## Break everything at random under load, and verify that nothing is lost; ARGS="--duration 10m --seed 42"
+	@$(CARGO) test --all-features --test chaos --no-run
+	@trap '' INT; $(CARGO) test --quiet --all-features --test chaos -- $(ARGS)
 
 bench: setup ## Measure each figure against its limit or peer
 	$(CARGO) bench $(ARGS)

@@ -56,7 +56,9 @@ fn action_for(sqlstate: &str) -> Action {
         // a session that was ended for being idle too long: this process stood still
         | "25P03" | "25P04" | "57P05"
         // a lock that somebody holds for too long
-        | "55P03" => Action::Retry,
+        | "55P03"
+        // a statement sent along with one that failed, and heard of first: the next attempt tells what failed
+        | "25P02" => Action::Retry,
         // connection exceptions, insufficient resources
         state if state.starts_with("08") || state.starts_with("53") => Action::Retry,
         // data exceptions, violated constraints
@@ -79,7 +81,8 @@ mod tests {
     #[test]
     fn what_passes_is_retried_what_is_wrong_with_a_row_is_refused_the_rest_stops() {
         for state in [
-            "08006", "40001", "40P01", "53100", "53300", "57P01", "57P03", "25006", "25P03", "57P05", "55P03",
+            "08006", "40001", "40P01", "53100", "53300", "57P01", "57P03", "25006", "25P03", "57P05",
+            "55P03", "25P02",
         ] {
             assert_eq!(action_for(state), Action::Retry, "{state}");
         }

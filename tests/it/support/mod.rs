@@ -15,11 +15,15 @@ mod proxy;
 
 pub(crate) use events::{SHARDS, event, frame_of};
 pub(crate) use folder::folder;
+#[allow(unused_imports, reason = "tests/chaos uses it")]
+pub(crate) use oracle::until_drained_within;
 pub(crate) use oracle::{Oracle, event_id, until_drained};
 pub(crate) use processes::{Running, Urls};
 pub(crate) use program::{Ran, program, run};
 pub(crate) use proxy::{At, Cut, Mode, Proxy};
 pub(crate) use server::{Reply, TestServer};
+#[allow(unused_imports, reason = "tests/chaos uses it")]
+pub(crate) use stores::connect_redis;
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
 pub(crate) use worker::{DEADLINE, Settings, count, start_worker, start_worker_in, until_rows};

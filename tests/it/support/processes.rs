@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,9 +54,26 @@ impl Urls {
 impl Running {
     /// A server that answers, and its address.
     pub(crate) async fn serve(urls: &Urls, flags: &[&str], fail_points: &str) -> (Self, SocketAddr) {
-        let mut serve = Self::launch("serve", &[&SERVE_FLAGS, flags].concat(), urls, fail_points);
-        let started = serve.until_logged("serving").await;
-        (serve, started["http"].as_str().unwrap().parse().unwrap())
+        let mut serve = Self::unready_serve(urls, flags, fail_points);
+        let addr = serve.serving().await.expect("it serves");
+        (serve, addr)
+    }
+
+    /// A server that may end before it answers.
+    pub(crate) fn unready_serve(urls: &Urls, flags: &[&str], fail_points: &str) -> Self {
+        Self::launch("serve", &[&SERVE_FLAGS, flags].concat(), urls, fail_points)
+    }
+
+    /// Waits until it answers, and returns where; `None` where it ends before that.
+    pub(crate) async fn serving(&mut self) -> Option<SocketAddr> {
+        let started = self.logged_before_its_end("serving").await.ok()?;
+        Some(started["http"].as_str().unwrap().parse().unwrap())
+    }
+
+    /// Waits until its pipeline runs; `false` where it ends before that.
+    #[allow(dead_code, reason = "tests/chaos uses it")]
+    pub(crate) async fn working(&mut self) -> bool {
+        self.logged_before_its_end("working").await.is_ok()
     }
 
     /// A worker whose pipeline runs.
@@ -76,6 +93,8 @@ impl Running {
         let mut command = program();
         command.arg(role).args(["--admin=127.0.0.1:0", "--log-format=json"]).args(last_of_each(flags));
         command.args(["--redis-url", &urls.redis, "--database-url", &urls.database]);
+        // A Ctrl-C is for the test; what it starts ends by its word.
+        command.process_group(0);
         command.env("FAILPOINTS", fail_points).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         Self { role, child: command.spawn().unwrap(), log }
     }
@@ -93,6 +112,11 @@ impl Running {
 
     /// Asks it to drain, and expects that it does, with exit code 0.
     pub(crate) async fn drain(mut self) {
+        self.drain_in_place().await;
+    }
+
+    /// As [`Self::drain`], where another is started in its place.
+    pub(crate) async fn drain_in_place(&mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.ended_within(DEADLINE).await.code(), Some(0), "{}", self.role);
     }
@@ -101,6 +125,20 @@ impl Running {
     pub(crate) async fn until_killed(&mut self) {
         let status = self.ended_within(DEADLINE).await;
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{}: {status}", self.role);
+    }
+
+    /// How it ended, if it has.
+    #[allow(dead_code, reason = "tests/chaos uses it")]
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Its resident memory in bytes; `None` where it has ended, or the system does not tell.
+    #[allow(dead_code, reason = "tests/chaos uses it")]
+    pub(crate) fn resident(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
     }
 
     /// Waits for its end.
@@ -112,11 +150,16 @@ impl Running {
 
     /// Waits for a log line with this message, and returns it.
     pub(crate) async fn until_logged(&mut self, message: &str) -> Value {
+        let logged = self.logged_before_its_end(message).await;
+        assert!(logged.is_ok(), "{} ended: {logged:?}", self.role);
+        logged.unwrap()
+    }
+
+    async fn logged_before_its_end(&mut self, message: &str) -> Result<Value, ExitStatus> {
         let mut found = None;
         until(&format!("{message:?} in the log of {}", self.role), DEADLINE, async || {
             let ended = self.child.try_wait().unwrap();
-            found = self.logged(message).into_iter().next();
-            assert!(found.is_some() || ended.is_none(), "{} ended: {ended:?}", self.role);
+            found = self.logged(message).into_iter().next().map(Ok).or(ended.map(Err));
             found.is_some()
         })
         .await;

@@ -103,6 +103,12 @@ impl Proxy {
         let armed = async || self.state.armed.lock().unwrap().is_some();
         until(&what, DEADLINE, async || !armed().await).await;
     }
+
+    /// Forgets a cut that has not happened; whether there was one.
+    #[allow(dead_code, reason = "tests/chaos uses it")]
+    pub(crate) fn disarm(&self) -> bool {
+        self.state.armed.lock().unwrap().take().is_some()
+    }
 }
 
 impl State {

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use bb8_redis::redis::{self, aio::MultiplexedConnection};
+use bb8_redis::redis::aio::MultiplexedConnection;
+use bb8_redis::redis::{self, AsyncConnectionConfig, RedisResult};
 use campaign_manager::config::{ServerUrls, StoreConfig};
 use campaign_manager::embedded::{Profile, Stores};
 use campaign_manager::store;
@@ -11,7 +12,7 @@ use deadpool_postgres::Pool;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-use super::{folder::folder, template::template};
+use super::{DEADLINE, folder::folder, template::template};
 
 /// Two servers of a test's own, with an empty Redis and a migrated database. They end with it, and their data is
 /// removed, also when the test fails.
@@ -67,8 +68,14 @@ impl TestStores {
 
     /// A new connection to Redis.
     pub(crate) async fn redis(&self) -> MultiplexedConnection {
-        redis::Client::open(self.redis_url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+        connect_redis(self.redis_url()).await.unwrap()
     }
+}
+
+/// A new connection to Redis at `url`, with patience for what takes long where there are many keys.
+pub(crate) async fn connect_redis(url: &str) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(DEADLINE));
+    redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// A data folder with a migrated database, ready to be started on.

@@ -10,7 +10,7 @@ mod verdict;
 pub(crate) use events::event_id;
 use events::payload;
 use verdict::Verdict;
-pub(crate) use verdict::until_drained;
+pub(crate) use verdict::{until_drained, until_drained_within};
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -47,21 +47,35 @@ pub(crate) struct Oracle {
     campaigns: Vec<i64>,
     /// Of the events, so many are sent once more, in percent.
     pub(crate) duplicates: u32,
+    /// Between two requests of a sender.
+    pub(crate) pace: Duration,
     senders: JoinSet<()>,
     fault_ended_at: Option<Timestamp>,
 }
 
 /// What was sent, and what became of it.
 struct Ledger {
-    target: Mutex<SocketAddr>,
+    /// Where requests go, in turn.
+    targets: Mutex<Vec<SocketAddr>>,
+    turn: AtomicUsize,
     /// The number of the next new event, and of the first that is not sent any more.
     next: AtomicUsize,
     end: AtomicUsize,
+    /// No event with this number or a greater one was ever sent.
+    sent: AtomicUsize,
     acknowledged: Mutex<BTreeSet<usize>>,
     /// Events in answers with 2xx, repeated ones counted again.
     accepted: AtomicUsize,
     refused: AtomicUsize,
     broken: AtomicUsize,
+}
+
+impl Ledger {
+    /// The address whose turn it is.
+    fn target(&self) -> SocketAddr {
+        let targets = self.targets.lock().unwrap();
+        targets[self.turn.fetch_add(1, Ordering::SeqCst) % targets.len()]
+    }
 }
 
 impl Oracle {
@@ -72,9 +86,11 @@ impl Oracle {
             campaigns.push(create_campaign(target, &rules).await);
         }
         let ledger = Ledger {
-            target: Mutex::new(target),
+            targets: Mutex::new(vec![target]),
+            turn: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
             end: AtomicUsize::new(usize::MAX),
+            sent: AtomicUsize::new(0),
             acknowledged: Mutex::default(),
             accepted: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
@@ -84,6 +100,7 @@ impl Oracle {
             ledger: Arc::new(ledger),
             campaigns,
             duplicates: DUPLICATES,
+            pace: PACE,
             senders: JoinSet::new(),
             fault_ended_at: None,
         }
@@ -100,6 +117,7 @@ impl Oracle {
             let sender = Sender {
                 ledger: Arc::clone(&self.ledger),
                 duplicates: self.duplicates,
+                pace: self.pace,
                 client: Client::builder().no_proxy().timeout(PATIENCE).build().unwrap(),
                 random: StdRng::seed_from_u64(seed as u64),
             };
@@ -115,7 +133,13 @@ impl Oracle {
 
     /// What is sent next are the events from the first one on, again.
     pub(crate) fn rewind(&self) {
-        self.ledger.next.store(0, Ordering::SeqCst);
+        self.rewind_by(usize::MAX);
+    }
+
+    /// What is sent next are the last so many events, again.
+    pub(crate) fn rewind_by(&self, events: usize) {
+        let next = self.ledger.next.load(Ordering::SeqCst);
+        self.ledger.next.store(next.saturating_sub(events), Ordering::SeqCst);
     }
 
     /// Ends sending, and waits until what is under way is acknowledged.
@@ -132,7 +156,17 @@ impl Oracle {
 
     /// Sends to another address from now on: the server was started again.
     pub(crate) fn redirect(&self, target: SocketAddr) {
-        *self.ledger.target.lock().unwrap() = target;
+        self.redirect_to(vec![target]);
+    }
+
+    /// Sends to these addresses in turn from now on.
+    pub(crate) fn redirect_to(&self, targets: Vec<SocketAddr>) {
+        *self.ledger.targets.lock().unwrap() = targets;
+    }
+
+    /// How many requests were answered with 429 or 503.
+    pub(crate) fn refused(&self) -> usize {
+        self.ledger.refused.load(Ordering::SeqCst)
     }
 
     /// How many distinct events were acknowledged so far.
@@ -154,9 +188,8 @@ impl Oracle {
 
     /// Waits until so many more requests were refused with 429 or 503.
     pub(crate) async fn until_refused(&self, more: usize) {
-        let refused = || self.ledger.refused.load(Ordering::SeqCst);
-        let wanted = refused() + more;
-        until(&format!("{more} more requests refused"), DEADLINE, async || refused() >= wanted).await;
+        let wanted = self.refused() + more;
+        until(&format!("{more} more requests refused"), DEADLINE, async || self.refused() >= wanted).await;
     }
 
     /// The fault is over now: waits until something that came later is stored. The verdict tells how long that took.
@@ -183,13 +216,14 @@ impl Oracle {
 struct Sender {
     ledger: Arc<Ledger>,
     duplicates: u32,
+    pace: Duration,
     client: Client,
     random: StdRng,
 }
 
 impl Sender {
     async fn run(mut self) {
-        let mut pace = interval(PACE);
+        let mut pace = interval(self.pace);
         loop {
             pace.tick().await;
             let first = self.ledger.next.fetch_add(BATCH, Ordering::SeqCst);
@@ -197,7 +231,9 @@ impl Sender {
             if first >= end {
                 return;
             }
-            let numbers = self.with_duplicates(first..end.min(first + BATCH));
+            let new = first..end.min(first + BATCH);
+            self.ledger.sent.fetch_max(new.end, Ordering::SeqCst);
+            let numbers = self.with_duplicates(new);
             self.send_until_acknowledged(&numbers).await;
         }
     }
@@ -227,7 +263,7 @@ impl Sender {
 
     /// `Err` says how long to wait before the request is sent again.
     async fn send_once(&self, body: &str) -> Result<(), Duration> {
-        let target = *self.ledger.target.lock().unwrap();
+        let target = self.ledger.target();
         let request = self.client.post(format!("http://{target}/events"));
         let sent = request.header("content-type", "application/x-ndjson").body(body.to_owned()).send().await;
         let Ok(answer) = sent else {

@@ -58,15 +58,7 @@ impl Verdict {
         let name: String = self.fault.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
         let file = Path::new(VERDICTS).join(name).with_extension("json");
         std::fs::write(file, serde_json::to_string_pretty(self).unwrap()).unwrap();
-        let broken = [
-            ("lost", shown(&self.lost)),
-            ("stored twice", shown(&self.duplicates)),
-            ("wrong payloads", shown(&self.wrong_payloads)),
-            ("wrong triggers", shown(&self.wrong_triggers)),
-        ]
-        .into_iter()
-        .filter_map(|(what, shown)| Some(format!("{what}: {}", shown?)))
-        .collect::<Vec<_>>();
+        let broken = self.broken();
         assert!(
             broken.is_empty(),
             "{}: {}; of {} obligations",
@@ -75,6 +67,19 @@ impl Verdict {
             self.obligations
         );
         assert!(self.obligations > 0, "{}: nothing was sent", self.fault);
+    }
+
+    /// What of the promise does not hold, with the first events of each kind.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        [
+            ("lost", shown(&self.lost)),
+            ("stored twice", shown(&self.duplicates)),
+            ("wrong payloads", shown(&self.wrong_payloads)),
+            ("wrong triggers", shown(&self.wrong_triggers)),
+        ]
+        .into_iter()
+        .filter_map(|(what, shown)| Some(format!("{what}: {}", shown?)))
+        .collect()
     }
 }
 
@@ -85,10 +90,15 @@ fn shown(found: &[impl std::fmt::Debug]) -> Option<String> {
 
 /// Waits until all streams are empty and the rows do not change.
 pub(crate) async fn until_drained(stores: &TestStores) {
+    until_drained_within(stores, DEADLINE).await;
+}
+
+/// As [`until_drained`], where there is more to drain.
+pub(crate) async fn until_drained_within(stores: &TestStores, deadline: Duration) {
     let client = stores.postgres().await;
     let mut redis = stores.redis().await;
     let mut last = (Vec::new(), Timestamp::now());
-    until("an empty queue and rows that do not change", DEADLINE, async || {
+    until("an empty queue and rows that do not change", deadline, async || {
         let mut seen = vec![queued(&mut redis).await];
         seen.extend(counts(&client).await);
         if seen != last.0 || seen[0] > 0 {
@@ -131,7 +141,7 @@ pub(super) async fn compare(oracle: &Oracle, stores: &TestStores, fault: &str) -
         dead_lettered: dead_letters.len(),
         lost: obligations.iter().filter(|number| !is_kept(number)).copied().collect(),
         duplicates: rows.iter().filter(|(number, rows)| is_twice(**number, rows)).map(|(n, _)| *n).collect(),
-        wrong_payloads: wrong_payloads(&rows, oracle.ledger.next.load(Ordering::SeqCst)),
+        wrong_payloads: wrong_payloads(&rows, oracle.ledger.sent.load(Ordering::SeqCst)),
         wrong_triggers: wrong_triggers(&rows, triggers, &oracle.campaigns),
         refused_requests: oracle.ledger.refused.load(Ordering::SeqCst),
         broken_requests: oracle.ledger.broken.load(Ordering::SeqCst),
