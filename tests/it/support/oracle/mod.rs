@@ -118,6 +118,13 @@ impl Oracle {
         self.ledger.next.store(0, Ordering::SeqCst);
     }
 
+    /// Sends everything again that was acknowledged so far, and waits until it is once more.
+    pub(crate) async fn send_again(&mut self) {
+        let sent = self.ledger.acknowledged.lock().unwrap().last().map_or(0, |last| last + 1);
+        self.rewind();
+        self.send(sent).await;
+    }
+
     /// Ends sending, and waits until what is under way is acknowledged.
     pub(crate) async fn stop(&mut self) {
         self.ledger.end.store(0, Ordering::SeqCst);
