@@ -10,6 +10,8 @@ mod freezing;
 mod poison;
 mod postgres;
 mod redis;
+#[cfg(feature = "fail-points")]
+mod restoring;
 mod serve;
 mod shutdown;
 
