@@ -7,6 +7,8 @@ mod duplicates;
 #[cfg(feature = "fail-points")]
 mod edges;
 mod freezing;
+#[cfg(feature = "fail-points")]
+mod killer;
 mod poison;
 mod postgres;
 mod redis;

@@ -103,10 +103,15 @@ impl Running {
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{}: {status}", self.role);
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended_within(&mut self, deadline: Duration) -> ExitStatus {
         let end = format!("the end of {}", self.role);
-        until(&end, deadline, async || self.child.try_wait().unwrap().is_some()).await;
+        until(&end, deadline, async || self.has_ended()).await;
         self.child.wait().unwrap()
     }
 

@@ -142,6 +142,11 @@ impl Oracle {
         *self.ledger.target.lock().unwrap() = target;
     }
 
+    /// Where it sends to.
+    pub(crate) fn target(&self) -> SocketAddr {
+        *self.ledger.target.lock().unwrap()
+    }
+
     /// How many distinct events were acknowledged so far.
     pub(crate) fn obligations(&self) -> usize {
         self.ledger.acknowledged.lock().unwrap().len()
