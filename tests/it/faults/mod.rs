@@ -9,6 +9,7 @@ mod edges;
 mod freezing;
 #[cfg(feature = "fail-points")]
 mod killer;
+mod overload;
 mod poison;
 mod postgres;
 mod redis;

@@ -14,7 +14,7 @@ mod proxy;
 
 pub(crate) use events::{SHARDS, event, frame_of};
 pub(crate) use folder::folder;
-pub(crate) use oracle::{Oracle, event_id, until_drained};
+pub(crate) use oracle::{Flood, Oracle, event_id, until_drained};
 pub(crate) use processes::{Running, Urls};
 pub(crate) use proxy::{At, Cut, Mode, Proxy};
 pub(crate) use server::{Reply, TestServer};

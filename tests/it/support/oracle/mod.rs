@@ -5,10 +5,12 @@
 //! letter. What was never acknowledged may be stored or not, but not twice. [`Oracle::verdict`] compares.
 
 mod events;
+mod flood;
 mod verdict;
 
 pub(crate) use events::event_id;
 use events::payload;
+pub(crate) use flood::Flood;
 use verdict::Verdict;
 pub(crate) use verdict::until_drained;
 
