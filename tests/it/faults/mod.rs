@@ -7,6 +7,7 @@ mod duplicates;
 #[cfg(feature = "fail-points")]
 mod edges;
 mod freezing;
+mod hostile;
 #[cfg(feature = "fail-points")]
 mod killer;
 mod overload;
