@@ -11,12 +11,13 @@ use tokio::time::{sleep, timeout};
 use super::System;
 use crate::support::Running;
 
-const FLAGS: [&str; 3] = ["--header-timeout=500ms", "--body-timeout=1s", "--max-body=256KiB"];
+/// Long enough for a busy machine to read a body that is there at once.
+const FLAGS: [&str; 3] = ["--header-timeout=2s", "--body-timeout=4s", "--max-body=256KiB"];
 const EVENT: &str = r#"{"event_id":"never","event_type":"t","user_id":"u"}"#;
 /// Of each kind, side by side.
 const CROWD: usize = 50;
 /// When each of them must be rid of, its time-out and the time for what is left of its body included.
-const GONE: Duration = Duration::from_secs(10);
+const GONE: Duration = Duration::from_secs(20);
 /// Between two bytes of the slow ones.
 const DRIP: Duration = Duration::from_millis(40);
 
