@@ -83,6 +83,7 @@ pub async fn store(
     let transaction = client.transaction().await?;
     let shards: BTreeSet<Shard> = receipts.iter().map(|receipt| receipt.shard).collect();
     let (holds, unstored) = tokio::try_join!(
+        biased;
         epochs::hold(&transaction, epochs, &shards),
         insert_receipts(&transaction, receipts)
     )?;

@@ -27,6 +27,7 @@ pub(super) async fn hold(
     let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&numbers, Type::INT2_ARRAY)];
     // Sent together, but two statements: the second sees what was committed when the lock was had.
     let ((), rows) = tokio::try_join!(
+        biased;
         transaction.batch_execute("select pg_advisory_xact_lock_shared(hashtext('claims'))"),
         transaction.query_typed(SELECT, &parameters)
     )?;

@@ -2,13 +2,20 @@
 //! what that means; each test here breaks something under load, and has the oracle compare.
 
 mod black_hole;
+mod claims;
 mod duplicates;
 #[cfg(feature = "fail-points")]
 mod edges;
 mod freezing;
+mod hostile;
+#[cfg(feature = "fail-points")]
+mod killer;
+mod overload;
 mod poison;
 mod postgres;
 mod redis;
+#[cfg(feature = "fail-points")]
+mod restoring;
 mod serve;
 mod shutdown;
 
@@ -37,6 +44,29 @@ impl System {
     /// A worker with small batches.
     async fn worker(&self) -> Running {
         Running::worker(&self.urls, &SMALL_BATCHES).await
+    }
+
+    /// Two of them.
+    async fn two_workers(&self) -> Vec<Running> {
+        vec![self.worker().await, self.worker().await]
+    }
+
+    /// Has Redis lose all claims, and with them, at the same moment, what says that they are whole.
+    async fn lose_claims(&self) {
+        let mut redis = self.stores.redis().await;
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        for pattern in ["dedupe:*", "epoch:*"] {
+            let found = bb8_redis::redis::cmd("KEYS").arg(pattern).query_async(&mut redis).await;
+            keys.extend::<Vec<Vec<u8>>>(found.unwrap());
+        }
+        let () = bb8_redis::redis::cmd("UNLINK").arg(keys).query_async(&mut redis).await.unwrap();
+    }
+
+    /// Ends the load and has everything sent again. All of it must be known.
+    async fn assert_known(mut self, fault: &str, workers: Vec<Running>) {
+        self.oracle.stop().await;
+        self.oracle.send_again().await;
+        self.assert_kept(fault, workers).await;
     }
 
     /// Starts another serving process and sends to it; what is returned is the one before.

@@ -136,15 +136,24 @@ impl Running {
     /// Its resident memory in bytes; `None` where it has ended, or the system does not tell.
     #[allow(dead_code, reason = "tests/chaos uses it")]
     pub(crate) fn resident(&self) -> Option<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that it ever had resident, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:").expect("it runs, and Linux says it")
+    }
+
+    fn memory(&self, line: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kibibytes = status.lines().find_map(|text| text.strip_prefix(line))?;
         Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
     }
 
     /// Waits for its end.
     pub(crate) async fn ended_within(&mut self, deadline: Duration) -> ExitStatus {
         let end = format!("the end of {}", self.role);
-        until(&end, deadline, async || self.child.try_wait().unwrap().is_some()).await;
+        until(&end, deadline, async || self.ended().is_some()).await;
         self.child.wait().unwrap()
     }
 

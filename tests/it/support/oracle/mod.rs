@@ -5,10 +5,12 @@
 //! letter. What was never acknowledged may be stored or not, but not twice. [`Oracle::verdict`] compares.
 
 mod events;
+mod flood;
 mod verdict;
 
 pub(crate) use events::event_id;
 use events::payload;
+pub(crate) use flood::Flood;
 use verdict::Verdict;
 pub(crate) use verdict::{until_drained, until_drained_within};
 
@@ -142,6 +144,13 @@ impl Oracle {
         self.ledger.next.store(next.saturating_sub(events), Ordering::SeqCst);
     }
 
+    /// Sends everything again that was acknowledged so far, and waits until it is once more.
+    pub(crate) async fn send_again(&mut self) {
+        let sent = self.ledger.acknowledged.lock().unwrap().last().map_or(0, |last| last + 1);
+        self.rewind();
+        self.send(sent).await;
+    }
+
     /// Ends sending, and waits until what is under way is acknowledged.
     pub(crate) async fn stop(&mut self) {
         self.ledger.end.store(0, Ordering::SeqCst);
@@ -167,6 +176,11 @@ impl Oracle {
     /// How many requests were answered with 429 or 503.
     pub(crate) fn refused(&self) -> usize {
         self.ledger.refused.load(Ordering::SeqCst)
+    }
+
+    /// Where it sends to.
+    pub(crate) fn target(&self) -> SocketAddr {
+        self.ledger.target()
     }
 
     /// How many distinct events were acknowledged so far.
