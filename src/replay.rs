@@ -4,7 +4,7 @@
 //! again; the transaction that stores it uses each letter up once, so that queueing it twice stores it once. It keeps the
 //! entry that it came in first, and with that its claims.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use deadpool_postgres::Pool as PostgresPool;
@@ -19,6 +19,8 @@ use crate::store::dead_letters::{self, DeadLetter, LetterId};
 const PART: u16 = 100;
 /// Many letters are queued only while less than this lies in the queue, in bytes: clients' events come first.
 const ROOM: u64 = 16 << 20;
+/// How often the log says that there is none.
+const TELL: Duration = Duration::from_secs(10);
 /// Between two looks at whether there is room.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -138,10 +140,19 @@ pub async fn replay_waiting(
 }
 
 async fn wait_for_room(redis: &Pool, shards: Shards) -> Result<(), QueueError> {
+    let mut told: Option<Instant> = None;
     loop {
         let queued: Depth = queue::queued(&mut *redis.get().await?, shards).await?.into_iter().sum();
         if queued.bytes < ROOM {
             return Ok(());
+        }
+        if told.is_none_or(|told| told.elapsed() >= TELL) {
+            told = Some(Instant::now());
+            tracing::warn!(
+                queued = queued.bytes,
+                most = ROOM,
+                "waiting for room in the queue; is a worker running?"
+            );
         }
         sleep(LOOK).await;
     }

@@ -34,3 +34,34 @@ pub struct QueueMarks {
     #[arg(long = "queue-low", env = "QUEUE_LOW", default_value_t = 60, value_parser = clap::value_parser!(u8).range(0..=99))]
     pub low: u8,
 }
+
+/// The marks are the wrong way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "QUEUE_LOW ({low}) must be below QUEUE_HIGH ({high}): at the high mark events are refused, below the low one accepted again"
+)]
+pub struct MarksCrossed {
+    low: u8,
+    high: u8,
+}
+
+impl QueueMarks {
+    /// Refuses a low mark that is not below the high one.
+    pub fn check(&self) -> Result<(), MarksCrossed> {
+        let Self { low, high, .. } = *self;
+        if low < high { Ok(()) } else { Err(MarksCrossed { low, high }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_the_wrong_way_round_are_refused() {
+        let marks = |low, high| QueueMarks { budget: Bytes::new(1), high, low }.check();
+        assert_eq!(marks(60, 70), Ok(()));
+        assert!(marks(70, 70).is_err());
+        assert!(marks(90, 20).expect_err("crossed").to_string().contains("QUEUE_LOW (90)"));
+    }
+}

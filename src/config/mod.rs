@@ -14,7 +14,7 @@ mod worker;
 
 pub use bytes::Bytes;
 pub use http::{AdminConfig, Auth, HttpConfig, OpenToAll};
-pub use ingest::{IngestConfig, QueueMarks};
+pub use ingest::{IngestConfig, MarksCrossed, QueueMarks};
 pub use partitions::PartitionConfig;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
 pub use shutdown::ShutdownConfig;
@@ -25,6 +25,14 @@ use std::time::Duration;
 
 /// Reads a duration as people write it: `2ms`, `30s`, `24h`, `7d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
+    let read = any_duration(text)?;
+    if read > LONGEST { Err("it must be at most ten years (3650d)".to_owned()) } else { Ok(read) }
+}
+
+/// Longer ones reach beyond what Postgres can say of a time.
+const LONGEST: Duration = Duration::from_hours(24 * 3650);
+
+fn any_duration(text: &str) -> Result<Duration, String> {
     let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
     if let Some(days) = days {
         return Ok(Duration::from_hours(24) * days);
@@ -37,6 +45,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// Reads a duration of at least a second.
 fn seconds(text: &str) -> Result<Duration, String> {
     at_least(Duration::from_secs(1), text)
+}
+
+/// Reads how long a session of Postgres may be idle in a transaction, which is counted there in 32 bits.
+fn session_timeout(text: &str) -> Result<Duration, String> {
+    let read = seconds(text)?;
+    if read > Duration::from_hours(24) { Err("it must be at most 24h".to_owned()) } else { Ok(read) }
 }
 
 /// Reads a duration that a partition may cover: short ones would make thousands of tables.
@@ -65,5 +79,7 @@ mod tests {
         assert_eq!(read, expected.map(Ok));
         assert!(duration("a week").expect_err("not a duration").contains("7d"));
         assert!(duration("-1s").is_err());
+        assert!(duration("4000000000d").expect_err("too long").contains("3650d"));
+        assert!(session_timeout("0s").is_err() && session_timeout("25h").is_err());
     }
 }

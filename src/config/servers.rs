@@ -97,7 +97,7 @@ pub struct StoreConfig {
     pub database_timeout: Duration,
     /// How long Postgres may take to store a batch, before the attempt is given up and made anew; and how long it leaves a
     /// transaction open in which nothing is asked of it, since it may hold up others
-    #[arg(long, env = "TRANSACTION_TIMEOUT", default_value = "30s", value_parser = super::duration)]
+    #[arg(long, env = "TRANSACTION_TIMEOUT", default_value = "30s", value_parser = super::session_timeout)]
     pub transaction_timeout: Duration,
 }
 

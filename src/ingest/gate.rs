@@ -114,7 +114,14 @@ impl State {
         let (needed, low, high) = self.pressure(held);
         match self.closed {
             None if needed >= high => {
-                tracing::warn!(needed, high, "the queue is over its high-water mark; refusing events");
+                let (used, max) = (self.memory.used, self.memory.max);
+                tracing::warn!(
+                    needed,
+                    high,
+                    redis_used = used,
+                    redis_max = max,
+                    "the queue, or with noeviction the claims, are over the high-water mark; refusing events"
+                );
                 self.closed = Some((now, needed));
             }
             Some(_) if needed < low => {
@@ -139,6 +146,9 @@ impl State {
     fn learn(&mut self, memory: Memory, depths: Vec<Depth>) {
         let queued: Depth = depths.iter().copied().sum();
         metrics::queue_depth(queued, memory.used);
+        if self.unusable.is_some() {
+            tracing::info!("Redis may be written to again; accepting events");
+        }
         (self.memory, self.depths, self.unusable) = (memory, depths, None);
     }
 

@@ -51,7 +51,12 @@ pub async fn accepted(link: &mut Link, shards: Shards) -> Result<Vec<Accepted>, 
         pipeline.cmd("HGETALL").arg(shard.ledger());
     }
     let ledgers: Vec<BTreeMap<String, i64>> = link.run(&pipeline).await?;
-    Ok(ledgers.into_iter().map(|fields| Accepted::read(&fields)).collect())
+    let entries = entries(link, shards).await?;
+    let read = |(fields, entries)| {
+        let accepted = Accepted::read(&fields);
+        Accepted { queued: where_there_are_entries((accepted.queued, entries)), ..accepted }
+    };
+    Ok(ledgers.into_iter().zip(entries).map(read).collect())
 }
 
 /// Reads how much is queued, by shard.
@@ -61,7 +66,25 @@ pub async fn queued(link: &mut Link, shards: Shards) -> Result<Vec<Depth>, Queue
         pipeline.cmd("HMGET").arg(shard.ledger()).arg(QUEUED_EVENTS).arg(QUEUED_BYTES);
     }
     let counts: Vec<(Option<i64>, Option<i64>)> = link.run(&pipeline).await?;
-    Ok(counts.into_iter().map(|(events, bytes)| Depth::of(events.unwrap_or(0), bytes.unwrap_or(0))).collect())
+    let depth =
+        |(events, bytes): (Option<i64>, Option<i64>)| Depth::of(events.unwrap_or(0), bytes.unwrap_or(0));
+    let entries = entries(link, shards).await?;
+    Ok(counts.into_iter().map(depth).zip(entries).map(where_there_are_entries).collect())
+}
+
+/// How many entries each stream has.
+async fn entries(link: &mut Link, shards: Shards) -> Result<Vec<u64>, QueueError> {
+    let mut pipeline = Pipeline::new();
+    for shard in shards.all() {
+        pipeline.cmd("XLEN").arg(shard.stream());
+    }
+    Ok(link.run(&pipeline).await?)
+}
+
+/// An empty stream holds nothing, whatever the counters say: somebody else may have deleted entries, and then nothing would
+/// ever be acknowledged that sets them right.
+fn where_there_are_entries((depth, entries): (Depth, u64)) -> Depth {
+    if entries == 0 { Depth::default() } else { depth }
 }
 
 /// Forgets what was accepted on days before `day`, and remembers that it did.
@@ -89,13 +112,18 @@ fn day_at(milliseconds: i64) -> Option<Date> {
     Some(Timestamp::from_millisecond(milliseconds).ok()?.to_zoned(TimeZone::UTC).date())
 }
 
-/// Begins the ledger of a shard where it has no beginning: with the first entry of its stream, or now.
+/// Begins the ledger of a shard where it has no beginning: with the first entry of its stream, or now where nothing was
+/// counted yet, as what lies in the stream was accepted by a release that did not count.
 pub(super) async fn begin(link: &mut Link, shard: Shard) -> Result<(), QueueError> {
     // Asked first: what is appended after the look at the stream is no older.
     let (seconds, microseconds): (u64, u64) = link.ask(&redis::cmd("TIME")).await?;
     let first = redis::cmd("XRANGE").arg(shard.stream()).arg("-").arg("+").arg("COUNT").arg(1).to_owned();
     let first: Vec<(String, redis::Value)> = link.ask(&first).await?;
-    let since = if let Some((milliseconds, _)) = first.first().and_then(|(id, _)| id.split_once('-')) {
+    let fields: Vec<String> = link.ask(redis::cmd("HKEYS").arg(shard.ledger())).await?;
+    let counted = fields.iter().any(|field| field.starts_with(ACCEPTED));
+    let since = if let Some((milliseconds, _)) =
+        first.first().filter(|_| counted).and_then(|(id, _)| id.split_once('-'))
+    {
         milliseconds.to_owned()
     } else {
         (seconds * 1000 + microseconds / 1000).to_string()

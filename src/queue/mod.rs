@@ -31,6 +31,6 @@ pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
 pub use ledger::{Accepted, accepted, forget_before, queued};
 pub use members::{leave, remove_idle};
 pub use producer::{OutgoingFrame, Replay, append};
-pub use server::{check, memory};
+pub use server::{check, memory, usable};
 pub use shard::{Shard, Shards};
 pub use suspects::note_trial;

@@ -23,6 +23,12 @@ pub async fn check(pool: &Pool) -> Result<(), QueueError> {
     }
 }
 
+/// Whether Redis answers, and keeps what it acknowledges; the error says what a person can do about it.
+pub async fn usable(pool: Pool) -> Result<(), String> {
+    let looked = async { memory(&mut *pool.get().await?).await };
+    looked.await.map(|_| ()).map_err(|error: QueueError| error.to_string())
+}
+
 /// How full Redis is; an error where it is too old, or may evict what is queued.
 pub async fn memory(link: &mut Link) -> Result<Memory, QueueError> {
     let info: InfoDict = link.ask(redis::cmd("INFO").arg("server").arg("memory")).await?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::OpenToAll;
+use crate::config::{MarksCrossed, OpenToAll};
 use crate::embedded::EmbeddedError;
 use crate::queue::QueueError;
 use crate::store::{MigrateError, StoreError};
@@ -36,6 +36,9 @@ pub enum RoleError {
     /// Everybody would be let in.
     #[error(transparent)]
     OpenToAll(#[from] OpenToAll),
+    /// Marks that cannot work.
+    #[error(transparent)]
+    Marks(#[from] MarksCrossed),
     /// A private server failed.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),

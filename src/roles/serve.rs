@@ -51,6 +51,7 @@ impl Serve {
     ) -> Result<Self, RoleError> {
         let ServeSettings { http, ingest } = settings;
         auth.check(http.addr)?;
+        ingest.marks.check()?;
         let postgres = store::connect(&urls.database_url, store)?;
         let redis = queue::pool(&urls.redis_url, queue)?;
         queue::check(&redis).await?;

@@ -56,6 +56,8 @@ impl Worker {
 
         let redis = queue::pool(&urls.redis_url, queue)?;
         queue::check(&redis).await?;
+        let probed = redis.clone();
+        readiness.require("redis", move || queue::usable(probed.clone()));
         let servers = Servers {
             redis: redis.clone(),
             links: Links::new(&urls.redis_url, queue.redis_timeout + worker.fetch_wait)?,

@@ -99,3 +99,21 @@ async fn a_policy_that_becomes_unsafe_stops_ingest_until_it_is_safe_again() {
     configure(&server.stores, "maxmemory-policy", "noeviction").await;
     until("events to be accepted", DEADLINE, async || status(2).await == 202).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_that_others_delete_do_not_keep_ingest_closed_and_are_missed_by_the_ledger() {
+    let server = TestServer::with(&["--queue-budget", "1MiB"]).await;
+    let mut accepted = 0;
+    while server.post_lines(lines(accepted)).await.status == 202 {
+        accepted += 1;
+        assert!(accepted < 1_000, "never refused");
+    }
+    for shard in 0..8 {
+        let trim = redis::cmd("XTRIM").arg(format!("events:{{{shard}}}")).arg("MAXLEN").arg(0).to_owned();
+        let _: u64 = trim.query_async(&mut server.stores.redis().await).await.unwrap();
+    }
+    let ledger = server.get("/ledger").await.expect(200);
+    assert_eq!((&ledger["balanced"], &ledger["queued"]["events"]), (&json!(false), &json!(0)));
+    until("events to be accepted", DEADLINE, async || server.post_lines(lines(accepted)).await.status == 202)
+        .await;
+}
