@@ -72,18 +72,17 @@ pub async fn record(transaction: &Transaction<'_>, epochs: &[(Shard, Epoch)]) ->
     Ok(())
 }
 
-/// Notes that the run of these epochs lives, as `lives` finds out after the moment that is noted.
+/// Notes that a run lives: the one that `lives` finds out to, after the moment that is noted.
 pub async fn note_alive<E: From<StoreError>>(
     pool: &Pool,
-    lives: impl AsyncFnOnce() -> Result<Option<RunId>, E>,
+    lives: impl AsyncFnOnce() -> Result<RunId, E>,
 ) -> Result<(), E> {
     let mut client = pool.get().await.map_err(StoreError::from)?;
     let transaction = client.transaction().await.map_err(StoreError::from)?;
     transaction.batch_execute("select now()").await.map_err(StoreError::from)?;
-    if let Some(run) = lives().await? {
-        let note = "update claim_epochs set seen_at = now() where run_id = $1";
-        transaction.execute(note, &[&run.as_str()]).await.map_err(StoreError::from)?;
-    }
+    let run = lives().await?;
+    let note = "update claim_epochs set seen_at = now() where run_id = $1";
+    transaction.execute(note, &[&run.as_str()]).await.map_err(StoreError::from)?;
     Ok(transaction.commit().await.map_err(StoreError::from)?)
 }
 

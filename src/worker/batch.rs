@@ -45,7 +45,7 @@ pub(super) struct Matched {
 pub(super) enum Fate {
     /// It is stored, with the triggers in this range of [`Matched::triggered`].
     Stored(Range<usize>),
-    /// It was accepted before, within the dedupe window.
+    /// It was accepted before, within the dedupe window, or its sealed partition holds it already.
     Duplicate,
     /// It cannot be stored, for this reason.
     DeadLetter(String),

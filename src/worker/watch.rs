@@ -48,7 +48,7 @@ async fn watch_once(group: &Membership, postgres: &PostgresPool, idle: Duration)
         let mut link = group.redis.get().await.map_err(QueueError::from)?;
         // It answers, so the run lives.
         queue::shown_epochs(&mut link, group.shards).await?;
-        Ok::<_, ClaimError>(Some(link.run_id().clone()))
+        Ok::<_, ClaimError>(link.run_id().clone())
     })
     .await?;
     let mut link = group.redis.get().await.map_err(QueueError::from)?;
