@@ -3,6 +3,7 @@
 
 mod problem;
 mod answer;
+mod caller;
 mod parameters;
 mod cursor;
 mod members;
@@ -12,4 +13,5 @@ pub mod ledger;
 pub mod dead_letters;
 
 pub use answer::{Answer, json};
+pub use caller::Caller;
 pub use problem::{Fault, Kind, Problem};

@@ -5,7 +5,7 @@
 //! events are accepted as long as Redis takes them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -14,9 +14,9 @@ use deadpool_postgres::Pool;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 
-use crate::api::{Kind, Problem};
+use crate::api::{Caller, Kind, Problem};
 use crate::config::Auth;
-use crate::store::keys::{self, KeyHash, Scope};
+use crate::store::keys::{self, KeyHash, KnownKey, Scope};
 
 /// For how long a look-up is believed.
 const FRESH: Duration = Duration::from_secs(2);
@@ -46,19 +46,19 @@ impl Access {
     }
 
     /// Lets the request pass if its key has the scope `needed`.
-    pub(super) async fn check(&self, headers: &HeaderMap, needed: Scope) -> Result<(), Problem> {
-        let Self::Keys { pool, cache } = self else { return Ok(()) };
-        let key = presented_key(headers)?;
-        let scope = match KeyHash::of(&key) {
-            Some(hash) => scope(pool, cache, hash).await?,
+    pub(super) async fn check(&self, headers: &HeaderMap, needed: Scope) -> Result<Caller, Problem> {
+        let Self::Keys { pool, cache } = self else { return Ok(Caller::Anybody) };
+        let presented = presented_key(headers)?;
+        let key = match KeyHash::of(&presented) {
+            Some(hash) => look_up(pool, cache, hash).await?,
             None => None,
         };
-        match scope {
+        match key {
             None => Err(unauthorized("the API key is not known, or was revoked")),
-            Some(scope) if scope.covers(needed) => Ok(()),
-            Some(scope) => {
+            Some(key) if key.scope.covers(needed) => Ok(Caller::Key(key)),
+            Some(key) => {
                 let detail =
-                    format!("this needs a key of scope {}; the key has {}", needed.name(), scope.name());
+                    format!("this needs a key of scope {}; the key has {}", needed.name(), key.scope.name());
                 Err(Problem::new(Kind::Forbidden, detail)
                     .with_challenge(r#"Bearer realm="campaign-manager", error="insufficient_scope""#))
             }
@@ -66,16 +66,17 @@ impl Access {
     }
 }
 
-async fn scope(pool: &Pool, cache: &Cache, hash: KeyHash) -> Result<Option<Scope>, Problem> {
+async fn look_up(pool: &Pool, cache: &Cache, hash: KeyHash) -> Result<Option<Arc<KnownKey>>, Problem> {
     let known = match cache.recall(hash, Instant::now()) {
-        Recall::Fresh(scope) => return Ok(scope),
-        Recall::Stale(scope) => scope,
+        Recall::Fresh(key) => return Ok(key),
+        Recall::Stale(key) => key,
         Recall::Nothing => None,
     };
     match keys::find(pool, hash).await {
-        Ok(scope) => {
-            cache.remember(hash, scope, Instant::now());
-            Ok(scope)
+        Ok(key) => {
+            let key = key.map(Arc::new);
+            cache.remember(hash, key.clone(), Instant::now());
+            Ok(key)
         }
         Err(error) if known.is_some() => {
             tracing::warn!(%error, "an API key could not be looked up again; it stays valid meanwhile");
@@ -112,18 +113,18 @@ fn unauthorized(detail: &str) -> Problem {
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<HashMap<KeyHash, Entry>>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
-    scope: Option<Scope>,
+    key: Option<Arc<KnownKey>>,
     looked_up: Instant,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Recall {
     /// Known well enough.
-    Fresh(Option<Scope>),
+    Fresh(Option<Arc<KnownKey>>),
     /// To be looked up again, by the caller; others go on with it meanwhile.
-    Stale(Option<Scope>),
+    Stale(Option<Arc<KnownKey>>),
     Nothing,
 }
 
@@ -132,24 +133,24 @@ impl Cache {
         match self.lock().get_mut(&hash) {
             None => Recall::Nothing,
             Some(entry) if now.saturating_duration_since(entry.looked_up) < FRESH => {
-                Recall::Fresh(entry.scope)
+                Recall::Fresh(entry.key.clone())
             }
             Some(entry) => {
                 entry.looked_up = now;
-                Recall::Stale(entry.scope)
+                Recall::Stale(entry.key.clone())
             }
         }
     }
 
-    fn remember(&self, hash: KeyHash, scope: Option<Scope>, now: Instant) {
+    fn remember(&self, hash: KeyHash, key: Option<Arc<KnownKey>>, now: Instant) {
         let mut entries = self.lock();
         if entries.len() >= CAPACITY && !entries.contains_key(&hash) {
-            entries.retain(|_, entry| entry.scope.is_some());
+            entries.retain(|_, entry| entry.key.is_some());
         }
         if entries.len() >= CAPACITY && !entries.contains_key(&hash) {
             entries.clear();
         }
-        entries.insert(hash, Entry { scope, looked_up: now });
+        entries.insert(hash, Entry { key, looked_up: now });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyHash, Entry>> {
@@ -172,6 +173,10 @@ mod tests {
         KeyHash::of(&format!("cmk_{number}")).expect("of a key's form")
     }
 
+    fn key(scope: Scope) -> Arc<KnownKey> {
+        Arc::new(KnownKey { id: 1, name: "a key".into(), scope })
+    }
+
     #[test]
     fn a_key_is_read_from_bearer_and_from_basic() {
         assert_eq!(key_in("Bearer cmk_abc").expect("a key"), "cmk_abc");
@@ -191,20 +196,20 @@ mod tests {
     fn a_look_up_is_believed_for_a_while_and_then_renewed_by_one_caller() {
         let (cache, start) = (Cache::default(), Instant::now());
         assert_eq!(cache.recall(hash(1), start), Recall::Nothing);
-        cache.remember(hash(1), Some(Scope::Admin), start);
-        assert_eq!(cache.recall(hash(1), start), Recall::Fresh(Some(Scope::Admin)));
-        assert_eq!(cache.recall(hash(1), start + FRESH), Recall::Stale(Some(Scope::Admin)));
-        assert_eq!(cache.recall(hash(1), start + FRESH), Recall::Fresh(Some(Scope::Admin)));
+        cache.remember(hash(1), Some(key(Scope::Admin)), start);
+        assert_eq!(cache.recall(hash(1), start), Recall::Fresh(Some(key(Scope::Admin))));
+        assert_eq!(cache.recall(hash(1), start + FRESH), Recall::Stale(Some(key(Scope::Admin))));
+        assert_eq!(cache.recall(hash(1), start + FRESH), Recall::Fresh(Some(key(Scope::Admin))));
     }
 
     #[test]
     fn the_cache_is_bounded_and_forgets_invalid_keys_first() {
         let (cache, now) = (Cache::default(), Instant::now());
-        cache.remember(hash(0), Some(Scope::Ingest), now);
+        cache.remember(hash(0), Some(key(Scope::Ingest)), now);
         for number in 1..=CAPACITY {
             cache.remember(hash(number), None, now);
             assert!(cache.lock().len() <= CAPACITY);
         }
-        assert_eq!(cache.recall(hash(0), now), Recall::Fresh(Some(Scope::Ingest)));
+        assert_eq!(cache.recall(hash(0), now), Recall::Fresh(Some(key(Scope::Ingest))));
     }
 }

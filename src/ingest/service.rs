@@ -71,7 +71,7 @@ impl Service {
 
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        self.access.check(&head.headers, endpoint.scope).await?;
+        let _caller = self.access.check(&head.headers, endpoint.scope).await?;
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         match endpoint.route {
             Route::SendEvents => events::accept(self, &head.headers, body).await,

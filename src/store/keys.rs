@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deadpool_postgres::Pool;
 use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::StoreError;
@@ -78,6 +79,17 @@ impl KeyHash {
     }
 }
 
+/// A key that may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Its number.
+    pub id: i64,
+    /// What it is for.
+    pub name: String,
+    /// What it allows.
+    pub scope: Scope,
+}
+
 /// Creates a key. It cannot be shown again.
 pub async fn create(pool: &Pool, name: &str, scope: Scope) -> Result<ApiKey, StoreError> {
     let key = ApiKey::generate();
@@ -99,17 +111,19 @@ pub async fn exist(pool: &Pool) -> Result<bool, StoreError> {
     Ok(row.get(0))
 }
 
-/// The scope of the key with this hash; `None` when there is no such key, or it was revoked.
-pub async fn find(pool: &Pool, hash: KeyHash) -> Result<Option<Scope>, StoreError> {
+/// The key with this hash; `None` when there is no such key, or it was revoked.
+pub async fn find(pool: &Pool, hash: KeyHash) -> Result<Option<KnownKey>, StoreError> {
     let row = pool
         .get()
         .await?
         .query_typed_opt(
-            "select scope from api_keys where hash = $1 and revoked_at is null",
+            "select id, name, scope from api_keys where hash = $1 and revoked_at is null",
             &[(&hash.0.as_slice(), Type::BYTEA)],
         )
         .await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+    let known =
+        |row: Row| Ok(KnownKey { id: row.try_get(0)?, name: row.try_get(1)?, scope: row.try_get(2)? });
+    row.map(known).transpose()
 }
 
 impl<'a> FromSql<'a> for Scope {
