@@ -37,6 +37,8 @@ pub enum Kind {
     Invalid,
     /// More is queued than may be; to be tried again after so many seconds.
     Overloaded(u16),
+    /// More was sent than the key allows; to be tried again after so many seconds.
+    RateLimited(u32),
     /// A fault of this server.
     Internal,
     /// It will pass: try again.
@@ -69,6 +71,9 @@ impl Kind {
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "What was sent is not acceptable"),
             Self::Overloaded(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "overloaded", "Too many events are queued")
+            }
+            Self::RateLimited(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "More was sent than the API key allows")
             }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server has a fault"),
             Self::Unavailable => {
@@ -152,6 +157,7 @@ impl Problem {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self.kind {
             Kind::Overloaded(seconds) => Some((RETRY_AFTER, HeaderValue::from(seconds))),
+            Kind::RateLimited(seconds) => Some((RETRY_AFTER, HeaderValue::from(seconds))),
             Kind::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             // The rest of the request may still be on its way.
@@ -264,6 +270,7 @@ mod tests {
         let problems = [
             Problem::new(Kind::Unavailable, "…"),
             Problem::new(Kind::Overloaded(7), "…"),
+            Problem::new(Kind::RateLimited(100_000), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
             Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),
             Problem::new(Kind::Unauthorized, "…").with_challenge("Bearer"),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::Bytes;
+use super::{Bytes, Origins};
 use crate::event::Limits;
 
 /// Who may call the API.
@@ -63,6 +63,10 @@ pub struct HttpConfig {
     /// The most events accepted in one body
     #[arg(long, env = "HTTP_MAX_EVENTS", default_value = "10000")]
     pub max_events: NonZeroUsize,
+    /// Origins of the web pages that may send events from a browser, such as `https://shop.example`, with commas
+    /// between; `*` for all, empty for none
+    #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGINS", default_value = "")]
+    pub cors_origins: Origins,
     /// What one event may be
     #[command(flatten)]
     pub limits: Limits,

@@ -3,7 +3,9 @@
 mod server;
 mod service;
 mod router;
+mod cors;
 mod auth;
+mod rate;
 mod body;
 mod events;
 mod staged;

@@ -34,6 +34,12 @@ pub enum Route {
     ReadDeadLetter,
     /// Queue a dead letter again.
     ReplayDeadLetter,
+    /// Create an API key.
+    CreateKey,
+    /// List API keys.
+    ListKeys,
+    /// Revoke an API key.
+    RevokeKey,
 }
 
 /// A route, how it is reached, and who may.
@@ -50,7 +56,7 @@ pub struct Endpoint {
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 13] = [
+pub static ENDPOINTS: [Endpoint; 16] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
@@ -64,6 +70,9 @@ pub static ENDPOINTS: [Endpoint; 13] = [
     admin(Method::GET, "/dead-letters", Route::ListDeadLetters),
     admin(Method::GET, "/dead-letters/{id}", Route::ReadDeadLetter),
     admin(Method::POST, "/dead-letters/{id}/replay", Route::ReplayDeadLetter),
+    admin(Method::POST, "/keys", Route::CreateKey),
+    admin(Method::GET, "/keys", Route::ListKeys),
+    admin(Method::DELETE, "/keys/{id}", Route::RevokeKey),
 ];
 
 const fn ingest(method: Method, path: &'static str, route: Route) -> Endpoint {

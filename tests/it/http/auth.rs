@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign_manager::store::keys::{self, ApiKey, Scope};
+use campaign_manager::store::keys::{self, ApiKey, NewKey, Scope};
 use reqwest::{Method, RequestBuilder};
 
 use crate::support::{Reply, TestServer, until};
@@ -14,7 +14,8 @@ async fn server() -> TestServer {
 }
 
 async fn key(server: &TestServer, scope: Scope) -> ApiKey {
-    keys::create(&server.pool, "test", scope).await.unwrap()
+    let new = NewKey { name: "test", scope, rate_limit: None };
+    keys::create(&server.pool, &new).await.unwrap().0
 }
 
 fn sending(server: &TestServer, key: &ApiKey) -> RequestBuilder {
