@@ -8,6 +8,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use super::answer::{Answer, with_type};
 use crate::ledger::LedgerError;
 use crate::queue::QueueError;
+use crate::store::keys::without_keys;
 use crate::store::{Action, StoreError};
 
 /// The kinds of problem there are. Clients may rely on the `type` that each has.
@@ -102,9 +103,16 @@ pub struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
     /// The place in the item (RFC 6901); empty for the whole.
+    #[serde(serialize_with = "quoting")]
     pub pointer: String,
     /// What is there, and what is allowed.
+    #[serde(serialize_with = "quoting")]
     pub detail: String,
+}
+
+/// Writes a text that may quote the client, whose key is nobody's business wherever it put it.
+fn quoting<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_keys(text))
 }
 
 /// An error as the client sees it.
@@ -175,7 +183,7 @@ impl Serialize for Problem {
         body.serialize_field("type", &format_args!("urn:campaign-manager:problem:{slug}"))?;
         body.serialize_field("title", title)?;
         body.serialize_field("status", &status.as_u16())?;
-        body.serialize_field("detail", &self.detail)?;
+        body.serialize_field("detail", &without_keys(&self.detail))?;
         if !self.errors.is_empty() {
             body.serialize_field("errors", &self.errors)?;
         }

@@ -7,6 +7,7 @@
 //! time for every hash. What that time could tell is how a hash begins. Nobody can make a key whose hash begins in a wanted
 //! way but by trying, so nothing leads from there to a valid key, and a comparison in constant time would add nothing.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -87,6 +88,21 @@ impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(…)")
     }
+}
+
+/// The text without the keys in it: for messages that quote a client, who may have put its key in the wrong place.
+#[must_use]
+pub fn without_keys(text: &str) -> Cow<'_, str> {
+    let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut parts = text.split(PREFIX);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(PREFIX);
+        let rest = part.trim_start_matches(is_of_key);
+        shown.push_str(if rest.len() == part.len() { "" } else { "…" });
+        shown.push_str(rest);
+    }
+    if shown == text { Cow::Borrowed(text) } else { Cow::Owned(shown) }
 }
 
 /// What is kept of a key.
@@ -266,6 +282,14 @@ mod tests {
         assert_eq!(KeyHash::of(key.expose()), KeyHash::of(key.expose()));
         assert_ne!(KeyHash::of(key.expose()), KeyHash::of("cmk_"));
         assert_eq!(KeyHash::of("secret"), None);
+    }
+
+    #[test]
+    fn a_quoted_key_is_left_out_of_a_message() {
+        let key = ApiKey::generate();
+        let quoted = format!("{:?} is no cursor; cmk_{}", key.expose(), key.expose());
+        assert_eq!(without_keys(&quoted), "\"cmk_…\" is no cursor; cmk_cmk_…");
+        assert_eq!(without_keys("send Bearer cmk_…"), "send Bearer cmk_…");
     }
 
     #[test]

@@ -24,4 +24,5 @@ mod health;
 mod ledger;
 mod dead_letters;
 mod up;
+mod canary;
 mod faults;
