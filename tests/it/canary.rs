@@ -1,8 +1,10 @@
-//! Secrets: keys and passwords stand in no log, metric, answer or error, whatever goes wrong.
+//! Secrets: keys and passwords stand in no log, metric, answer or error, and keys in no file, whatever goes wrong.
 //!
 //! Everything is provoked with real processes that log all they can, and all that they say is searched for each secret.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -155,6 +157,14 @@ fn password(url: &str) -> String {
     user.split_once(':').unwrap().1.to_owned()
 }
 
+/// Every file below a folder: databases, logs, settings.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|folder| files_in(folder)));
+    files
+}
+
 /// A key as one is made on the command line, which is where it may be seen.
 async fn create_key(stores: &TestStores) -> String {
     let ran = run(stores, &["keys", "create", "--name", "canary", "--scope", "admin"]).await;
@@ -211,6 +221,11 @@ async fn no_secret_is_said_by_running_processes_whatever_goes_wrong() {
     until("the worker says that Redis is away", DEADLINE, async || worker.said().contains("WARN")).await;
 
     canaries.assert_none_in("the answers", &witness.heard);
+    for file in files_in(stores.dir()) {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap_or_default()).into_owned();
+        let keys = canaries.found_in(&text).into_iter().filter(|what| what.contains("key"));
+        assert_eq!(keys.collect::<Vec<_>>(), [""; 0], "in {}", file.display());
+    }
     assert!(serve.said().contains("a connection ended early"), "it says all that it can");
     canaries.assert_none_in("serve", &serve.said());
     canaries.assert_none_in("worker", &worker.said());

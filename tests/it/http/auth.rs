@@ -93,6 +93,21 @@ async fn while_postgres_is_down_known_keys_go_on_sending() {
 }
 
 #[tokio::test]
+async fn while_postgres_does_not_answer_known_keys_go_on_sending() {
+    let server = server().await;
+    let key = key(&server, Scope::Ingest).await;
+    Reply::of(sending(&server, &key)).await.expect(202);
+    let postgres = server.stores.postgres().await;
+    postgres.batch_execute(LOCK).await.unwrap();
+    let start = tokio::time::Instant::now();
+    until("longer than a look-up is believed", DEADLINE, async || {
+        Reply::of(sending(&server, &key)).await.expect(202);
+        start.elapsed() > Duration::from_secs(4)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_revoked_key_stops_working_though_its_client_hangs_up_when_it_is_looked_up() {
     let server = server().await;
     let key = key(&server, Scope::Ingest).await;
