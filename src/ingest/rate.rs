@@ -18,6 +18,7 @@ use governor::{Quota, RateLimiter};
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::api::{Kind, Problem};
+use crate::ops::metrics;
 
 /// What may be sent, at most and in which time.
 pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -125,6 +126,7 @@ impl<C: Clock + Clone> Account<C> {
                 Ok(())
             }
             Err(wait) => {
+                metrics::http_rate_limited();
                 // The same request takes again what it has taken already.
                 *window = wait + limit.time_of(*taken);
                 let (rate, seconds) = (limit.rate, seconds(*window));

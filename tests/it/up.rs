@@ -179,4 +179,8 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     let (code, said) = refused(&["up", "--http", "0.0.0.0:0", "--data", "never-made"]);
     assert!(code == 1 && said.contains("--auth=keys"), "{code}: {said}");
     assert!(!Path::new("never-made").exists());
+    let nowhere = ["--database-url", "postgres://u:p@127.0.0.1:1/d", "--redis-url", "redis://127.0.0.1:1"];
+    let open = ["serve", "--http", "[::]:0", "--auth", "none"];
+    let (code, said) = refused(&[open.as_slice(), &nowhere].concat());
+    assert!(code == 1 && said.contains("--auth=keys"), "{code}: {said}");
 }
