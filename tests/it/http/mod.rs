@@ -3,5 +3,6 @@
 mod auth;
 mod campaigns;
 mod connections;
+mod contract;
 mod events;
 mod stored;

@@ -1,6 +1,7 @@
 //! The harness. [`TestStores::start`] gives a test its own servers in a fraction of a second; [`until`] waits for what a
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
+mod contract;
 mod events;
 mod folder;
 mod program;
