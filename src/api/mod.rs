@@ -12,6 +12,7 @@ pub mod events;
 pub mod ledger;
 pub mod dead_letters;
 pub mod keys;
+pub mod openapi;
 
 pub use answer::{Answer, json};
 pub use caller::Caller;

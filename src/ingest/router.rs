@@ -40,6 +40,8 @@ pub enum Route {
     ListKeys,
     /// Revoke an API key.
     RevokeKey,
+    /// Show what this API is.
+    ReadContract,
 }
 
 /// A route, how it is reached, and who may.
@@ -49,14 +51,14 @@ pub struct Endpoint {
     pub method: Method,
     /// Its path; a part in braces is a parameter, of which there is at most one.
     pub path: &'static str,
-    /// The scope that a key needs.
-    pub scope: Scope,
+    /// The scope that a key needs; without one, no key is needed.
+    pub scope: Option<Scope>,
     /// What it does.
     pub route: Route,
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 16] = [
+pub static ENDPOINTS: [Endpoint; 17] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
@@ -73,14 +75,19 @@ pub static ENDPOINTS: [Endpoint; 16] = [
     admin(Method::POST, "/keys", Route::CreateKey),
     admin(Method::GET, "/keys", Route::ListKeys),
     admin(Method::DELETE, "/keys/{id}", Route::RevokeKey),
+    open(Method::GET, "/openapi.json", Route::ReadContract),
 ];
 
+const fn open(method: Method, path: &'static str, route: Route) -> Endpoint {
+    Endpoint { method, path, scope: None, route }
+}
+
 const fn ingest(method: Method, path: &'static str, route: Route) -> Endpoint {
-    Endpoint { method, path, scope: Scope::Ingest, route }
+    Endpoint { method, path, scope: Some(Scope::Ingest), route }
 }
 
 const fn admin(method: Method, path: &'static str, route: Route) -> Endpoint {
-    Endpoint { method, path, scope: Scope::Admin, route }
+    Endpoint { method, path, scope: Some(Scope::Admin), route }
 }
 
 /// Finds endpoints.

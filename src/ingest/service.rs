@@ -77,13 +77,14 @@ impl Service {
 
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
         if let Some(method) = self.cors.asked_method(head)
-            && let Ok((Endpoint { scope: Scope::Ingest, .. }, _)) = self.router.find(&method, head.uri.path())
+            && let Ok((Endpoint { scope: Some(Scope::Ingest), .. }, _)) =
+                self.router.find(&method, head.uri.path())
         {
             return Ok(self.cors.preflight(&head.headers, &method));
         }
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
         let mut answer = self.admit(endpoint, &parameter, head, body).await.unwrap_or_else(Answer::from);
-        if endpoint.scope == Scope::Ingest {
+        if endpoint.scope == Some(Scope::Ingest) {
             self.cors.mark(&head.headers, &mut answer);
         }
         Ok(answer)
@@ -128,6 +129,7 @@ impl Service {
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
             Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
             Route::ReadDeadLetter => api::dead_letters::read(pool, parameter).await,
+            Route::ReadContract => Ok(api::openapi::read()),
             Route::ReplayDeadLetter => {
                 self.accumulator.check()?;
                 api::dead_letters::replay(&queue.pool, pool, queue.shards, parameter).await

@@ -2,6 +2,7 @@
 //!
 //! Everything is provoked with real processes that log all they can, and all that they say is searched for each secret.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,9 +55,9 @@ impl Witness {
 
     async fn hear(&mut self, request: RequestBuilder) -> u16 {
         let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        self.heard += &format!("{status} {:?}\n", answer.headers());
-        self.heard += &format!("{}\n", answer.text().await.unwrap());
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.text().await.unwrap();
+        writeln!(self.heard, "{status} {headers:?}\n{body}").unwrap();
         status
     }
 

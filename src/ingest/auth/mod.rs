@@ -36,13 +36,15 @@ impl Access {
         }
     }
 
-    /// Lets the request pass if its key has the scope `needed`; with how many events may be sent with it.
+    /// Lets the request pass if its key has the scope `needed`, or none is; with how many events may be sent with it.
     pub(super) async fn check(
         &self,
         headers: &HeaderMap,
-        needed: Scope,
+        needed: Option<Scope>,
     ) -> Result<(Caller, Allowance), Problem> {
-        let Self::Keys(keyring) = self else { return Ok((Caller::Anybody, Allowance::unlimited())) };
+        let (Self::Keys(keyring), Some(needed)) = (self, needed) else {
+            return Ok((Caller::Anybody, Allowance::unlimited()));
+        };
         let presented = presented_key(headers)?;
         let found = match KeyHash::of(&presented) {
             Some(hash) => keyring.find(hash).await?,
@@ -51,6 +53,8 @@ impl Access {
         match found {
             None => Err(unauthorized("the API key is not known, or was revoked")),
             Some(Known { key, limit }) if key.scope.covers(needed) => {
+                // It is events that are limited.
+                let limit = limit.filter(|_| needed == Scope::Ingest);
                 Ok((Caller::Key(key), Allowance::of(limit)))
             }
             Some(Known { key, .. }) => {
