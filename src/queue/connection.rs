@@ -3,15 +3,18 @@
 //! `bb8_redis::RedisConnectionManager` never calls a connection broken and gives each command half a second. This one
 //! drops a link after an I/O error, asks an idle link for a PING before lending it, and takes the configured time-out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bb8_redis::bb8::{self, ManageConnection};
 use bb8_redis::redis::aio::MultiplexedConnection;
-use bb8_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, InfoDict, Pipeline, RedisError};
+use bb8_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, InfoDict, Pipeline, RedisError, TlsCertificates};
 
 use super::QueueError;
+use super::error::describe;
 use crate::config::{QueueConfig, RedisUrl};
+use crate::tls;
 
 /// A link that answered this recently is lent without asking it first.
 const FRESH: Duration = Duration::from_secs(1);
@@ -56,7 +59,7 @@ pub struct Link {
 impl Links {
     /// Links to the server at `url`; each connection attempt and each answer may take `timeout`.
     pub fn new(url: &RedisUrl, timeout: Duration) -> Result<Self, QueueError> {
-        Ok(Self { client: Client::open(url.expose()).map_err(QueueError::Url)?, timeout })
+        Ok(Self { client: client(url)?, timeout })
     }
 
     /// A pool of these links.
@@ -80,6 +83,24 @@ impl Links {
         let run_id = RunId::new(&server.get::<String>("run_id").unwrap_or_default());
         Ok(Link { connection, run_id, answered_at: Instant::now(), broken: false })
     }
+}
+
+/// A client of the server at `url`: with TLS where the scheme is `rediss`, verified against the system's CA certificates,
+/// or those in the file that the parameter `sslrootcert` names.
+fn client(url: &RedisUrl) -> Result<Client, QueueError> {
+    let (url, ca) = tls::take_parameter(url.expose(), "sslrootcert");
+    if url.contains("#insecure") {
+        return Err(QueueError::Unverified);
+    }
+    tls::use_provider();
+    match ca.as_deref() {
+        None | Some("system") => Client::open(url),
+        Some(path) => {
+            let root_cert = Some(tls::read_ca(Path::new(path))?);
+            Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert })
+        }
+    }
+    .map_err(QueueError::Url)
 }
 
 /// The pool that `config` asks for.
@@ -125,7 +146,7 @@ struct Log;
 
 impl bb8::ErrorSink<RedisError> for Log {
     fn sink(&self, error: RedisError) {
-        tracing::warn!(%error, "no connection to Redis");
+        tracing::warn!(error = %describe(&error), "no connection to Redis");
     }
 
     fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<RedisError>> {
