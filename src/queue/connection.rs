@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use bb8_redis::bb8::{self, ManageConnection};
 use bb8_redis::redis::aio::MultiplexedConnection;
-use bb8_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, InfoDict, Pipeline, RedisError, TlsCertificates};
+use bb8_redis::redis::{
+    self, AsyncConnectionConfig, Client, FromRedisValue, InfoDict, Pipeline, RedisError, TlsCertificates,
+};
 
 use super::QueueError;
 use super::error::describe;

@@ -18,7 +18,7 @@ pub enum QueueError {
     Unverified,
     /// TLS cannot be used as the URL asks for.
     #[error("REDIS_URL: {0}")]
-    Tls(#[from] TlsError),
+    Tls(Box<TlsError>),
     /// Redis refused, did not answer in time, or the connection broke.
     #[error("Redis: {}", describe(.0))]
     Redis(#[from] RedisError),
@@ -46,6 +46,12 @@ pub enum QueueError {
         /// What was wrong with the answer.
         what: String,
     },
+}
+
+impl From<TlsError> for QueueError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(Box::new(error))
+    }
 }
 
 impl From<RunError<RedisError>> for QueueError {

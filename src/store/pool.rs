@@ -7,6 +7,7 @@ use std::time::Duration;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -22,7 +23,7 @@ const KEEPALIVES: u32 = 3;
 /// A pool of connections to Postgres; nothing is connected before the first use.
 pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreError> {
     let &StoreConfig { database_timeout: timeout, transaction_timeout, .. } = config;
-    let Database { config: client, tls } = Database::at(url, timeout)?;
+    let Database { config: client, tls, .. } = Database::at(url, timeout)?;
     let manager =
         Manager::from_config(client, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     Pool::builder(manager)
@@ -55,10 +56,11 @@ fn session(transaction_timeout: Duration) -> String {
 pub struct Database {
     config: Config,
     tls: MakeRustlsConnect,
+    timeout: Duration,
 }
 
 /// A connection that was made; it works while it is polled.
-pub type Connected = Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>;
+pub(super) type Connected = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 impl Database {
     /// The database at `url`, with the time-outs that this project wants.
@@ -79,12 +81,15 @@ impl Database {
         config.tcp_user_timeout(KEEPALIVES * KEEPALIVE);
         let encrypted = is_encrypted(mode.as_deref(), ca.is_some())?;
         config.ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable });
-        Ok(Self { config, tls: connector(encrypted, ca.as_deref())? })
+        Ok(Self { config, tls: connector(encrypted, ca.as_deref())?, timeout })
     }
 
     /// Connects.
-    pub async fn connect(&self) -> Result<(Client, Connected), StoreError> {
-        Ok(self.config.connect(self.tls.clone()).await?)
+    pub(super) async fn connect(&self) -> Result<(Client, Connected), StoreError> {
+        match timeout(self.timeout, self.config.connect(self.tls.clone())).await {
+            Ok(connected) => Ok(connected?),
+            Err(_) => Err(StoreError::NoAnswer(self.timeout)),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub fn use_provider() {
 
 /// The file at `path`, which holds at least one CA certificate as PEM.
 pub fn read_ca(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let pem = fs::read(path).map_err(|error| TlsError::file(CA, path, error))?;
+    let pem = fs::read(path).map_err(|error| TlsError::file(CA, path, &error))?;
     roots(path, &pem)?;
     Ok(pem)
 }
@@ -59,11 +59,11 @@ fn roots_of(path: &Path) -> Result<RootCertStore, TlsError> {
 fn roots(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| TlsError::file(CA, path, error))?;
-        roots.add(certificate).map_err(|error| TlsError::file(CA, path, error))?;
+        let certificate = certificate.map_err(|error| TlsError::file(CA, path, &error))?;
+        roots.add(certificate).map_err(|error| TlsError::file(CA, path, &error))?;
     }
     if roots.is_empty() {
-        return Err(TlsError::file(CA, path, "it holds no certificate in PEM form"));
+        return Err(TlsError::file(CA, path, &"it holds no certificate in PEM form"));
     }
     Ok(roots)
 }

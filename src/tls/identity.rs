@@ -92,19 +92,20 @@ impl Acceptor {
 
 impl IdentityFiles {
     fn read(&self) -> Result<Pem, TlsError> {
-        let read = |what, path: &PathBuf| std::fs::read(path).map_err(|error| TlsError::file(what, path, error));
+        let read =
+            |what, path: &PathBuf| std::fs::read(path).map_err(|error| TlsError::file(what, path, &error));
         Ok(Pem { cert: read("the certificate", &self.cert)?, key: read("the key", &self.key)? })
     }
 
     fn server_config(&self, pem: &Pem) -> Result<ServerConfig, TlsError> {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem.cert)
             .collect::<Result<_, _>>()
-            .map_err(|error| TlsError::file("the certificate", &self.cert, error))?;
+            .map_err(|error| TlsError::file("the certificate", &self.cert, &error))?;
         if chain.is_empty() {
-            return Err(TlsError::file("the certificate", &self.cert, "it holds none in PEM form"));
+            return Err(TlsError::file("the certificate", &self.cert, &"it holds none in PEM form"));
         }
         let key = PrivateKeyDer::from_pem_slice(&pem.key)
-            .map_err(|error| TlsError::file("the key", &self.key, error))?;
+            .map_err(|error| TlsError::file("the key", &self.key, &error))?;
         let provider = Arc::new(crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -11,6 +11,7 @@ pub use advice::advice;
 pub use client::{client_config, read_ca, take_parameter, unused_client_config, use_provider};
 pub use identity::{Acceptor, Identity, IdentityFiles};
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What keeps TLS from being used.
@@ -47,7 +48,7 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    fn file(what: &'static str, path: &Path, reason: impl ToString) -> Self {
+    fn file(what: &'static str, path: &Path, reason: &dyn fmt::Display) -> Self {
         Self::File { what, path: path.to_owned(), reason: reason.to_string() }
     }
 }

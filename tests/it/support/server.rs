@@ -9,6 +9,7 @@ use campaign_manager::config::{Auth, HttpConfig, IngestConfig, QueueConfig, Serv
 use campaign_manager::ingest::{Accumulator, Drained, Queue, Service, serve};
 use campaign_manager::queue::{self, EventRecord, Frame};
 use campaign_manager::store;
+use campaign_manager::tls::Identity;
 use clap::Parser;
 use deadpool_postgres::Pool;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -77,9 +78,10 @@ impl TestServer {
         let queue = Queue { pool: redis.clone(), shards };
         tokio::spawn(async move { gate.watch(redis, shards).await });
         let pool = store::connect(&settings.urls.database_url, &settings.store).unwrap();
+        let identity = settings.http.identity().map(|files| Identity::load(files).unwrap());
         let service = Service::new(settings.http, settings.auth, accumulator.clone(), queue, pool.clone());
         let (shutdown, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, Arc::new(service), stopped));
+        let serving = tokio::spawn(serve(listener, Arc::new(service), identity, stopped));
         let client = Client::builder().no_proxy().build().unwrap();
         Self { stores, accumulator, pool, addr, client, shutdown: Some(shutdown), serving }
     }
