@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use bb8_redis::bb8::{self, ManageConnection};
 use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::{
-    self, AsyncConnectionConfig, Client, FromRedisValue, InfoDict, Pipeline, RedisError, TlsCertificates,
+    self, AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict, Pipeline,
+    RedisError, TlsCertificates,
 };
 
 use super::QueueError;
@@ -77,6 +78,12 @@ impl Links {
 
     /// Connects.
     pub async fn link(&self) -> Result<Link, RedisError> {
+        let linked = self.attempt().await;
+        let is_encrypted = matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
+        linked.map_err(|error| hint_at_tls(error, is_encrypted))
+    }
+
+    async fn attempt(&self) -> Result<Link, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
@@ -85,6 +92,19 @@ impl Links {
         let run_id = RunId::new(&server.get::<String>("run_id").unwrap_or_default());
         Ok(Link { connection, run_id, answered_at: Instant::now(), broken: false })
     }
+}
+
+/// What a server does that speaks TLS where the client does not, or the other way round, looks like a broken one: it ends
+/// the connection at once, or waits for more.
+fn hint_at_tls(error: RedisError, is_encrypted: bool) -> RedisError {
+    let (what, hint) = if !is_encrypted && error.is_connection_dropped() {
+        ("the server ended the connection at once", "if its port speaks TLS, write rediss:// in REDIS_URL")
+    } else if is_encrypted && error.is_timeout() {
+        ("no answer in time", "if its port does not speak TLS, write redis:// in REDIS_URL")
+    } else {
+        return error;
+    };
+    (ErrorKind::Io, what, hint.to_owned()).into()
 }
 
 /// A client of the server at `url`: with TLS where the scheme is `rediss`, verified against the system's CA certificates,

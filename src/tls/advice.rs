@@ -34,7 +34,10 @@ fn failure<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Failure> {
 fn of(failure: &Failure) -> String {
     use CertificateError as Bad;
     match failure {
-        Failure::InvalidCertificate(Bad::UnknownIssuer) => "no CA that is trusted here has issued the server's certificate; if it is your own CA, name its file with sslrootcert=PATH in the URL".to_owned(),
+        // Of another CA with the same name, the signature is wrong.
+        Failure::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => {
+            "no CA that is trusted here has issued the server's certificate; if it is your own CA, name its file with sslrootcert=PATH in the URL".to_owned()
+        }
         Failure::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
             "the server's certificate has expired; renew it (and check this machine's clock)".to_owned()
         }

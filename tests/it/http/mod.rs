@@ -4,4 +4,6 @@ mod auth;
 mod campaigns;
 mod connections;
 mod events;
+mod smuggling;
 mod stored;
+mod tls;
