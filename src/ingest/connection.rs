@@ -14,12 +14,11 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::framing::LONGEST_HEAD;
 use super::service::Service;
 use super::transport::{Impatient, Strict};
 use crate::tls::Acceptor;
 
-/// The most that a connection buffers of what it reads; so also the longest that a request's head may be.
-const READ_BUFFER: usize = 64 * 1024;
 /// The most headers of a request.
 const HEADERS: usize = 100;
 
@@ -57,7 +56,8 @@ async fn requests(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(service.config.header_timeout)
-        .max_buf_size(READ_BUFFER)
+        // Of what is read. Where it holds no whole head, hyper answers that the head is too long.
+        .max_buf_size(LONGEST_HEAD)
         .max_headers(HEADERS);
     let answer = service_fn(async |request| Ok::<_, Infallible>(service.answer(request).await));
     let mut http = pin!(http.serve_connection(TokioIo::new(Strict::new(stream)), answer));

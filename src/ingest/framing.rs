@@ -6,17 +6,20 @@
 //! is let through has one meaning only.
 //!
 //! Invariants: the verdict does not depend on how the bytes are cut into pieces; an ambiguous head is refused before its
-//! end, so it never becomes a request; memory is one unfinished line, at most [`LONGEST_LINE`].
+//! end, so it never becomes a request; memory is one unfinished line, at most [`LONGEST_HEAD`].
 
 use super::head::Head;
 
-/// A line is refused when it is longer; hyper buffers no longer head either.
-const LONGEST_LINE: usize = 64 * 1024;
+/// The most bytes of a head, and of what may stand behind the last chunk.
+pub(super) const LONGEST_HEAD: usize = 64 * 1024;
 /// Digits of a chunk's size: its number fits, whatever they are.
 const CHUNK_DIGITS: u8 = 15;
 
 /// What is wrong with what was sent.
 pub(super) type Reason = &'static str;
+
+/// The reason that calls for an answer of its own.
+pub(super) const TOO_LONG: Reason = "the head is too long";
 
 /// A refusal, and at which byte of the piece at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(super) struct Framing {
     place: Place,
     /// The line that is not complete yet, where the place is one with lines.
     line: Vec<u8>,
+    /// Bytes that the lines of this place may still have.
+    left: usize,
 }
 
 /// What comes next.
@@ -63,7 +68,7 @@ struct Size {
 
 impl Framing {
     pub(super) fn new() -> Self {
-        Self { place: Place::Head(Head::default()), line: Vec::new() }
+        Self { place: Place::Head(Head::default()), line: Vec::new(), left: LONGEST_HEAD }
     }
 
     /// Follows the next piece. After a refusal there must not be another.
@@ -97,11 +102,13 @@ impl Framing {
 
     /// Takes what there is of a line: how many bytes that is, or at which of them it is refused.
     fn line(&mut self, rest: &[u8]) -> Result<usize, (usize, Reason)> {
+        if self.left == 0 {
+            return Err((0, TOO_LONG));
+        }
+        let rest = &rest[..rest.len().min(self.left)];
         let Some(end) = memchr::memchr(b'\n', rest) else {
-            if self.line.len() + rest.len() > LONGEST_LINE {
-                return Err((0, "a line is too long"));
-            }
             self.line.extend_from_slice(rest);
+            self.left -= rest.len();
             return Ok(rest.len());
         };
         let refused = |reason| (end, reason);
@@ -116,6 +123,8 @@ impl Framing {
         if memchr::memchr2(b'\r', b'\0', line).is_some() {
             return Err(refused("a line holds a CR or a NUL"));
         }
+        let is_end = line.is_empty() && self.place != Place::Head(Head::default());
+        self.left = if is_end { LONGEST_HEAD } else { self.left - end - 1 };
         self.place = self.place.after_line(line).map_err(refused)?;
         Ok(end + 1)
     }
@@ -234,9 +243,21 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_a_longest() {
-        let long = vec![b'x'; LONGEST_LINE];
-        assert_eq!(follow(&[&long, b"x"]).expect_err("too long"), (LONGEST_LINE, "a line is too long"));
+    fn a_head_has_a_longest_however_it_is_made_up() {
+        let fits = |line: &str| {
+            let lines = line.repeat((LONGEST_HEAD - HEAD.len()) / line.len());
+            format!("{HEAD}{lines}")
+        };
+        for line in ["x: y\r\n", "x"] {
+            let head = fits(line);
+            assert!(follow(&[head.as_bytes()]).is_ok());
+            let refused = follow(&[head.as_bytes(), line.repeat(7).as_bytes()]).expect_err("too long");
+            assert_eq!(refused, (LONGEST_HEAD, TOO_LONG));
+        }
+        assert!(
+            follow(&[format!("{HEAD}\r\n").repeat(9000).as_bytes()]).is_ok(),
+            "each head counts for itself"
+        );
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::framing::{Framing, Refused};
+use super::framing::{Framing, Refused, TOO_LONG};
 
 /// A stream that fails once nothing could be written for too long: hyper itself would wait for ever for a client that
 /// sends requests and reads no answers.
@@ -110,7 +110,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
             tracing::debug!(reason, "a request is refused");
             self.is_refused = true;
             buffer.set_filled(before + at);
-            buffer.put_slice(b"\0");
+            // Of a head that is too long hyper has as much as it takes, and says so itself.
+            if reason != TOO_LONG {
+                buffer.put_slice(b"\0");
+            }
         }
         Poll::Ready(Ok(()))
     }

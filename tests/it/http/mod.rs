@@ -4,6 +4,7 @@ mod auth;
 mod campaigns;
 mod connections;
 mod events;
+mod slow;
 mod smuggling;
 mod stored;
 mod tls;

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::TestStores;
+use super::{Proxy, TestStores};
 
 /// The settings, read as the command line is.
 #[derive(Parser)]
@@ -57,14 +57,21 @@ impl TestServer {
     /// Starts with settings as on the command line.
     pub(crate) async fn with(settings: &[&str]) -> Self {
         let stores = TestStores::start().await;
-        let fixed = [
-            "test",
-            "--http=127.0.0.1:0",
-            "--database-url",
-            stores.database_url(),
-            "--redis-url",
-            stores.redis_url(),
-        ];
+        let database_url = stores.database_url().to_owned();
+        Self::on(stores, &database_url, settings).await
+    }
+
+    /// Starts with a proxy before the database.
+    pub(crate) async fn behind_proxy(settings: &[&str]) -> (Self, Proxy) {
+        let stores = TestStores::start().await;
+        let proxy = Proxy::before(stores.database_url()).await;
+        let database_url = proxy.url(stores.database_url());
+        (Self::on(stores, &database_url, settings).await, proxy)
+    }
+
+    async fn on(stores: TestStores, database_url: &str, settings: &[&str]) -> Self {
+        let fixed =
+            ["test", "--http=127.0.0.1:0", "--database-url", database_url, "--redis-url", stores.redis_url()];
         let settings = Settings::parse_from(fixed.iter().chain(settings));
         let listener = TcpListener::bind(settings.http.addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
