@@ -12,7 +12,7 @@ const EVENT: &str = r#"{"event_type":"login","user_id":"u"}"#;
 
 /// Waits until the server has closed or reset the connection.
 async fn until_closed(stream: &mut TcpStream) {
-    let mut read = [0; 64 * 1024];
+    let mut read = vec![0; 64 * 1024];
     let closed = async { while !matches!(stream.read(&mut read).await, Ok(0) | Err(_)) {} };
     tokio::time::timeout(DEADLINE, closed).await.expect("the server closes");
 }
