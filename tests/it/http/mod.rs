@@ -3,6 +3,7 @@
 mod auth;
 mod campaigns;
 mod connections;
+mod contract;
 mod events;
 mod slow;
 mod smuggling;

@@ -2,6 +2,7 @@
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
 mod certificates;
+mod contract;
 mod events;
 mod folder;
 mod program;
@@ -9,6 +10,7 @@ mod server;
 mod stores;
 mod template;
 mod until;
+mod up;
 mod worker;
 mod oracle;
 mod processes;
@@ -28,4 +30,5 @@ pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::connect_redis;
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
+pub(crate) use up::Up;
 pub(crate) use worker::{DEADLINE, Settings, count, start_worker, start_worker_in, until_rows};
