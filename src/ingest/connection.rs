@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::framing::LONGEST_HEAD;
 use super::service::Service;
-use super::transport::{Impatient, Strict};
+use super::transport::Guarded;
 use crate::tls::Acceptor;
 
 /// The most headers of a request.
@@ -33,7 +33,6 @@ pub(super) async fn serve_connection(
         tracing::debug!(%error, "a connection is gone already");
         return;
     }
-    let stream = Impatient::new(stream, service.config.write_timeout);
     let Some(tls) = tls else { return requests(stream, service, ending).await };
     let handshake = timeout(service.config.header_timeout, tls.current().accept(stream));
     let shaken = tokio::select! {
@@ -53,6 +52,7 @@ async fn requests(
     service: &Service,
     mut ending: watch::Receiver<bool>,
 ) {
+    let stream = Guarded::new(stream, service.config.write_timeout);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(service.config.header_timeout)
@@ -60,7 +60,7 @@ async fn requests(
         .max_buf_size(LONGEST_HEAD)
         .max_headers(HEADERS);
     let answer = service_fn(async |request| Ok::<_, Infallible>(service.answer(request).await));
-    let mut http = pin!(http.serve_connection(TokioIo::new(Strict::new(stream)), answer));
+    let mut http = pin!(http.serve_connection(TokioIo::new(stream), answer));
     let served = tokio::select! {
         biased;
         served = http.as_mut() => served,

@@ -1,4 +1,5 @@
-//! What lies between a socket and hyper: patience with clients that do not read, and the check of what they send.
+//! What lies between a connection's stream and hyper: the check of what a client sends, and an end of the patience with one
+//! that does not read.
 
 use std::io;
 use std::pin::Pin;
@@ -10,25 +11,31 @@ use tokio::time::{Sleep, sleep};
 
 use super::framing::{Framing, Refused, TOO_LONG};
 
-/// A stream that fails once nothing could be written for too long: hyper itself would wait for ever for a client that
-/// sends requests and reads no answers.
+/// A stream of requests that can be read in one way only, and of answers that are read.
+///
+/// In place of the first byte that is refused, hyper gets a NUL, which no head and no chunk may hold: it answers what came
+/// before, and then with 400, and closes. Once nothing could be written for too long, writing fails: hyper itself would
+/// wait for ever for a client that sends requests and reads no answers.
 #[derive(Debug)]
-pub(super) struct Impatient<S> {
+pub(super) struct Guarded<S> {
     stream: S,
+    framing: Framing,
+    is_refused: bool,
     patience: Duration,
     /// Set while the other side takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Impatient<S> {
+impl<S> Guarded<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+        Self { stream, framing: Framing::new(), is_refused: false, patience, stalled: None }
     }
 
-    fn judge<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
+    /// An outcome of writing, as far as there is patience with it.
+    fn judge<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
             self.stalled = None;
-            return written;
+            return outcome;
         }
         let patience = self.patience;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
@@ -37,64 +44,7 @@ impl<S> Impatient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.judge(context, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.judge(context, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-/// A stream of requests that can be read in one way only. In place of the first byte that is refused, hyper gets a NUL,
-/// which no head and no chunk may hold: it answers what came before, and then with 400, and closes.
-#[derive(Debug)]
-pub(super) struct Strict<S> {
-    stream: S,
-    framing: Framing,
-    is_refused: bool,
-}
-
-impl<S> Strict<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, framing: Framing::new(), is_refused: false }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -119,13 +69,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.judge(context, outcome)
     }
 
     fn poll_write_vectored(
@@ -133,7 +84,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.judge(context, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -141,10 +93,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        self.judge(context, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.judge(context, outcome)
     }
 }

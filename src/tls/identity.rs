@@ -55,14 +55,18 @@ impl Identity {
     /// Reads the files again whenever they change, until it is dropped. What cannot be used, such as a certificate whose
     /// key is not there yet, leaves the one before in use.
     pub async fn follow(mut self) {
+        let mut told = None;
         loop {
             tokio::time::sleep(LOOK).await;
             // They may be on a disk that is slow.
             let files = self.files.clone();
             let Ok(read) = tokio::task::spawn_blocking(move || files.read()).await else { continue };
-            if let Err(error) = read.and_then(|pem| self.take(pem)) {
-                tracing::warn!(%error, "the certificate before stays in use");
+            let error = read.and_then(|pem| self.take(pem)).err().map(|error| error.to_string());
+            // Of what stays wrong it is told once.
+            if let Some(error) = error.as_ref().filter(|_| error != told) {
+                tracing::warn!(error, "the certificate before stays in use");
             }
+            told = error;
         }
     }
 
@@ -70,9 +74,8 @@ impl Identity {
         if pem == self.seen {
             return Ok(());
         }
-        // Seen is seen: what cannot be used is told of once.
+        self.current.store(Arc::new(self.files.server_config(&pem)?));
         self.seen = pem;
-        self.current.store(Arc::new(self.files.server_config(&self.seen)?));
         tracing::info!(cert = %self.files.cert.display(), "the certificate was read again");
         Ok(())
     }

@@ -87,11 +87,22 @@ async fn clients_that_do_not_shake_hands_hold_nobody_up_and_are_cut_off() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_no_answers_is_cut_off_over_tls_too() {
+    let ca = Authority::new();
+    let server = server(&ca.issue(HERE), &["--write-timeout=300ms", "--header-timeout=60s"]).await;
+    let mut greedy = shake_hands(&server, &ca.file()).await.unwrap();
+    let requests = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let sending = async { while greedy.write_all(&requests).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, sending).await.expect("it is cut off");
+}
+
+#[tokio::test]
 async fn at_shutdown_a_handshake_that_has_not_ended_is_not_waited_for() {
-    let mut server = server(&Authority::new().issue(HERE), &[]).await;
-    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    let ca = Authority::new();
+    let mut server = server(&ca.issue(HERE), &[]).await;
+    let _silent = TcpStream::connect(server.addr).await.unwrap();
     // It was accepted once the next one is.
-    silent.write_all(&[22]).await.unwrap();
+    shake_hands(&server, &ca.file()).await.unwrap();
     server.begin_shutdown(Duration::from_secs(20));
     let drained = tokio::time::timeout(Duration::from_secs(5), server.drained()).await;
     assert_eq!(drained.expect("nobody is waited for").abandoned, 0);
