@@ -175,10 +175,10 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut process = Process::default();
     let serve =
         Serve::start(&urls, auth, &common.queue, &common.store, &settings, &mut process.readiness).await?;
-    let http = serve.addr();
+    let (http, scheme) = (serve.addr(), serve.scheme());
     process.serve = Some(serve);
     let admin = process.open_admin(&common.admin, metrics).await?;
-    tracing::info!(%http, admin = %admin.addr(), "serving");
+    tracing::info!(%http, scheme, admin = %admin.addr(), "serving");
     Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
 }
 
@@ -221,7 +221,7 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
         process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
         let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;
-        addresses.http = Some(serve.addr());
+        (addresses.http, addresses.scheme) = (Some(serve.addr()), serve.scheme());
         process.serve = Some(serve);
         key = keys::first_key(args.auth, &urls.database_url, store).await?;
         let port = process.open_admin(&common.admin, metrics).await?;

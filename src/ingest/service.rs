@@ -17,7 +17,7 @@ use super::cors::Cors;
 use super::events;
 use super::rate::Allowance;
 use super::router::{Endpoint, Route, Router};
-use crate::api::{self, Answer, Caller, Problem};
+use crate::api::{self, Answer, Caller, Kind, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
@@ -67,12 +67,29 @@ impl Service {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
-        let answer = self.respond(&head, &mut body).await.unwrap_or_else(Answer::from);
+        let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(Answer::from);
         metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
             tokio::spawn(discard(body));
         }
         answer
+    }
+
+    /// As [`Self::respond`], within the time that an answer may take, and with a body the time that it may take to arrive.
+    async fn respond_in_time(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        let HttpConfig { answer_timeout, body_timeout, .. } = self.config;
+        let limit = if body.is_end_stream() { answer_timeout } else { answer_timeout + body_timeout };
+        if let Ok(answer) = tokio::time::timeout(limit, self.respond(head, body)).await {
+            return answer;
+        }
+        // One of the idle connections is that which gives no answer, and was handed back when the wait for it ended.
+        self.pool.retain(|_, _| false);
+        Err(Problem::new(
+            Kind::Unavailable,
+            format!(
+                "there was no answer from the servers behind this one within {limit:?}; a change may have been made all the same, so look before you ask for it again"
+            ),
+        ))
     }
 
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {

@@ -21,6 +21,7 @@ mod backpressure;
 mod sealing;
 mod flow;
 mod nasty;
+mod tls;
 mod health;
 mod ledger;
 mod dead_letters;

@@ -8,7 +8,10 @@ mod cors;
 mod events;
 mod keys;
 mod rate;
+mod slow;
+mod smuggling;
 mod stored;
+mod tls;
 
 use std::num::NonZeroU32;
 
