@@ -110,13 +110,21 @@ pub struct Problem {
     errors: Vec<Fault>,
     allowed: Vec<&'static str>,
     challenge: Option<HeaderValue>,
+    code_and_message: bool,
 }
 
 impl Problem {
     /// A problem; `detail` says what is there, and what to do about it.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), allowed: Vec::new(), challenge: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            allowed: Vec::new(),
+            challenge: None,
+            code_and_message: false,
+        }
     }
 
     /// Adds the places concerned.
@@ -135,6 +143,12 @@ impl Problem {
     #[must_use]
     pub fn with_challenge(self, challenge: &'static str) -> Self {
         Self { challenge: Some(HeaderValue::from_static(challenge)), ..self }
+    }
+
+    /// Adds `code` and `message`, which Segment's libraries look for.
+    #[must_use]
+    pub fn with_code_and_message(self) -> Self {
+        Self { code_and_message: true, ..self }
     }
 
     /// Its kind.
@@ -165,7 +179,7 @@ impl Problem {
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (status, slug, title) = self.kind.description();
-        let mut body = serializer.serialize_struct("Problem", 6)?;
+        let mut body = serializer.serialize_struct("Problem", 8)?;
         body.serialize_field("type", &format_args!("urn:campaign-manager:problem:{slug}"))?;
         body.serialize_field("title", title)?;
         body.serialize_field("status", &status.as_u16())?;
@@ -175,6 +189,10 @@ impl Serialize for Problem {
         }
         if !self.allowed.is_empty() {
             body.serialize_field("allowed", &self.allowed)?;
+        }
+        if self.code_and_message {
+            body.serialize_field("code", slug)?;
+            body.serialize_field("message", &self.detail)?;
         }
         body.end()
     }

@@ -42,6 +42,12 @@ impl Deref for Body<'_> {
     }
 }
 
+impl AsRef<[u8]> for Body<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Bodies {
     pub(super) fn new(config: &HttpConfig) -> Self {
         // However small the buffer was configured, it takes one body.
@@ -140,8 +146,18 @@ pub(super) async fn discard(mut body: Incoming) {
 
 /// Whether the body is said to be of this media type, whatever its parameters.
 pub(super) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    said_type(headers).eq_ignore_ascii_case(media_type)
+}
+
+/// Whether the body is said to be JSON, of whatever kind.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let said = said_type(headers).to_ascii_lowercase();
+    matches!(&*said, "application/json" | "text/json") || said.ends_with("+json")
+}
+
+fn said_type(headers: &HeaderMap) -> &str {
     let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
+    said.split(';').next().unwrap_or_default().trim()
 }
 
 /// The refusal of a body of another type than those named.

@@ -6,6 +6,8 @@ mod router;
 mod auth;
 mod body;
 mod events;
+mod segment;
+mod intake;
 mod staged;
 mod gate;
 mod gathering;

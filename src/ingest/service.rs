@@ -12,8 +12,8 @@ use hyper::{Request, StatusCode};
 use super::accumulator::Accumulator;
 use super::auth::Access;
 use super::body::{Bodies, discard, is_of_type, unsupported};
-use super::events;
 use super::router::{Route, Router};
+use super::{events, segment};
 use crate::api::{self, Answer, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
@@ -61,7 +61,8 @@ impl Service {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
-        let answer = self.respond(&head, &mut body).await.unwrap_or_else(Answer::from);
+        let answer = self.respond(&head, &mut body).await;
+        let answer = answer.unwrap_or_else(|problem| segment::in_its_words(problem, head.uri.path()).into());
         metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
             tokio::spawn(discard(body));
@@ -75,6 +76,7 @@ impl Service {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         match endpoint.route {
             Route::SendEvents => events::accept(self, &head.headers, body).await,
+            Route::SendSegment(call) => segment::accept(self, call, &head.headers, body).await,
             Route::SearchEvents => api::events::search(pool, query).await,
             Route::ReadEvent => api::events::read(pool, &parameter).await,
             Route::CreateCampaign => self.create_campaign(head, body).await,

@@ -148,7 +148,15 @@ async fn a_body_of_another_type_is_refused_with_the_types_there_are() {
     ] {
         post(headers).await.problem(415);
     }
-    assert_eq!(post(&[]).await.json()["allowed"], json!(["application/json", "application/x-ndjson"]));
+    assert_eq!(
+        post(&[]).await.json()["allowed"],
+        json!([
+            "application/json",
+            "application/x-ndjson",
+            "application/cloudevents+json",
+            "application/cloudevents-batch+json"
+        ])
+    );
     for kind in ["application/json; charset=utf-8", "Application/JSON"] {
         post(&[("content-type", kind)]).await.expect(202);
     }

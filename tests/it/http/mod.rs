@@ -2,6 +2,8 @@
 
 mod auth;
 mod campaigns;
+mod cloud_events;
 mod connections;
 mod events;
+mod segment;
 mod stored;
