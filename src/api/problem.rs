@@ -1,7 +1,9 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -33,6 +35,10 @@ pub enum Kind {
     TooLarge,
     /// The body is of a type that is not read here.
     UnsupportedType,
+    /// The body is encoded in a way that is not read here.
+    UnsupportedEncoding,
+    /// The body is not what its encoding says.
+    NotDecodable,
     /// JSON, and none of it acceptable.
     Invalid,
     /// More is queued than may be; to be tried again after so many seconds.
@@ -65,6 +71,14 @@ impl Kind {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::UnsupportedType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body's type is not read here")
+            }
+            Self::UnsupportedEncoding => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-encoding",
+                "The body's encoding is not read here",
+            ),
+            Self::NotDecodable => {
+                (StatusCode::BAD_REQUEST, "not-decodable", "The body is not what its encoding says")
             }
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "What was sent is not acceptable"),
             Self::Overloaded(_) => {
@@ -170,6 +184,7 @@ impl Problem {
             Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             // The rest of the request may still be on its way.
             Kind::RequestTimeout => Some((CONNECTION, HeaderValue::from_static("close"))),
+            Kind::UnsupportedEncoding => Some((ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))),
             Kind::MethodNotAllowed => Some((ALLOW, HeaderValue::from_str(&self.allowed.join(", ")).ok()?)),
             _ => Some((WWW_AUTHENTICATE, self.challenge.clone()?)),
         }
@@ -283,6 +298,7 @@ mod tests {
             Problem::new(Kind::Unavailable, "…"),
             Problem::new(Kind::Overloaded(7), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
+            Problem::new(Kind::UnsupportedEncoding, "…").with_code_and_message(),
             Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),
             Problem::new(Kind::Unauthorized, "…").with_challenge("Bearer"),
         ];

@@ -11,7 +11,7 @@ use hyper::{Request, StatusCode};
 
 use super::accumulator::Accumulator;
 use super::auth::Access;
-use super::body::{Bodies, discard, is_of_type, unsupported};
+use super::body::{Bodies, DISCARD_TIME, DISCARD_TIME_OF_LATE, discard, is_of_type, unsupported};
 use super::router::{Route, Router};
 use super::{events, segment};
 use crate::api::{self, Answer, Problem};
@@ -64,8 +64,9 @@ impl Service {
         let answer = self.respond(&head, &mut body).await;
         let answer = answer.unwrap_or_else(|problem| segment::in_its_words(problem, head.uri.path()).into());
         metrics::http_request(answer.status().as_u16(), started.elapsed());
-        if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
-            tokio::spawn(discard(body));
+        if !body.is_end_stream() {
+            let late = answer.status() == StatusCode::REQUEST_TIMEOUT;
+            tokio::spawn(discard(body, if late { DISCARD_TIME_OF_LATE } else { DISCARD_TIME }));
         }
         answer
     }

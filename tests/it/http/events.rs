@@ -141,11 +141,7 @@ async fn a_body_of_another_type_is_refused_with_the_types_there_are() {
         let request = server.request(Method::POST, "/events").body(event("a"));
         Reply::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
     };
-    for headers in [
-        &[][..],
-        &[("content-type", "application/x-www-form-urlencoded")],
-        &[("content-type", "application/json"), ("content-encoding", "gzip")],
-    ] {
+    for headers in [&[][..], &[("content-type", "application/x-www-form-urlencoded")]] {
         post(headers).await.problem(415);
     }
     assert_eq!(

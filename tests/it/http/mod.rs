@@ -4,6 +4,7 @@ mod auth;
 mod campaigns;
 mod cloud_events;
 mod connections;
+mod encodings;
 mod events;
 mod segment;
 mod stored;
