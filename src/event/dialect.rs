@@ -49,3 +49,6 @@ impl Dialect<'_> {
         Ok(Some(names?))
     }
 }
+
+#[cfg(test)]
+mod tests;
