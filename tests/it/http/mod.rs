@@ -4,6 +4,7 @@ mod auth;
 mod campaigns;
 mod cloud_events;
 mod connections;
+mod contract;
 mod encodings;
 mod events;
 mod segment;
