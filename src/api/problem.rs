@@ -1,7 +1,9 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -34,6 +36,10 @@ pub enum Kind {
     TooLarge,
     /// The body is of a type that is not read here.
     UnsupportedType,
+    /// The body is encoded in a way that is not read here.
+    UnsupportedEncoding,
+    /// The body is not what its encoding says.
+    NotDecodable,
     /// JSON, and none of it acceptable.
     Invalid,
     /// More is queued than may be; to be tried again after so many seconds.
@@ -68,6 +74,14 @@ impl Kind {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::UnsupportedType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body's type is not read here")
+            }
+            Self::UnsupportedEncoding => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-encoding",
+                "The body's encoding is not read here",
+            ),
+            Self::NotDecodable => {
+                (StatusCode::BAD_REQUEST, "not-decodable", "The body is not what its encoding says")
             }
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "What was sent is not acceptable"),
             Self::Overloaded(_) => {
@@ -119,23 +133,32 @@ fn quoting<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> 
 #[derive(Debug)]
 pub struct Problem {
     kind: Kind,
-    detail: String,
-    errors: Vec<Fault>,
+    // Boxed, as what fails is returned by value everywhere.
+    detail: Box<str>,
+    errors: Box<[Fault]>,
     allowed: Vec<&'static str>,
     challenge: Option<HeaderValue>,
+    code_and_message: bool,
 }
 
 impl Problem {
     /// A problem; `detail` says what is there, and what to do about it.
     #[must_use]
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), allowed: Vec::new(), challenge: None }
+    pub fn new(kind: Kind, detail: impl Into<Box<str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Box::default(),
+            allowed: Vec::new(),
+            challenge: None,
+            code_and_message: false,
+        }
     }
 
     /// Adds the places concerned.
     #[must_use]
     pub fn with_errors(self, errors: Vec<Fault>) -> Self {
-        Self { errors, ..self }
+        Self { errors: errors.into(), ..self }
     }
 
     /// Adds what could be done instead.
@@ -148,6 +171,12 @@ impl Problem {
     #[must_use]
     pub fn with_challenge(self, challenge: &'static str) -> Self {
         Self { challenge: Some(HeaderValue::from_static(challenge)), ..self }
+    }
+
+    /// Adds `code` and `message`, which Segment's libraries look for.
+    #[must_use]
+    pub fn with_code_and_message(self) -> Self {
+        Self { code_and_message: true, ..self }
     }
 
     /// Its kind.
@@ -170,6 +199,7 @@ impl Problem {
             Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             // The rest of the request may still be on its way.
             Kind::RequestTimeout => Some((CONNECTION, HeaderValue::from_static("close"))),
+            Kind::UnsupportedEncoding => Some((ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))),
             Kind::MethodNotAllowed => Some((ALLOW, HeaderValue::from_str(&self.allowed.join(", ")).ok()?)),
             _ => Some((WWW_AUTHENTICATE, self.challenge.clone()?)),
         }
@@ -179,7 +209,7 @@ impl Problem {
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (status, slug, title) = self.kind.description();
-        let mut body = serializer.serialize_struct("Problem", 6)?;
+        let mut body = serializer.serialize_struct("Problem", 8)?;
         body.serialize_field("type", &format_args!("urn:campaign-manager:problem:{slug}"))?;
         body.serialize_field("title", title)?;
         body.serialize_field("status", &status.as_u16())?;
@@ -189,6 +219,10 @@ impl Serialize for Problem {
         }
         if !self.allowed.is_empty() {
             body.serialize_field("allowed", &self.allowed)?;
+        }
+        if self.code_and_message {
+            body.serialize_field("code", slug)?;
+            body.serialize_field("message", &self.detail)?;
         }
         body.end()
     }
@@ -280,6 +314,7 @@ mod tests {
             Problem::new(Kind::Overloaded(7), "…"),
             Problem::new(Kind::RateLimited(100_000), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
+            Problem::new(Kind::UnsupportedEncoding, "…").with_code_and_message(),
             Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),
             Problem::new(Kind::Unauthorized, "…").with_challenge("Bearer"),
         ];

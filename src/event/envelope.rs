@@ -13,7 +13,7 @@ use simd_json::{Node, StaticNode};
 use uuid::Uuid;
 
 use super::rfc3339::is_time;
-use super::{Document, JsonError, Limits, Parser};
+use super::{Dialect, Document, JsonError, Limits, Parser};
 
 /// An accepted event. `'a` is the life of the reader's buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,23 +59,55 @@ impl From<EnvelopeError> for Refusal {
     }
 }
 
+impl From<Refusal> for EnvelopeError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<serde_json::Error> for EnvelopeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(JsonError::Malformed(error.to_string()))
+    }
+}
+
 impl Refusal {
     fn whole(detail: String) -> Self {
         Self { event_id: None, pointer: String::new(), detail }
     }
 
-    fn member(name: &str, complaint: &str) -> Self {
+    pub(super) fn member(name: &str, complaint: &str) -> Self {
         Self { event_id: None, pointer: format!("/{name}"), detail: format!("{name} {complaint}") }
     }
 
-    fn unknown(name: &str) -> Self {
+    /// The refusal of a member that the client named.
+    pub(super) fn unknown(name: &str, complaint: &str) -> Self {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         let shown: String = name.chars().take(64).collect();
-        let detail = format!(
-            "{shown:?} is not a member of an event; put what belongs to the event under properties or context"
-        );
-        Self { event_id: None, pointer, detail }
+        Self { event_id: None, pointer, detail: format!("{shown:?} {complaint}") }
     }
+}
+
+/// What the members of an envelope are called where they came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names {
+    pub(super) event_id: &'static str,
+    pub(super) event_type: &'static str,
+    pub(super) user_id: &'static str,
+    pub(super) timestamp: &'static str,
+    pub(super) properties: &'static str,
+    pub(super) context: &'static str,
+}
+
+impl Names {
+    const OWN: Self = Self {
+        event_id: "event_id",
+        event_type: "event_type",
+        user_id: "user_id",
+        timestamp: "timestamp",
+        properties: "properties",
+        context: "context",
+    };
 }
 
 /// When events came in.
@@ -107,13 +139,45 @@ pub struct EnvelopeReader {
     parser: Parser,
     limits: Limits,
     payload: Vec<u8>,
+    /// The event that a message of another dialect stands for.
+    rewritten: Vec<u8>,
 }
 
 impl EnvelopeReader {
     /// A reader that holds events to `limits`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { parser: Parser::new(usize::from(limits.max_depth)), limits, payload: Vec::new() }
+        Self {
+            parser: Parser::new(usize::from(limits.max_depth)),
+            limits,
+            payload: Vec::new(),
+            rewritten: Vec::new(),
+        }
+    }
+
+    /// Reads the event that one message of a dialect stands for, and hands it to `accept`, as [`Self::read`] does.
+    ///
+    /// The limits hold for the message and for the event.
+    pub fn read_message<R>(
+        &mut self,
+        dialect: Dialect<'_>,
+        message: &[u8],
+        arrival: &Arrival,
+        assign: impl FnOnce() -> Uuid,
+        accept: impl FnOnce(Envelope<'_>) -> R,
+    ) -> Result<R, EnvelopeError> {
+        if let Dialect::Own = dialect {
+            return self.read(message, arrival, assign, accept);
+        }
+        self.check_length(message)?;
+        // What is wrong with the text is said with the places that it has there.
+        self.parser.parse(message, check_object).map_err(malformed)??;
+        let mut event = std::mem::take(&mut self.rewritten);
+        event.clear();
+        let names = dialect.rewrite(message, &mut event)?.unwrap_or(Names::OWN);
+        let read = self.read_named(&event, names, arrival, assign, accept);
+        self.rewritten = event;
+        read
     }
 
     /// Reads one event and hands it to `accept`, whose result is returned.
@@ -127,14 +191,21 @@ impl EnvelopeReader {
         assign: impl FnOnce() -> Uuid,
         accept: impl FnOnce(Envelope<'_>) -> R,
     ) -> Result<R, EnvelopeError> {
-        let Self { parser, limits, payload } = self;
-        if json.len() > limits.max_event_bytes as usize {
-            let (is, limit) = (json.len(), limits.max_event_bytes);
-            let detail = format!("the event is {is} bytes long; the limit is {limit}");
-            return Err(EnvelopeError::Refused(Refusal::whole(detail)));
-        }
+        self.read_named(json, Names::OWN, arrival, assign, accept)
+    }
+
+    fn read_named<R>(
+        &mut self,
+        json: &[u8],
+        names: Names,
+        arrival: &Arrival,
+        assign: impl FnOnce() -> Uuid,
+        accept: impl FnOnce(Envelope<'_>) -> R,
+    ) -> Result<R, EnvelopeError> {
+        self.check_length(json)?;
+        let Self { parser, limits, payload, .. } = self;
         let read = parser.parse(json, |document| {
-            let members = Members::read(document, limits)
+            let members = Members::read(document, names, limits)
                 .map_err(|refusal| Refusal { event_id: usable_id(document, limits), ..refusal })?;
             let mut id_buffer = Uuid::encode_buffer();
             let event_id = match members.event_id {
@@ -143,22 +214,41 @@ impl EnvelopeReader {
             };
             let absent_id = members.event_id.is_none().then_some(event_id);
             let absent_timestamp = members.timestamp.is_none().then_some(arrival.text.as_str());
-            Ok(accept(Envelope {
+            Ok::<_, Refusal>(accept(Envelope {
                 event_id,
                 event_type: members.event_type,
                 user_id: members.user_id,
                 payload: complete(json, absent_id, absent_timestamp, payload),
             }))
         });
-        match read {
-            Ok(result) => result.map_err(EnvelopeError::Refused),
-            Err(JsonError::TooDeep { limit }) => {
-                let detail = format!("the event is nested too deep; the limit is {limit} levels");
-                Err(EnvelopeError::Refused(Refusal::whole(detail)))
-            }
-            Err(malformed) => Err(EnvelopeError::Malformed(malformed)),
-        }
+        Ok(read.map_err(malformed)??)
     }
+
+    fn check_length(&self, json: &[u8]) -> Result<(), EnvelopeError> {
+        let (is, limit) = (json.len(), self.limits.max_event_bytes);
+        if is <= limit as usize {
+            return Ok(());
+        }
+        let detail = format!("the event is {is} bytes long; the limit is {limit}");
+        Err(Refusal::whole(detail).into())
+    }
+}
+
+fn malformed(error: JsonError) -> EnvelopeError {
+    match error {
+        JsonError::TooDeep { limit } => {
+            let detail = format!("the event is nested too deep; the limit is {limit} levels");
+            Refusal::whole(detail).into()
+        }
+        malformed @ JsonError::Malformed(_) => EnvelopeError::Malformed(malformed),
+    }
+}
+
+fn check_object(document: Document<'_>) -> Result<(), Refusal> {
+    if document.is_object() {
+        return Ok(());
+    }
+    Err(Refusal::whole(format!("an event is a JSON object, not {}", kind(document))))
 }
 
 /// The event's text with what the server adds to it; the client's own where nothing is missing.
@@ -195,27 +285,37 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn read(document: Document<'a>, limits: &Limits) -> Result<Self, Refusal> {
-        if !document.is_object() {
-            return Err(Refusal::whole(format!("an event is a JSON object, not {}", kind(document))));
-        }
+    fn read(document: Document<'a>, names: Names, limits: &Limits) -> Result<Self, Refusal> {
+        check_object(document)?;
         let (mut event_id, mut event_type, mut user_id) = (None, None, None);
         let (mut timestamp, mut properties, mut context) = (None, None, None);
-        for (name, value) in document.entries() {
-            match name {
-                "event_id" => once(&mut event_id, name, text(name, value, limits.max_event_id_bytes)?)?,
-                "event_type" => once(&mut event_type, name, text(name, value, limits.max_event_type_bytes)?)?,
-                "user_id" => once(&mut user_id, name, text(name, value, limits.max_user_id_bytes)?)?,
-                "timestamp" => once(&mut timestamp, name, time(name, value)?)?,
-                "properties" => once(&mut properties, name, object(name, value)?)?,
-                "context" => once(&mut context, name, object(name, value)?)?,
-                unknown => return Err(Refusal::unknown(unknown)),
+        for (member, value) in document.entries() {
+            match member {
+                "event_id" => {
+                    let name = names.event_id;
+                    once(&mut event_id, name, text(name, value, limits.max_event_id_bytes)?)?;
+                }
+                "event_type" => {
+                    let name = names.event_type;
+                    once(&mut event_type, name, text(name, value, limits.max_event_type_bytes)?)?;
+                }
+                "user_id" => {
+                    let name = names.user_id;
+                    once(&mut user_id, name, text(name, value, limits.max_user_id_bytes)?)?;
+                }
+                "timestamp" => once(&mut timestamp, names.timestamp, time(names.timestamp, value)?)?,
+                "properties" => once(&mut properties, names.properties, object(names.properties, value)?)?,
+                "context" => once(&mut context, names.context, object(names.context, value)?)?,
+                unknown => {
+                    let complaint = "is not a member of an event; put what belongs to the event under properties or context";
+                    return Err(Refusal::unknown(unknown, complaint));
+                }
             }
         }
         Ok(Self {
             event_id,
-            event_type: event_type.ok_or_else(|| Refusal::member("event_type", "is required"))?,
-            user_id: user_id.ok_or_else(|| Refusal::member("user_id", "is required"))?,
+            event_type: event_type.ok_or_else(|| Refusal::member(names.event_type, "is required"))?,
+            user_id: user_id.ok_or_else(|| Refusal::member(names.user_id, "is required"))?,
             timestamp,
         })
     }

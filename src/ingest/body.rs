@@ -1,7 +1,13 @@
-//! Bodies: their type, and receiving them within bounds.
+//! Bodies: receiving and unpacking them within bounds.
 //!
-//! Invariants: no body is longer than its limit, and all that are being received together take no more than the
-//! configured buffer; room is taken as bytes arrive, so a slow client holds no more than it has sent.
+//! Invariants: no body is longer than its limit, neither as it is sent nor unpacked, and all that are held together take no
+//! more than the configured buffer; room is taken as bytes arrive, so a slow client holds no more than it has sent. A body
+//! is unpacked without a pause once it has arrived, so there are never more unpackers than threads.
+
+mod encoding;
+mod media_type;
+
+pub(super) use media_type::{is_json, is_of_type, unsupported};
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -10,14 +16,17 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::CONTENT_LENGTH;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::encoding::Encoding;
 use crate::api::{Kind, Problem};
 use crate::config::HttpConfig;
 
 /// What is left of a refused body is read for so long, and for so many bytes, so that the client gets to see the answer.
-const DISCARD_TIME: Duration = Duration::from_secs(5);
+pub(super) const DISCARD_TIME: Duration = Duration::from_secs(5);
+/// That of a body which came too slowly, whose client has had its time: for so long.
+pub(super) const DISCARD_TIME_OF_LATE: Duration = Duration::from_secs(1);
 const DISCARD_BYTES: usize = 64 << 20;
 
 /// Receives bodies.
@@ -31,13 +40,19 @@ pub(super) struct Bodies {
 #[derive(Debug)]
 pub(super) struct Body<'a> {
     bytes: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
+    room: Room<'a>,
 }
 
 impl Deref for Body<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsRef<[u8]> for Body<'_> {
+    fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
@@ -49,29 +64,28 @@ impl Bodies {
         Self { room: Semaphore::new(room), timeout: config.body_timeout }
     }
 
-    /// Receives a body of at most `limit` bytes.
+    /// Receives a body of at most `limit` bytes, as it is sent and unpacked.
     pub(super) async fn receive(
         &self,
         headers: &HeaderMap,
         body: &mut Incoming,
         limit: usize,
     ) -> Result<Body<'_>, Problem> {
-        check_encoding(headers)?;
+        let encoding = Encoding::of(headers)?;
         if announced_length(headers).is_some_and(|length| length > limit) {
             return Err(too_large(limit));
         }
-        match tokio::time::timeout(self.timeout, self.gather(body, limit)).await {
-            Ok(received) => received,
-            Err(_) => Err(Problem::new(
-                Kind::RequestTimeout,
-                format!("the body took longer than {:?} to arrive", self.timeout),
-            )),
-        }
+        let received = tokio::time::timeout(self.timeout, self.gather(body, limit)).await;
+        let body = received.map_err(|_| {
+            let detail = format!("the body took longer than {:?} to arrive", self.timeout);
+            Problem::new(Kind::RequestTimeout, detail)
+        })?;
+        unpack(encoding, body?, limit)
     }
 
     async fn gather(&self, body: &mut Incoming, limit: usize) -> Result<Body<'_>, Problem> {
         let mut received = Received::default();
-        let mut room: Option<SemaphorePermit<'_>> = None;
+        let mut room = Room::none(&self.room);
         while let Some(frame) = body.frame().await {
             let frame =
                 frame.map_err(|error| Problem::new(Kind::NotJson, format!("the body broke off: {error}")))?;
@@ -79,17 +93,54 @@ impl Bodies {
             if bytes.len() > limit.saturating_sub(received.len()) {
                 return Err(too_large(limit));
             }
-            let count = u32::try_from(bytes.len()).map_err(|_| too_large(limit))?;
-            let more = self.room.try_acquire_many(count).map_err(|_| {
-                Problem::new(Kind::Unavailable, "too many bodies are being received at once; try again")
-            })?;
-            match &mut room {
-                Some(room) => room.merge(more),
-                None => room = Some(more),
-            }
+            room.grow_to(received.len() + bytes.len())?;
             received.push(bytes);
         }
-        Ok(Body { bytes: received.into_bytes(), _room: room })
+        Ok(Body { bytes: received.into_bytes(), room })
+    }
+}
+
+/// The body's text. Its room is that of the longer of the two: both are there only while this runs.
+fn unpack(encoding: Encoding, body: Body<'_>, limit: usize) -> Result<Body<'_>, Problem> {
+    if encoding == Encoding::Identity {
+        return Ok(body);
+    }
+    let Body { bytes: packed, mut room } = body;
+    let text = encoding.unpack(&packed, |length| {
+        if length > limit {
+            return Err(too_large(limit));
+        }
+        room.grow_to(length)
+    })?;
+    room.shrink_to(text.len());
+    Ok(Body { bytes: text.into(), room })
+}
+
+/// The part of the buffer that a body takes.
+#[derive(Debug)]
+struct Room<'a> {
+    buffer: &'a Semaphore,
+    taken: SemaphorePermit<'a>,
+}
+
+impl<'a> Room<'a> {
+    fn none(buffer: &'a Semaphore) -> Self {
+        let taken =
+            buffer.try_acquire_many(0).expect("none is always there, as the semaphore is never closed");
+        Self { buffer, taken }
+    }
+
+    fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
+        let more = bytes.saturating_sub(self.taken.num_permits());
+        let more = u32::try_from(more).ok().and_then(|more| self.buffer.try_acquire_many(more).ok());
+        self.taken.merge(more.ok_or_else(|| {
+            Problem::new(Kind::Unavailable, "too many bodies are being received at once; try again")
+        })?);
+        Ok(())
+    }
+
+    fn shrink_to(&mut self, bytes: usize) {
+        drop(self.taken.split(self.taken.num_permits().saturating_sub(bytes)));
     }
 }
 
@@ -123,7 +174,7 @@ impl Received {
 
 /// Reads on after a refusal and throws away what comes: closing at once would reset the connection, and the client would
 /// see that instead of the answer.
-pub(super) async fn discard(mut body: Incoming) {
+pub(super) async fn discard(mut body: Incoming, time: Duration) {
     let discarding = async {
         let mut left = DISCARD_BYTES;
         while let Some(Ok(frame)) = body.frame().await {
@@ -135,34 +186,7 @@ pub(super) async fn discard(mut body: Incoming) {
         }
     };
     // Over time or not: the rest is the connection's to close.
-    let _ = tokio::time::timeout(DISCARD_TIME, discarding).await;
-}
-
-/// Whether the body is said to be of this media type, whatever its parameters.
-pub(super) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
-}
-
-/// The refusal of a body of another type than those named.
-pub(super) fn unsupported(headers: &HeaderMap, allowed: &[&'static str]) -> Problem {
-    let is = match headers.get(CONTENT_TYPE) {
-        Some(value) => format!("Content-Type is {value:?}"),
-        None => "Content-Type is missing".to_owned(),
-    };
-    Problem::new(Kind::UnsupportedType, format!("{is}; send {}", allowed.join(" or ")))
-        .with_allowed(allowed.to_vec())
-}
-
-fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
-    match headers.get(CONTENT_ENCODING) {
-        None => Ok(()),
-        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
-        Some(encoding) => Err(Problem::new(
-            Kind::UnsupportedType,
-            format!("Content-Encoding {encoding:?} is not read here; send the body as it is"),
-        )),
-    }
+    let _ = tokio::time::timeout(time, discarding).await;
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {

@@ -12,6 +12,8 @@ mod auth;
 mod rate;
 mod body;
 mod events;
+mod segment;
+mod intake;
 mod staged;
 mod gate;
 mod gathering;

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::api::{Kind, Problem};
 use crate::campaign::Step;
+use crate::event::SegmentCall;
 use crate::store::keys::Scope;
 
 /// What a request asks for.
@@ -14,6 +15,8 @@ use crate::store::keys::Scope;
 pub enum Route {
     /// Take events.
     SendEvents,
+    /// Take a message of Segment's libraries, or a batch of them.
+    SendSegment(Option<SegmentCall>),
     /// List stored events.
     SearchEvents,
     /// Show a stored event.
@@ -58,8 +61,16 @@ pub struct Endpoint {
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 17] = [
+pub static ENDPOINTS: [Endpoint; 25] = [
     ingest(Method::POST, "/events", Route::SendEvents),
+    ingest(Method::POST, "/v1/track", Route::SendSegment(Some(SegmentCall::Track))),
+    ingest(Method::POST, "/v1/identify", Route::SendSegment(Some(SegmentCall::Identify))),
+    ingest(Method::POST, "/v1/page", Route::SendSegment(Some(SegmentCall::Page))),
+    ingest(Method::POST, "/v1/screen", Route::SendSegment(Some(SegmentCall::Screen))),
+    ingest(Method::POST, "/v1/group", Route::SendSegment(Some(SegmentCall::Group))),
+    ingest(Method::POST, "/v1/alias", Route::SendSegment(Some(SegmentCall::Alias))),
+    ingest(Method::POST, "/v1/batch", Route::SendSegment(None)),
+    ingest(Method::POST, "/v1/import", Route::SendSegment(None)),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
     admin(Method::POST, "/campaigns", Route::CreateCampaign),

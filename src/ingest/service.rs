@@ -12,11 +12,11 @@ use hyper::{Request, StatusCode};
 
 use super::accumulator::Accumulator;
 use super::auth::Access;
-use super::body::{Bodies, Body, discard, is_of_type, unsupported};
+use super::body::{Bodies, Body, DISCARD_TIME, DISCARD_TIME_OF_LATE, discard, is_of_type, unsupported};
 use super::cors::Cors;
-use super::events;
 use super::rate::Allowance;
 use super::router::{Endpoint, Route, Router};
+use super::{events, segment};
 use crate::api::{self, Answer, Caller, Kind, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
@@ -67,10 +67,12 @@ impl Service {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
-        let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(Answer::from);
+        let answer = self.respond_in_time(&head, &mut body).await;
+        let answer = answer.unwrap_or_else(|problem| refusal(problem, &head));
         metrics::http_request(answer.status().as_u16(), started.elapsed());
-        if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
-            tokio::spawn(discard(body));
+        if !body.is_end_stream() {
+            let late = answer.status() == StatusCode::REQUEST_TIMEOUT;
+            tokio::spawn(discard(body, if late { DISCARD_TIME_OF_LATE } else { DISCARD_TIME }));
         }
         answer
     }
@@ -100,7 +102,8 @@ impl Service {
             return Ok(self.cors.preflight(&head.headers, &method));
         }
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        let mut answer = self.admit(endpoint, &parameter, head, body).await.unwrap_or_else(Answer::from);
+        let answer = self.admit(endpoint, &parameter, head, body).await;
+        let mut answer = answer.unwrap_or_else(|problem| refusal(problem, head));
         if endpoint.scope == Some(Scope::Ingest) {
             self.cors.mark(&head.headers, &mut answer);
         }
@@ -120,7 +123,7 @@ impl Service {
             Ok(()) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
             Err(refused) => Err(refused),
         };
-        let mut answer = answer.unwrap_or_else(Answer::from);
+        let mut answer = answer.unwrap_or_else(|problem| refusal(problem, head));
         answer.headers_mut().extend(allowance.headers());
         Ok(answer)
     }
@@ -137,6 +140,7 @@ impl Service {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         match route {
             Route::SendEvents => events::accept(self, allowance, &head.headers, body).await,
+            Route::SendSegment(call) => segment::accept(self, allowance, call, &head.headers, body).await,
             Route::SearchEvents => api::events::search(pool, query).await,
             Route::ReadEvent => api::events::read(pool, parameter).await,
             Route::CreateCampaign => self.create_campaign(head, body).await,
@@ -186,6 +190,11 @@ impl Service {
 /// As many events as go into a body, as rate limits count them.
 fn clamped(events: NonZeroUsize) -> NonZeroU32 {
     events.try_into().unwrap_or(NonZeroU32::MAX)
+}
+
+/// The answer that says what is wrong.
+fn refusal(problem: Problem, head: &Parts) -> Answer {
+    segment::in_its_words(problem, head.uri.path()).into()
 }
 
 impl fmt::Debug for Service {

@@ -70,6 +70,18 @@ async fn a_client_that_sends_its_body_too_slowly_is_told_so_and_cut_off() {
 }
 
 #[tokio::test]
+async fn a_client_sees_that_its_body_came_too_slowly_although_it_is_still_sending() {
+    let server = TestServer::with(&["--body-timeout=100ms"]).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(format!("{}{{", head(4 << 20)).as_bytes()).await.unwrap();
+    stream.peek(&mut [0]).await.expect("the answer has arrived");
+
+    stream.write_all(&[b' '; 1 << 20]).await.expect("the server reads on");
+    stream.shutdown().await.unwrap();
+    assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 408"));
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_not_taken() {
     let server = TestServer::start().await;
     let mut stream = TcpStream::connect(server.addr).await.unwrap();

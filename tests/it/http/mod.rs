@@ -2,12 +2,15 @@
 
 mod auth;
 mod campaigns;
+mod cloud_events;
 mod connections;
 mod contract;
 mod cors;
+mod encodings;
 mod events;
 mod keys;
 mod rate;
+mod segment;
 mod slow;
 mod smuggling;
 mod stored;

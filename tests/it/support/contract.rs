@@ -13,16 +13,8 @@ use super::server::Reply;
 static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
 
 /// Headers that tell a client what to do; none may come undocumented.
-const TELLING: [&str; 8] = [
-    "accept-encoding",
-    "allow",
-    "etag",
-    "location",
-    "ratelimit",
-    "ratelimit-policy",
-    "retry-after",
-    "www-authenticate",
-];
+const TELLING: [&str; 6] =
+    ["accept-encoding", "allow", "etag", "location", "retry-after", "www-authenticate"];
 
 struct Contract {
     document: Value,

@@ -6,6 +6,7 @@
 //!   it is the sentence of its explanation.
 //! - `json rule`, then `text errors`: everything that is wrong with the rule, an error a line.
 //! - `json event`, alone if it is accepted, or with its `text errors`.
+//! - `json cloudevent` or `json segment`, then `json becomes`: a message, and the event that it becomes; or `text errors`.
 //! - `jsonl NAME`: a file for the commands. `console`: commands behind a `$`, and what they print.
 //!
 //! Lines that are too long to read go on in indented ones; in what commands print, white space does not count. No other
@@ -13,186 +14,19 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use campaign_manager::event::{Arrival, EnvelopeError, EnvelopeReader, Limits, Parser};
+mod events;
+mod examples;
+
+use campaign_manager::event::Parser;
 use campaign_manager::rules::{Pattern, RuleErrors, RuleSet, Scratch, explain, reference};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-const DOCUMENT: &str = include_str!("../docs/message_schema.md");
+use examples::{Examples, Judged, Outcome, unbroken};
 
-/// The limits of events that are the default.
-const LIMITS: Limits = Limits {
-    max_event_bytes: 65_536,
-    max_depth: 64,
-    max_event_id_bytes: 128,
-    max_user_id_bytes: 256,
-    max_event_type_bytes: 256,
-};
-
-/// A fenced block.
-#[derive(Debug)]
-struct Block {
-    /// The number of the line that opens it, from 1.
-    line: usize,
-    /// What stands behind the fence.
-    kind: &'static str,
-    lines: Vec<&'static str>,
-}
-
-impl Block {
-    fn text(&self) -> String {
-        self.lines.join("\n")
-    }
-
-    /// Its lines with their numbers; what is indented below a line belongs to it.
-    fn entries(&self) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
-        for (text, line) in self.lines.iter().zip(self.line + 1..) {
-            match entries.last_mut() {
-                Some(entry) if text.starts_with(' ') => entry.below.push(text.trim()),
-                _ => entries.push(Entry { line, text, below: Vec::new() }),
-            }
-        }
-        entries
-    }
-}
-
-/// A line, and what is indented below it.
-struct Entry {
-    line: usize,
-    text: &'static str,
-    below: Vec<&'static str>,
-}
-
-fn blocks() -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    for (text, line) in DOCUMENT.lines().zip(1..) {
-        match (text.strip_prefix("```"), &mut open) {
-            (Some(kind), None) => open = Some(Block { line, kind, lines: Vec::new() }),
-            (Some(""), Some(_)) => blocks.extend(open.take()),
-            (Some(_), Some(block)) => panic!("line {line}: the block of line {} is not closed", block.line),
-            (None, Some(block)) => block.lines.push(text),
-            (None, None) => {}
-        }
-    }
-    assert!(open.is_none(), "the last block is not closed");
-    blocks
-}
-
-/// An event, whether it matches, and why; the sentence is empty if the document does not show it.
-struct Outcome {
-    line: usize,
-    matches: bool,
-    event: &'static str,
-    sentence: String,
-}
-
-/// A rule that is accepted, with events.
-struct Example {
-    line: usize,
-    rule: String,
-    outcomes: Vec<Outcome>,
-}
-
-/// A rule that is refused, or an event, which may be.
-struct Judged {
-    line: usize,
-    text: String,
-    errors: Vec<String>,
-}
-
-/// A command and what it prints.
-struct Session {
-    line: usize,
-    command: String,
-    output: String,
-}
-
-/// All that the document shows.
-#[derive(Default)]
-struct Examples {
-    rules: Vec<Example>,
-    refused_rules: Vec<Judged>,
-    events: Vec<Judged>,
-    files: Vec<(&'static str, String)>,
-    commands: Vec<Session>,
-}
-
-impl Examples {
-    fn read() -> Self {
-        let mut examples = Self::default();
-        let blocks = blocks();
-        let mut blocks = blocks.iter().peekable();
-        while let Some(block) = blocks.next() {
-            let mut then = |kind| blocks.next_if(|next| next.kind == kind);
-            match block.kind {
-                "json rule" => {
-                    if let Some(events) = then("text events") {
-                        examples.rules.push(example(block, events));
-                    } else {
-                        let errors = then("text errors");
-                        assert!(errors.is_some(), "line {}: a rule without events or errors", block.line);
-                        examples.refused_rules.push(judged(block, errors));
-                    }
-                }
-                "json event" => examples.events.push(judged(block, then("text errors"))),
-                "console" => examples.commands.extend(sessions(block)),
-                kind => {
-                    let name = kind.strip_prefix("jsonl ");
-                    let name = name.unwrap_or_else(|| panic!("line {}: {kind:?} is no example", block.line));
-                    examples.files.push((name, block.text()));
-                }
-            }
-        }
-        examples
-    }
-}
-
-fn example(rule: &Block, events: &Block) -> Example {
-    let outcomes = events.entries().into_iter().map(outcome).collect();
-    Example { line: rule.line, rule: rule.text(), outcomes }
-}
-
-fn outcome(Entry { line, text, below }: Entry) -> Outcome {
-    let (verdict, event) = text.split_once("  ").unwrap_or_default();
-    let matches = match verdict {
-        "match" => true,
-        "no match" => false,
-        _ => panic!("line {line}: an event stands behind \"match\" or \"no match\" and two spaces"),
-    };
-    Outcome { line, matches, event: event.trim(), sentence: below.join(" ") }
-}
-
-fn judged(block: &Block, errors: Option<&Block>) -> Judged {
-    let errors = errors.map(Block::entries).unwrap_or_default().into_iter();
-    let errors = errors.map(|Entry { text, below, .. }| [&[text], &*below].concat().join(" "));
-    Judged { line: block.line, text: block.text(), errors: errors.collect() }
-}
-
-fn sessions(block: &Block) -> Vec<Session> {
-    let mut sessions: Vec<Session> = Vec::new();
-    for (text, line) in block.lines.iter().zip(block.line + 1..) {
-        match (text.strip_prefix("$ "), sessions.last_mut()) {
-            (Some(command), _) => {
-                sessions.push(Session { line, command: command.to_owned(), output: String::new() });
-            }
-            (None, Some(session)) => session.output += text,
-            (None, None) => panic!("line {line}: a command stands behind \"$ \""),
-        }
-    }
-    for session in &mut sessions {
-        session.output = unbroken(&session.output);
-    }
-    sessions
-}
-
-/// A text without the white space in it.
-fn unbroken(text: &str) -> String {
-    text.split_whitespace().collect()
-}
+const DOCUMENT: &str = include_str!("../../docs/message_schema.md");
 
 /// Fails with everything that is wrong.
 fn assert_none(wrong: &[String]) {
@@ -265,21 +99,6 @@ fn refused_rules_are_told_all_that_is_wrong_with_them() {
     check_errors(&Examples::read().refused_rules, |rule| {
         let errors = Pattern::parse(rule).err();
         errors.iter().flat_map(RuleErrors::errors).map(ToString::to_string).collect()
-    });
-}
-
-#[test]
-fn events_are_accepted_and_refused_as_the_document_says() {
-    let arrival = Arrival::at("2026-11-24T01:24:42Z".parse().unwrap());
-    check_errors(&Examples::read().events, |event| {
-        let mut reader = EnvelopeReader::new(LIMITS);
-        match reader.read(event.as_bytes(), &arrival, uuid::Uuid::nil, |_| ()) {
-            Ok(()) => Vec::new(),
-            Err(EnvelopeError::Refused(refusal)) => {
-                vec![format!("{}: {}", refusal.pointer, refusal.detail)]
-            }
-            Err(EnvelopeError::Malformed(error)) => vec![error.to_string()],
-        }
     });
 }
 
@@ -453,6 +272,7 @@ fn the_document_is_full_of_examples() {
         ("sentences", sentences, 20),
         ("refused rules", examples.refused_rules.len(), 8),
         ("whole events", examples.events.len(), 2),
+        ("messages", examples.messages.len(), 6),
         ("commands", examples.commands.len(), 4),
     ];
     for (what, count, at_least) in found {

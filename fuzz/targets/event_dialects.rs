@@ -1,0 +1,44 @@
+//! Any bytes as a message of each dialect, as a batch, and as the headers and data of a `CloudEvent`: a refusal that names a
+//! place, or an event that is an acceptable one itself.
+
+#![no_main]
+
+use campaign_manager::event::{
+    Arrival, Dialect, EnvelopeError, EnvelopeReader, Limits, SegmentBatch, compose_cloud_event, parse_time,
+};
+use libfuzzer_sys::fuzz_target;
+use uuid::Uuid;
+
+const LIMITS: Limits = Limits {
+    max_event_bytes: 65_536,
+    max_depth: 64,
+    max_event_id_bytes: 128,
+    max_user_id_bytes: 256,
+    max_event_type_bytes: 256,
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    check(Dialect::CloudEvents, bytes);
+    check(Dialect::Segment { call: None, context: None }, bytes);
+    if let Ok(batch) = SegmentBatch::read(bytes) {
+        check(Dialect::Segment { call: None, context: batch.context() }, br#"{"type":"page","userId":"u"}"#);
+    }
+    let (header, data) = bytes.split_at(bytes.len() / 2);
+    let attributes =
+        [("specversion", &b"1.0"[..]), ("id", header), ("source", b"/s"), ("type", b"t"), ("subject", b"u")];
+    if let Ok(event) = compose_cloud_event(attributes.into_iter(), Some(header), data) {
+        check(Dialect::CloudEvents, &event);
+    }
+});
+
+fn check(dialect: Dialect<'_>, message: &[u8]) {
+    let arrival = Arrival::at(parse_time("2026-11-23T05:00:00Z").expect("a time"));
+    let mut reader = EnvelopeReader::new(LIMITS);
+    match reader.read_message(dialect, message, &arrival, Uuid::nil, |envelope| envelope.payload.to_vec()) {
+        Ok(event) => reader.read(&event, &arrival, Uuid::nil, |_| ()).expect("what was accepted is an event"),
+        Err(EnvelopeError::Refused(refusal)) => {
+            assert!(refusal.pointer.is_empty() || refusal.pointer.starts_with('/'), "{refusal:?}");
+        }
+        Err(EnvelopeError::Malformed(_)) => {}
+    }
+}

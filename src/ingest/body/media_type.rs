@@ -1,0 +1,32 @@
+//! `Content-Type`: what a body is said to be.
+
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+
+use crate::api::{Kind, Problem};
+
+/// Whether the body is said to be of this media type, whatever its parameters.
+pub(in crate::ingest) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    said_type(headers).eq_ignore_ascii_case(media_type)
+}
+
+/// Whether the body is said to be JSON, of whatever kind.
+pub(in crate::ingest) fn is_json(headers: &HeaderMap) -> bool {
+    let said = said_type(headers).to_ascii_lowercase();
+    matches!(&*said, "application/json" | "text/json") || said.ends_with("+json")
+}
+
+fn said_type(headers: &HeaderMap) -> &str {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.split(';').next().unwrap_or_default().trim()
+}
+
+/// The refusal of a body of another type than those named.
+pub(in crate::ingest) fn unsupported(headers: &HeaderMap, allowed: &[&'static str]) -> Problem {
+    let is = match headers.get(CONTENT_TYPE) {
+        Some(value) => format!("Content-Type is {value:?}"),
+        None => "Content-Type is missing".to_owned(),
+    };
+    Problem::new(Kind::UnsupportedType, format!("{is}; send {}", allowed.join(" or ")))
+        .with_allowed(allowed.to_vec())
+}

@@ -1,0 +1,214 @@
+//! A body's events: each read, and accepted or refused on its own; the accepted ones submitted together.
+//!
+//! Invariant: an event is called accepted only after Redis has acknowledged the frame that carries it.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::accumulator::SubmitError;
+use super::gate::Closed;
+use super::rate::Allowance;
+use super::service::Service;
+use super::staged::Staged;
+use crate::api::{Fault, Kind, Problem};
+use crate::event::split::{Elements, lines, trim};
+use crate::event::{
+    Arrival, Dialect, Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal, SegmentBatch, SegmentCall,
+};
+use crate::ops::metrics::{self, IngestResult};
+use crate::queue::EventRecord;
+
+/// How the events lie in a body. But for NDJSON it is one JSON text, and refused whole if it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One object, or an array of them.
+    Json,
+    /// A JSON text a line, each refused on its own.
+    Ndjson,
+    /// One `CloudEvent`.
+    CloudEvent,
+    /// An array of `CloudEvents`.
+    CloudEvents,
+    /// One message of Segment's; a batch of them where no call is named.
+    Segment(Option<SegmentCall>),
+}
+
+/// What became of a body of which something was accepted.
+#[derive(Debug)]
+pub(super) struct Intake {
+    pub(super) accepted: usize,
+    /// The ids of the accepted events, as the elements of a JSON array.
+    pub(super) event_ids: Vec<u8>,
+    pub(super) rejected: Vec<Fault>,
+}
+
+/// Takes the events of a body, which is dropped as soon as they are read.
+pub(super) async fn take(
+    service: &Service,
+    allowance: &mut Allowance,
+    form: Form,
+    body: impl AsRef<[u8]>,
+) -> Result<Intake, Problem> {
+    let Batch { staged, event_ids, rejected } = read(service, form, body.as_ref())?;
+    drop(body);
+    // The request itself was taken for one of them.
+    allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
+    metrics::ingest_events(IngestResult::Rejected, rejected.len());
+    let accepted = staged.events();
+    if accepted == 0 {
+        return Err(nothing_accepted(rejected));
+    }
+    let submitted = service.accumulator.submit(staged).await;
+    metrics::ingest_events(IngestResult::of(&submitted), accepted);
+    submitted?;
+    Ok(Intake { accepted, event_ids, rejected })
+}
+
+/// Reads all events of a body. Nothing is submitted yet: a body that proves to be no JSON further on is refused whole.
+fn read(service: &Service, form: Form, body: &[u8]) -> Result<Batch, Problem> {
+    let staged = service.accumulator.stage();
+    service.readers.with(|reader| {
+        let mut reading = Reading {
+            reader,
+            form,
+            arrival: Arrival::at(Timestamp::now()),
+            most: service.config.max_events.get(),
+            seen: 0,
+            batch: Batch { staged, event_ids: Vec::new(), rejected: Vec::new() },
+        };
+        match (form, trim(body)) {
+            (Form::Ndjson, _) => lines(body).try_for_each(|line| reading.add(Dialect::Own, line))?,
+            (Form::Json, array @ [b'[', ..]) => reading.add_all(Dialect::Own, array)?,
+            (Form::Json, event) => reading.add(Dialect::Own, event)?,
+            (Form::CloudEvent, event) => reading.add(Dialect::CloudEvents, event)?,
+            (Form::CloudEvents, array @ [b'[', ..]) => reading.add_all(Dialect::CloudEvents, array)?,
+            (Form::CloudEvents, _) => {
+                return Err(Problem::new(Kind::Invalid, "a batch of CloudEvents is a JSON array"));
+            }
+            (Form::Segment(Some(call)), message) => {
+                reading.add(Dialect::Segment { call: Some(call), context: None }, message)?;
+            }
+            (Form::Segment(None), batch) => {
+                reading.add_segment_batch(&SegmentBatch::read(batch)?, service.config.max_body.get())?;
+            }
+        }
+        Ok(reading.batch)
+    })
+}
+
+/// Reads events into a batch.
+struct Reading<'a> {
+    reader: &'a mut EnvelopeReader,
+    form: Form,
+    arrival: Arrival,
+    most: usize,
+    seen: usize,
+    batch: Batch,
+}
+
+/// A body's events, sorted into accepted and refused.
+struct Batch {
+    staged: Staged,
+    event_ids: Vec<u8>,
+    rejected: Vec<Fault>,
+}
+
+impl Reading<'_> {
+    /// Adds the elements of an array.
+    fn add_all(&mut self, dialect: Dialect<'_>, array: &[u8]) -> Result<(), Problem> {
+        Elements::new(array).try_for_each(|element| self.add(dialect, element.map_err(|e| not_json(&e))?))
+    }
+
+    /// Adds the messages of a batch. A context that they share is written into each of them, so what they come to is held
+    /// to the limit of a body again.
+    fn add_segment_batch(&mut self, batch: &SegmentBatch<'_>, most_bytes: usize) -> Result<(), Problem> {
+        let dialect = Dialect::Segment { call: None, context: batch.context() };
+        for message in Elements::new(batch.messages()) {
+            self.add(dialect, message.map_err(|error| not_json(&error))?)?;
+            if batch.context().is_some() && self.batch.staged.bytes() > most_bytes {
+                let detail = format!(
+                    "the batch's messages, each with the batch's context, are longer than {most_bytes} bytes; send it in parts"
+                );
+                return Err(Problem::new(Kind::TooLarge, detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, dialect: Dialect<'_>, event: &[u8]) -> Result<(), Problem> {
+        let index = self.seen;
+        if index >= self.most {
+            let detail = format!("the body holds more than {} events; send it in parts", self.most);
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
+        self.seen += 1;
+        let (arrival, batch) = (&self.arrival, &mut self.batch);
+        let accept = |envelope: Envelope<'_>| batch.add(envelope, arrival.time());
+        match self.reader.read_message(dialect, event, arrival, Uuid::now_v7, accept) {
+            Ok(()) => {}
+            Err(EnvelopeError::Malformed(error)) if self.form != Form::Ndjson => {
+                return Err(not_json(&error));
+            }
+            Err(error) => {
+                let Refusal { event_id, pointer, detail } = error.into();
+                batch.rejected.push(Fault { index: Some(index), event_id, pointer, detail });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn add(&mut self, envelope: Envelope<'_>, received_at: Timestamp) {
+        let Envelope { event_id, event_type, user_id, payload } = envelope;
+        self.staged.push(&EventRecord { received_at, event_id, event_type, user_id, payload });
+        if !self.event_ids.is_empty() {
+            self.event_ids.push(b',');
+        }
+        serde_json::to_writer(&mut self.event_ids, event_id).expect("a Vec takes any write");
+    }
+}
+
+fn nothing_accepted(rejected: Vec<Fault>) -> Problem {
+    let detail = match rejected.as_slice() {
+        [] => "the body holds no event".to_owned(),
+        [only] => only.detail.clone(),
+        all => format!("none of the {} events is acceptable; errors has the reason of each", all.len()),
+    };
+    Problem::new(Kind::Invalid, detail).with_errors(rejected)
+}
+
+fn not_json(error: &JsonError) -> Problem {
+    Problem::new(Kind::NotJson, error.to_string())
+}
+
+impl From<EnvelopeError> for Problem {
+    /// The refusal of a whole body.
+    fn from(error: EnvelopeError) -> Self {
+        match error {
+            EnvelopeError::Malformed(error) => not_json(&error),
+            EnvelopeError::Refused(Refusal { event_id, pointer, detail }) => {
+                let fault = Fault { index: None, event_id, pointer, detail: detail.clone() };
+                Self::new(Kind::Invalid, detail).with_errors(vec![fault])
+            }
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        // What Redis said is in the log already.
+        let why = match error {
+            SubmitError::Gate(Closed::Overloaded(seconds)) => {
+                let detail =
+                    "more events are queued than may be; send them again later, which is always safe";
+                return Self::new(Kind::Overloaded(seconds), detail);
+            }
+            SubmitError::Gate(Closed::Unusable(_)) => "the queue is not set up to keep events",
+            SubmitError::Full => "too many events wait for the queue",
+            SubmitError::Unavailable(_) => "the queue cannot take events now",
+            SubmitError::Closed => "the server is shutting down",
+        };
+        Self::new(Kind::Unavailable, format!("{why}; send the events again, which is always safe"))
+    }
+}
