@@ -42,10 +42,12 @@ impl Addresses {
         use std::io::Write as _;
         use std::os::unix::fs::OpenOptionsExt as _;
 
-        let path = dir.join(RUN_ENV);
+        // Whoever waits for the file must not find half of it.
+        let (path, new) = (dir.join(RUN_ENV), dir.join("run.env.new"));
         let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(self.env().as_bytes())?;
+        std::fs::rename(new, &path)?;
         Ok(path)
     }
 
