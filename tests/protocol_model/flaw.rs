@@ -19,6 +19,8 @@ pub(crate) enum Flaw {
     RebuildWithoutLock,
     /// A store transaction does not compare the epoch.
     StoreWithoutEpoch,
+    /// A batch that comes to the store under an epoch that is over claims again only what it had: its duplicates stay such.
+    DuplicatesKept,
     /// A store transaction reads the epoch, and has the lock only afterwards.
     StoreReadsEpochBeforeLock,
     /// A frame is acknowledged before it is committed.

@@ -139,6 +139,12 @@ fn a_batch_stored_under_an_epoch_that_is_over_is_stored_twice() {
 }
 
 #[test]
+fn a_duplicate_that_is_not_claimed_again_when_its_epoch_is_over_is_stored_by_nobody() {
+    assert_breaks(&[Flaw::DuplicatesKept], Faults { losses: 1, ..CRASH }, LOST);
+    assert_breaks(&[Flaw::DuplicatesKept], Faults { restarts: 1, ..CRASH }, LOST);
+}
+
+#[test]
 fn an_epoch_read_before_the_lock_is_had_may_be_over() {
     assert_breaks(&[Flaw::StoreReadsEpochBeforeLock], LOSS, TWICE);
 }

@@ -106,7 +106,9 @@ impl Protocol {
         match action {
             Action::Send(frame) => state.redis.stream[frame] = Entry::Queued,
             Action::Deliver { to, frame } => {
-                state.workers[to].step = Step::Fetched(u8::try_from(frame).ok()?);
+                let known = state.workers[to].known;
+                let step = Step::Fetched(u8::try_from(frame).ok()?);
+                state.workers[to] = Worker { known, step, ..Worker::NEW };
             }
             Action::Work(worker) => self.work(state, worker)?,
             Action::Crash(worker) => {
@@ -186,13 +188,14 @@ impl Protocol {
 
     /// The next step of a worker.
     fn work(&self, state: &mut State, worker: usize) -> Option<()> {
-        let Worker { known, step } = state.workers[worker];
+        let Worker { known, step, kept } = state.workers[worker];
+        let wanted = |frame: u8| (frame, self.frames[usize::from(frame)].without(kept));
         let next = match (step, known) {
             (Step::Idle, _) => return None,
             (Step::Fetched(frame), None) => Step::Stale(frame),
-            (Step::Fetched(frame), Some(known)) => self.look_up(state, frame, known),
-            (Step::LookedUp(frame), known) => self.claim_all(state, frame, known?),
-            (Step::Contested(frame), known) => self.claim_each(state, frame, known?),
+            (Step::Fetched(frame), Some(known)) => self.look_up(state, wanted(frame), known),
+            (Step::LookedUp(frame), known) => self.claim_all(state, wanted(frame), known?),
+            (Step::Contested(frame), known) => self.claim_each(state, wanted(frame), known?),
             (Step::Claimed { frame, new }, known) => self.begin(state, worker, (frame, new), known?)?,
             (Step::Checked { frame, new }, _) => {
                 Self::unlocked(state, worker)?;
@@ -210,9 +213,10 @@ impl Protocol {
         Some(())
     }
 
-    fn look_up(&self, state: &mut State, frame: u8, known: Known) -> Step {
+    fn look_up(&self, state: &mut State, wanted: (u8, Ids), known: Known) -> Step {
+        let (frame, _) = wanted;
         if self.has(Flaw::NoReceiptLookup) {
-            return self.claim_all(state, frame, known);
+            return self.claim_all(state, wanted, known);
         }
         match state.postgres.receipts[usize::from(frame)] {
             Some(_) => Step::Committed(frame),
@@ -221,12 +225,11 @@ impl Protocol {
     }
 
     /// `MSETNX`: all ids, or none.
-    fn claim_all(&self, state: &mut State, frame: u8, known: Known) -> Step {
+    fn claim_all(&self, state: &mut State, (frame, ids): (u8, Ids), known: Known) -> Step {
         let holds = state.redis.epoch == Epoch::Current(known.epoch);
         if self.is_other_run(state, known) || !holds && !self.has(Flaw::UnconditionalClaims) {
             return Step::Stale(frame);
         }
-        let ids = self.frames[usize::from(frame)];
         let all_new = ids.iter().all(|id| state.redis.claims[id] == Claim::Free);
         if all_new {
             ids.iter().for_each(|id| state.redis.claims[id] = Claim::By(frame));
@@ -239,14 +242,13 @@ impl Protocol {
     }
 
     /// `SET … NX GET` of each id.
-    fn claim_each(&self, state: &mut State, frame: u8, known: Known) -> Step {
+    fn claim_each(&self, state: &mut State, (frame, ids): (u8, Ids), known: Known) -> Step {
         let blind = self.has(Flaw::SecondTripWithoutEpoch);
         let holds = blind || state.redis.epoch == Epoch::Current(known.epoch);
         if self.is_other_run(state, known) || !holds && !self.has(Flaw::UnconditionalClaims) {
             return Step::Stale(frame);
         }
         let own = if self.has(Flaw::AnonymousClaims) { Claim::Free } else { Claim::By(frame) };
-        let ids = self.frames[usize::from(frame)];
         let new = Ids::of(ids.iter().filter(|&id| {
             let found = state.redis.claims[id];
             if found == Claim::Free {
@@ -274,6 +276,9 @@ impl Protocol {
         }
         let holds = state.postgres.row.is_some_and(|row| row.epoch == known.epoch);
         if !holds && !self.has(Flaw::StoreWithoutEpoch) {
+            if self.has(Flaw::DuplicatesKept) {
+                state.workers[worker].kept = self.frames[usize::from(frame)].without(new);
+            }
             return Some(Step::Stale(frame));
         }
         if self.has(Flaw::AckBeforeCommit) {

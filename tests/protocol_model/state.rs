@@ -169,10 +169,12 @@ pub(crate) enum Step {
 pub(crate) struct Worker {
     pub(crate) known: Option<Known>,
     pub(crate) step: Step,
+    /// The ids of its frame that it does not claim again. None, but for a flaw.
+    pub(crate) kept: Ids,
 }
 
 impl Worker {
-    pub(crate) const NEW: Self = Self { known: None, step: Step::Idle };
+    pub(crate) const NEW: Self = Self { known: None, step: Step::Idle, kept: Ids::NONE };
 
     /// The frame in its memory.
     pub(crate) fn frame(&self) -> Option<usize> {
