@@ -47,6 +47,8 @@ pub(super) enum Fate {
     Stored(Range<usize>),
     /// It was accepted before, within the dedupe window, or its sealed partition holds it already.
     Duplicate,
+    /// The dead letter that it replays is used up: a duplicate, whatever claims tell.
+    UsedUp,
     /// It cannot be stored, for this reason.
     DeadLetter(String),
 }

@@ -62,6 +62,19 @@ impl Matching {
         events(deliveries).zip(is_new).map(fate).collect()
     }
 
+    /// After a batch was claimed again: what is not new any more is a duplicate, and what was one and is new is matched.
+    pub(super) fn match_again(&mut self, batch: &mut Matched, is_new: &[bool]) {
+        let catalog = self.catalog.load_full();
+        let Matched { deliveries, fates, triggered, .. } = batch;
+        for ((event, is_new), fate) in events(deliveries).zip(is_new).zip(fates) {
+            match (&fate, is_new) {
+                (Fate::UsedUp, _) | (Fate::Stored(_) | Fate::DeadLetter(_), true) => {}
+                (Fate::Duplicate, true) => *fate = self.fate(&catalog, &event, triggered),
+                (_, false) => *fate = Fate::Duplicate,
+            }
+        }
+    }
+
     fn fate(&mut self, catalog: &Catalog, event: &EventRecord<'_>, triggered: &mut Vec<Triggered>) -> Fate {
         fail_point::reached_with("matching-poison", || event.event_type == "poison");
         let from = triggered.len();

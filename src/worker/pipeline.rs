@@ -99,10 +99,11 @@ impl Pipeline {
             sent: 0,
         };
         let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone() };
-        let matching = Matching::new(catalog);
+        let matching = Matching::new(Arc::clone(&catalog));
         let partitions = Partitions::new(partitions.partition_interval);
         let timeout = transaction_timeout;
-        let store = Store { stage: stage("store"), postgres, partitions, claimant, timeout };
+        let again = Matching::new(catalog);
+        let store = Store { stage: stage("store"), postgres, partitions, claimant, matching: again, timeout };
         let ack = Ack { stage: stage("ack"), redis, done };
 
         let waiting = worker.channel_batches.get();

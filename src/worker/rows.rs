@@ -90,7 +90,7 @@ impl Matched {
 
     fn event(&self, rows: &mut Rows, delivery: &Delivery, event: &EventRecord<'_>, fate: &Fate) {
         match fate {
-            Fate::Duplicate => {}
+            Fate::Duplicate | Fate::UsedUp => {}
             Fate::DeadLetter(detail) => refused_event(rows, delivery, event, detail),
             Fate::Stored(range) => {
                 let triggered = &self.triggered[range.clone()];
@@ -127,7 +127,7 @@ fn receipt(delivery: &Delivery, fates: &[Fate]) -> Receipt {
         event_times: event_times(delivery),
         letter: delivery.replay.map(|replay| replay.letter),
         stored: count(|fate| matches!(fate, Fate::Stored(_))),
-        duplicates: count(|fate| matches!(fate, Fate::Duplicate)),
+        duplicates: count(|fate| matches!(fate, Fate::Duplicate | Fate::UsedUp)),
         dead_lettered: unreadable + count(|fate| matches!(fate, Fate::DeadLetter(_))),
     }
 }

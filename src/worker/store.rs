@@ -4,6 +4,9 @@
 //! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows, but for a late
 //! event that its sealed partition holds already, which is a duplicate. When the claims of a batch are found not to be whole
 //! any more, they are laid again.
+//!
+//! Invariant: nothing that was told under epochs that are over decides, neither that an event is new nor that it is a
+//! duplicate. The frame that it was left to may find it claimed now: by this very frame, which somebody else was given too.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -14,6 +17,8 @@ use deadpool_postgres::Pool;
 use super::batch::{Fate, Matched, event_count};
 use super::claimant::Claimant;
 use super::error::ServerFailure as _;
+use super::fold::first_of_their_ids;
+use super::matching::Matching;
 use super::stage::{Ended, Stage};
 use crate::ops::metrics;
 use crate::queue::{Acknowledgement, Delivery};
@@ -26,6 +31,8 @@ pub(super) struct Store {
     pub(super) postgres: Pool,
     pub(super) partitions: Partitions,
     pub(super) claimant: Claimant,
+    /// For duplicates that turn out to be none.
+    pub(super) matching: Matching,
     /// How long an attempt may take before its connection is given up.
     pub(super) timeout: Duration,
 }
@@ -92,22 +99,20 @@ impl Store {
         })
     }
 
-    /// Claims under the epochs that hold now. What another frame has claimed or stored meanwhile is a duplicate.
-    fn claim_again(&self, batch: &mut Matched) -> Result<(), Ended> {
+    /// Claims all of a batch under the epochs that hold now, its duplicates too. What another frame has claimed or stored
+    /// meanwhile is a duplicate.
+    fn claim_again(&mut self, batch: &mut Matched) -> Result<(), Ended> {
         tracing::info!(
             frames = batch.deliveries.len(),
             "Redis lost claims before a batch was stored; claiming again"
         );
         metrics::batch_claimed_again();
-        let is_wanted = |fate: &Fate| *fate != Fate::Duplicate && !batch.condemned;
-        let wanted: Vec<bool> = batch.fates.iter().map(is_wanted).collect();
+        // Where nothing is claimed, Redis is not asked and cannot tell that they are over.
+        self.claimant.known.forget(&batch.epochs);
+        let wanted = batch.wanted();
         let laid = self.stage.persist(async || self.claimant.claim(&batch.deliveries, &wanted).await)?;
         if !batch.condemned {
-            for (fate, is_new) in batch.fates.iter_mut().zip(laid.is_new) {
-                if !is_new {
-                    *fate = Fate::Duplicate;
-                }
-            }
+            self.matching.match_again(batch, &laid.is_new);
         }
         batch.epochs = laid.epochs;
         Ok(())
@@ -146,6 +151,12 @@ impl Store {
 }
 
 impl Matched {
+    /// The events that are to be claimed: the first of each id in its frame. What is put aside whole claims nothing.
+    fn wanted(&self) -> Vec<bool> {
+        let first = first_of_their_ids(&self.deliveries).into_iter().zip(&self.fates);
+        first.map(|(first, fate)| first && *fate != Fate::UsedUp && !self.condemned).collect()
+    }
+
     /// The frames that replay these dead letters come too late: the letters are used up. Of several in this batch, the
     /// first may still be the one that uses it.
     fn drop_replays(&mut self, letters: &[i64]) {
@@ -159,7 +170,7 @@ impl Matched {
                 let (own, others) = rest.split_at_mut(event_count(delivery));
                 rest = others;
                 if letter(delivery) == Some(*used) && !(several && std::mem::take(&mut is_first)) {
-                    own.fill(Fate::Duplicate);
+                    own.fill(Fate::UsedUp);
                     delivery.replay = None;
                 }
             }

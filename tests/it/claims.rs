@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bb8_redis::redis;
-use campaign_manager::queue::{Claim, Claimed, Epochs, Links, Shards, claim};
+use campaign_manager::queue::{Claim, Claimed, Consumer, EntryId, Epochs, Links, append, claim};
+use campaign_manager::roles::Worker;
 use campaign_manager::store::epochs;
 use serde_json::json;
 
-use crate::support::{DEADLINE, Settings, TestServer, TestStores, count, start_worker, until, until_rows};
+use crate::support::{
+    DEADLINE, SHARDS, Settings, TestServer, TestStores, count, frame_of, start_worker, until, until_rows,
+};
 
 const EVENTS: usize = 500;
 
@@ -197,17 +201,132 @@ async fn of_two_frames_with_one_id_the_one_that_claimed_it_is_stored_whatever_th
 }
 
 async fn claim_for_the_last_entry(stores: &TestStores, event_id: &str, user_id: &str) {
-    let shards = Shards::new(8).unwrap();
-    let shard = shards.of_user(user_id);
-    let last = redis::cmd("XREVRANGE").arg(shard.stream()).arg("+").arg("-").arg("COUNT").arg(1).to_owned();
+    claim_for(stores, last_entry(stores, user_id).await, event_id, user_id).await;
+}
+
+/// The entry that was queued last in the stream of this user.
+async fn last_entry(stores: &TestStores, user_id: &str) -> EntryId {
+    let stream = SHARDS.of_user(user_id).stream();
+    let last = redis::cmd("XREVRANGE").arg(stream).arg("+").arg("-").arg("COUNT").arg(1).to_owned();
     let last: Vec<(String, redis::Value)> = last.query_async(&mut stores.redis().await).await.unwrap();
-    let entry = last[0].0.parse().unwrap();
-    let mut link = Links::new(&stores.urls().redis_url, DEADLINE).unwrap().link().await.unwrap();
+    last[0].0.parse().unwrap()
+}
+
+/// Claims an id for an entry, as a worker would that has just been given it.
+async fn claim_for(stores: &TestStores, entry: EntryId, event_id: &str, user_id: &str) {
     let mut postgres = stores.postgres().await;
     let transaction = postgres.transaction().await.unwrap();
-    let known = epochs::read(&transaction, shards).await.unwrap();
+    let known = epochs::read(&transaction, SHARDS).await.unwrap();
     let epochs = Epochs::new(known.into_iter().map(Option::unwrap).collect());
-    let claims = [Claim::new(shard, entry, [event_id].into_iter(), &epochs)];
+    let claims = [Claim::new(SHARDS.of_user(user_id), entry, [event_id].into_iter(), &epochs)];
+    let mut link = links(stores).link().await.unwrap();
     let claimed = claim(&mut link, &claims, DEADLINE * 60, &epochs).await.unwrap();
     assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
+}
+
+fn links(stores: &TestStores) -> Links {
+    Links::new(&stores.urls().redis_url, DEADLINE).unwrap()
+}
+
+/// `e1` is in two frames, each of which a worker has been given and has claimed nothing for again since claims were lost; the
+/// second was a duplicate then. It is given to somebody else as well, who claims `e1` for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_a_duplicate_before_the_loss_and_is_claimed_after_it_is_stored_once() {
+    let (server, settings) = server().await;
+    let stores = &server.stores;
+    server.activate(&json!({"event_type": ["t"]})).await;
+    let worker = start_worker(stores, &settings).await;
+    until("the partitions", DEADLINE, async || count(stores, "partitions").await >= 3).await;
+    send(&server, 0..1).await;
+    until_outcomes(stores, 1, 0).await;
+    worker.drain(DEADLINE).await.unwrap();
+
+    send(&server, 1..2).await;
+    let mut elsewhere = Consumer::new(links(stores), "elsewhere".to_owned(), SHARDS);
+    let given = "the first frame given to another worker";
+    until(given, DEADLINE, async || !elsewhere.read(1, Duration::ZERO).await.unwrap().is_empty()).await;
+    claim_for_the_last_entry(stores, "e1", "u1").await;
+    let second = given_and_lost(&server).await;
+
+    let other = start_worker(stores, &settings).await;
+    until_outcomes(stores, 5, 1).await;
+    assert_eq!(count(stores, "events").await, 5);
+    assert_eq!(count(stores, "triggers").await, 5);
+    second.drain(DEADLINE).await.unwrap();
+    other.drain(DEADLINE).await.unwrap();
+}
+
+/// A worker that has found `e1` to be a duplicate when claims are lost, and stores its frame after the frame has claimed it.
+async fn given_and_lost(server: &TestServer) -> Worker {
+    let stores = &server.stores;
+    let (mut one, mut two) = (stores.postgres().await, stores.postgres().await);
+    let worker =
+        start_worker(stores, &Settings::with(&["--batch-events", "1", "--redis-timeout", "1s"])).await;
+    let held = one.transaction().await.unwrap();
+    held.batch_execute("lock table events in exclusive mode").await.unwrap();
+    send(server, 2..3).await;
+    until_waiting(stores, "relation = 'events'::regclass", 1).await;
+    server.post_lines(lines(1..2) + &lines(51..52)).await.expect(202);
+    let entry = last_entry(stores, "u1").await;
+    until("a claim of each id", DEADLINE, async || claims(stores).await == 4).await;
+
+    unlink(stores, "epoch:*").await;
+    unlink(stores, "dedupe:*").await;
+    send(server, 3..4).await;
+    // What the worker restores waits for what it is storing. Whoever stores next waits for this test.
+    let exclusive = "locktype = 'advisory' and mode = 'ExclusiveLock'";
+    until_waiting(stores, exclusive, 1).await;
+    let next = two.transaction().await.unwrap();
+    let release = async {
+        until_waiting(stores, exclusive, 2).await;
+        held.rollback().await.unwrap();
+    };
+    let (locked, ()) = tokio::join!(epochs::lock(&next), release);
+    locked.unwrap();
+    claim_for(stores, entry, "e1", "u1").await;
+    next.rollback().await.unwrap();
+    worker
+}
+
+async fn claims(stores: &TestStores) -> usize {
+    let keys = redis::cmd("KEYS").arg("dedupe:*").to_owned();
+    keys.query_async::<Vec<Vec<u8>>>(&mut stores.redis().await).await.unwrap().len()
+}
+
+/// Waits until so many wait for such a lock.
+async fn until_waiting(stores: &TestStores, lock: &str, waiting: i64) {
+    let client = stores.postgres().await;
+    let query = format!("select count(*) from pg_locks where not granted and {lock}");
+    until(&format!("{waiting} waiting for {lock}"), DEADLINE, async || {
+        client.query_one(&query, &[]).await.unwrap().get::<_, i64>(0) == waiting
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_claims_nothing_is_stored_although_somebody_else_restored_the_claims() {
+    let (server, settings) = server().await;
+    let stores = &server.stores;
+    let worker = start_worker(stores, &settings).await;
+    send(&server, 0..1).await;
+    until_outcomes(stores, 1, 0).await;
+
+    restored_elsewhere(stores).await;
+    let mut corrupt = frame_of(SHARDS.of_user("u0"), &["lost"]);
+    *corrupt.bytes.last_mut().unwrap() ^= 1;
+    append(&links(stores).pool(1), &[corrupt]).await.unwrap();
+    until_rows(stores, "dead_letters", 1).await;
+    worker.drain(DEADLINE).await.unwrap();
+}
+
+/// Another epoch holds, as if another worker had restored the claims.
+async fn restored_elsewhere(stores: &TestStores) {
+    const ANOTHER: &str = "01936d00-0000-7000-8000-000000000000";
+    let client = stores.postgres().await;
+    client.batch_execute(&format!("update claim_epochs set epoch = '{ANOTHER}'")).await.unwrap();
+    let mut redis = stores.redis().await;
+    for shard in SHARDS.all() {
+        let set = redis::cmd("SET").arg(shard.epoch()).arg(ANOTHER).to_owned();
+        let () = set.query_async(&mut redis).await.unwrap();
+    }
 }
