@@ -228,8 +228,8 @@ fn links(stores: &TestStores) -> Links {
     Links::new(&stores.urls().redis_url, DEADLINE).unwrap()
 }
 
-/// `e1` is in two frames, each of which a worker has been given and has claimed nothing for again since claims were lost; the
-/// second was a duplicate then. It is given to somebody else as well, who claims `e1` for it.
+/// Two frames have `e1`, and the first has claimed it, when claims are lost. Somebody else, who is given the second too, claims
+/// it for that one; then the worker for which it was a duplicate there stores that frame, before the first is tried again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_a_duplicate_before_the_loss_and_is_claimed_after_it_is_stored_once() {
     let (server, settings) = server().await;
@@ -246,18 +246,18 @@ async fn what_was_a_duplicate_before_the_loss_and_is_claimed_after_it_is_stored_
     let given = "the first frame given to another worker";
     until(given, DEADLINE, async || !elsewhere.read(1, Duration::ZERO).await.unwrap().is_empty()).await;
     claim_for_the_last_entry(stores, "e1", "u1").await;
-    let second = given_and_lost(&server).await;
+    let worker = given_the_second(&server).await;
 
     let other = start_worker(stores, &settings).await;
     until_outcomes(stores, 5, 1).await;
     assert_eq!(count(stores, "events").await, 5);
     assert_eq!(count(stores, "triggers").await, 5);
-    second.drain(DEADLINE).await.unwrap();
+    worker.drain(DEADLINE).await.unwrap();
     other.drain(DEADLINE).await.unwrap();
 }
 
-/// A worker that has found `e1` to be a duplicate when claims are lost, and stores its frame after the frame has claimed it.
-async fn given_and_lost(server: &TestServer) -> Worker {
+/// A worker that has found `e1` to be a duplicate when claims are lost, and goes on when it is claimed for that very frame.
+async fn given_the_second(server: &TestServer) -> Worker {
     let stores = &server.stores;
     let (mut one, mut two) = (stores.postgres().await, stores.postgres().await);
     let worker =

@@ -29,9 +29,10 @@ const B: Ids = Ids(0b10);
 const AB: Ids = Ids(0b11);
 const NOTHING: Ids = Ids::NONE;
 
-const NONE: Faults = Faults { crashes: 0, cuts: 0, losses: 0, restarts: 0, replacements: 0 };
+const NONE: Faults = Faults { crashes: 0, cuts: 0, losses: 0, evictions: 0, restarts: 0, replacements: 0 };
 const CRASH: Faults = Faults { crashes: 1, ..NONE };
 const LOSS: Faults = Faults { losses: 1, ..NONE };
+const EVICTION: Faults = Faults { evictions: 1, ..NONE };
 const RESTART: Faults = Faults { restarts: 1, ..NONE };
 const REPLACEMENT: Faults = Faults { replacements: 1, ..NONE };
 
@@ -58,7 +59,7 @@ fn explore(frames: [Ids; 3], faults: Faults) -> BTreeSet<&'static str> {
 #[track_caller]
 fn assert_breaks(flaws: &'static [Flaw], faults: Faults, damage: &'static str) {
     let protocol = Protocol { flaws, frames: [A, A, NOTHING], faults, canonical: false };
-    let search = protocol.checker().finish_when(HasDiscoveries::AnyFailures);
+    let search = protocol.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([damage])));
     let checker = search.spawn_bfs().join();
     let path = checker.discovery(damage);
     let path =
@@ -167,6 +168,13 @@ fn an_epoch_not_read_again_in_the_second_round_trip_may_be_over() {
 #[test]
 fn a_restart_that_nobody_notices_lets_ids_be_stored_twice() {
     assert_breaks(&[Flaw::RunIgnored], RESTART, TWICE);
+}
+
+#[test]
+fn a_claim_that_goes_while_its_epoch_stays_is_not_noticed() {
+    // This is beyond what is promised: see "What does not hold" in docs/guarantees.md.
+    assert_breaks(&[], EVICTION, TWICE);
+    assert_breaks(&[], Faults { evictions: 1, ..CRASH }, LOST);
 }
 
 #[test]

@@ -34,7 +34,8 @@ pub(crate) enum Action {
     Crash(usize),
     LoseReplyToCommit(usize),
     CutFromPostgres(usize),
-    DeleteClaims,
+    /// Whether the epoch goes, and which claims.
+    Delete(bool, Ids),
     /// Redis' data as it is now is what a restart will bring back.
     Persist,
     RestartRedis,
@@ -76,7 +77,9 @@ impl Model for Protocol {
                     .map(|fault| fault(worker)),
             );
         }
-        actions.extend([Action::DeleteClaims, Action::Persist, Action::RestartRedis, Action::ReplaceRedis]);
+        let deleted = [(true, Ids::ALL), (true, Ids::NONE), (false, Ids(0b01)), (false, Ids(0b10))];
+        actions.extend(deleted.map(|(epoch, claims)| Action::Delete(epoch, claims)));
+        actions.extend([Action::Persist, Action::RestartRedis, Action::ReplaceRedis]);
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -131,9 +134,13 @@ impl Protocol {
                     return None;
                 }
             }
-            Action::DeleteClaims => {
-                spend(&mut state.faults.losses)?;
-                (state.redis.epoch, state.redis.claims) = (Epoch::None, [Claim::Free; 2]);
+            Action::Delete(epoch, claims) => {
+                let Faults { losses, evictions, .. } = &mut state.faults;
+                spend(if epoch { losses } else { evictions })?;
+                claims.iter().for_each(|id| state.redis.claims[id] = Claim::Free);
+                if epoch {
+                    state.redis.epoch = Epoch::None;
+                }
             }
             Action::Persist => {
                 if state.faults.restarts == 0 || state.persisted.is_some() {

@@ -216,8 +216,10 @@ pub(crate) struct Faults {
     pub(crate) crashes: u8,
     /// A connection to Postgres ends: in a rebuild with its lock, unnoticed as yet; at a commit with its reply.
     pub(crate) cuts: u8,
-    /// Claims and epoch are deleted.
+    /// The epoch is deleted, with the claims or without.
     pub(crate) losses: u8,
+    /// A claim is deleted, and the epoch stays.
+    pub(crate) evictions: u8,
     /// Redis restarts, and forgets what it did last.
     pub(crate) restarts: u8,
     /// An empty Redis takes the place.
