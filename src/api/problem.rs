@@ -1,7 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONNECTION, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
@@ -29,6 +29,10 @@ pub enum Kind {
     RequestTimeout,
     /// It does not go with the present state.
     Conflict,
+    /// It was changed since the client read it.
+    PreconditionFailed,
+    /// The key of a request was used for another one.
+    KeyReused,
     /// The body is larger than allowed.
     TooLarge,
     /// The body is of a type that is not read here.
@@ -62,6 +66,14 @@ impl Kind {
                 (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The body did not arrive in time")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The present state does not allow this"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "It was changed meanwhile")
+            }
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The Idempotency-Key belongs to another request",
+            ),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::UnsupportedType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body's type is not read here")
@@ -110,13 +122,21 @@ pub struct Problem {
     errors: Vec<Fault>,
     allowed: Vec<&'static str>,
     challenge: Option<HeaderValue>,
+    etag: Option<HeaderValue>,
 }
 
 impl Problem {
     /// A problem; `detail` says what is there, and what to do about it.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), allowed: Vec::new(), challenge: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            allowed: Vec::new(),
+            challenge: None,
+            etag: None,
+        }
     }
 
     /// Adds the places concerned.
@@ -135,6 +155,12 @@ impl Problem {
     #[must_use]
     pub fn with_challenge(self, challenge: &'static str) -> Self {
         Self { challenge: Some(HeaderValue::from_static(challenge)), ..self }
+    }
+
+    /// Adds the `ETag` of what there is.
+    #[must_use]
+    pub fn with_etag(self, etag: &str) -> Self {
+        Self { etag: HeaderValue::from_str(etag).ok(), ..self }
     }
 
     /// Its kind.
@@ -157,6 +183,7 @@ impl Problem {
             // The rest of the request may still be on its way.
             Kind::RequestTimeout => Some((CONNECTION, HeaderValue::from_static("close"))),
             Kind::MethodNotAllowed => Some((ALLOW, HeaderValue::from_str(&self.allowed.join(", ")).ok()?)),
+            Kind::PreconditionFailed => Some((ETAG, self.etag.clone()?)),
             _ => Some((WWW_AUTHENTICATE, self.challenge.clone()?)),
         }
     }

@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use deadpool_postgres::Pool;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 
 use super::accumulator::Accumulator;
 use super::auth::Access;
-use super::body::{Bodies, discard, is_of_type, unsupported};
+use super::body::{Bodies, Body, discard, is_of_type, unsupported};
 use super::events;
 use super::router::{Route, Router};
 use crate::api::{self, Answer, Problem};
@@ -19,6 +19,9 @@ use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
 use crate::queue::{self, Shards};
+
+/// A change to a JSON document (RFC 7396).
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// What requests share.
 pub struct Service {
@@ -71,16 +74,39 @@ impl Service {
 
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        let _caller = self.access.check(&head.headers, endpoint.scope).await?;
+        let caller = self.access.check(&head.headers, endpoint.scope).await?;
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
+        let (headers, limits) = (&head.headers, &self.config.limits);
         match endpoint.route {
             Route::SendEvents => events::accept(self, &head.headers, body).await,
             Route::SearchEvents => api::events::search(pool, query).await,
-            Route::ReadEvent => api::events::read(pool, &parameter).await,
-            Route::CreateCampaign => self.create_campaign(head, body).await,
+            Route::ReadEvent => api::events::read(pool, &parameter, query).await,
+            Route::ExplainEvent => api::campaigns::explain(pool, &parameter, query).await,
+            Route::CreateCampaign => {
+                let body = self.receive_json(head, body, api::campaigns::MAX_BODY).await?;
+                api::campaigns::create(pool, &caller, headers, &body).await
+            }
             Route::ListCampaigns => api::campaigns::list(pool, query).await,
-            Route::ReadCampaign => api::campaigns::read(pool, &parameter).await,
-            Route::StepCampaign(step) => api::campaigns::step(pool, &parameter, step).await,
+            Route::ReadCampaign => api::campaigns::read(pool, headers, &parameter).await,
+            Route::ChangeCampaign => {
+                let merges_rules = is_of_type(headers, MERGE_PATCH);
+                let types = &["application/json", MERGE_PATCH];
+                let body = &self.receive_as(types, head, body, api::campaigns::MAX_BODY).await?;
+                let patch = api::campaigns::Patch { body, merges_rules };
+                api::campaigns::change(pool, &caller, headers, &parameter, patch).await
+            }
+            Route::StepCampaign(step) => api::campaigns::step(pool, &caller, headers, &parameter, step).await,
+            Route::ListVersions => api::campaigns::versions(pool, &parameter, query).await,
+            Route::ListTriggers => api::campaigns::triggers(pool, &parameter, query).await,
+            Route::CountTriggers => api::campaigns::stats(pool, &parameter, query).await,
+            Route::TestCampaign => {
+                let body = self.receive_json(head, body, api::campaigns::max_body(limits)).await?;
+                api::campaigns::test(pool, limits, &parameter, &body).await
+            }
+            Route::TestRules => {
+                let body = self.receive_json(head, body, api::campaigns::max_body(limits)).await?;
+                api::campaigns::test_rules(limits, &body).await
+            }
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
             Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
             Route::ReadDeadLetter => api::dead_letters::read(pool, &parameter).await,
@@ -91,12 +117,28 @@ impl Service {
         }
     }
 
-    async fn create_campaign(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
-        if !is_of_type(&head.headers, "application/json") {
-            return Err(unsupported(&head.headers, &["application/json"]));
+    /// Receives a body that must be JSON.
+    async fn receive_json(
+        &self,
+        head: &Parts,
+        body: &mut Incoming,
+        limit: usize,
+    ) -> Result<Body<'_>, Problem> {
+        self.receive_as(&["application/json"], head, body, limit).await
+    }
+
+    /// Receives a body that must be of one of these types.
+    async fn receive_as(
+        &self,
+        types: &[&'static str],
+        head: &Parts,
+        body: &mut Incoming,
+        limit: usize,
+    ) -> Result<Body<'_>, Problem> {
+        if !types.iter().any(|media_type| is_of_type(&head.headers, media_type)) {
+            return Err(unsupported(&head.headers, types));
         }
-        let body = self.bodies.receive(&head.headers, body, api::campaigns::MAX_BODY).await?;
-        api::campaigns::create(&self.pool, &body).await
+        self.bodies.receive(&head.headers, body, limit).await
     }
 }
 

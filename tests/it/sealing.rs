@@ -293,11 +293,11 @@ async fn a_sealed_partition_is_searched_by_its_indexes() {
     };
 
     let searches = stores.pool();
-    let found = events::find(&searches, "e4242").await.unwrap().unwrap();
+    let found = events::find(&searches, "e4242", None).await.unwrap().unwrap();
     let filter = events::Filter { user_id: Some("u42".to_owned()), ..events::Filter::default() };
     let page = events::search(&searches, &filter, None, 200, Duration::MAX).await.unwrap();
 
-    assert_eq!((found.user_id.as_str(), page.events.len()), ("u42", 100));
+    assert_eq!((found.user_id.as_str(), page.found.len()), ("u42", 100));
     // Postgres counts the scans of a session no later than at its end.
     searches.close();
     for index in ["events_20261110_event_id_key", "events_20261110_user_id_received_at_idx"] {
