@@ -70,7 +70,7 @@ impl Preconditions {
 /// The refusal of a change to a version that its sender has not seen.
 pub(super) fn failed(version: i32) -> Problem {
     let detail = format!("it is in version {version} now; read it again, and send its ETag as If-Match");
-    Problem::new(Kind::PreconditionFailed, detail).with_etag(&etag(version))
+    Problem::new(Kind::PreconditionFailed(version), detail)
 }
 
 impl Tags {
@@ -128,16 +128,16 @@ mod tests {
 
     use super::*;
 
-    fn read(name: HeaderName, lines: &[&'static str]) -> Result<Preconditions, Problem> {
+    fn read(name: &HeaderName, lines: &[&'static str]) -> Result<Preconditions, Problem> {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(&name, HeaderValue::from_static(line));
+            headers.append(name, HeaderValue::from_static(line));
         }
         Preconditions::read(&headers)
     }
 
     fn allows(lines: &[&'static str]) -> bool {
-        read(IF_MATCH, lines).expect("well-formed").allow(3).is_ok()
+        read(&IF_MATCH, lines).expect("well-formed").allow(3).is_ok()
     }
 
     #[test]
@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_refused_change_learns_the_version_of_now() {
-        let problem = read(IF_MATCH, &["\"2\""]).expect("well-formed").allow(3).expect_err("stale");
-        assert_eq!(problem.kind(), Kind::PreconditionFailed);
+        let problem = read(&IF_MATCH, &["\"2\""]).expect("well-formed").allow(3).expect_err("stale");
+        assert_eq!(problem.kind(), Kind::PreconditionFailed(3));
         assert!(problem.detail().contains("version 3"));
     }
 
@@ -165,17 +165,17 @@ mod tests {
         for text in
             ["3", "", " ", ",", "\"3", "3\"", "\"3\"\"4\"", "\"3\" \"4\"", "*, \"3\"", "w/\"3\"", "\"a b\""]
         {
-            let problem = read(IF_MATCH, &[text]).expect_err(text);
+            let problem = read(&IF_MATCH, &[text]).expect_err(text);
             assert_eq!(problem.kind(), Kind::InvalidParameter);
             assert!(problem.detail().starts_with("If-Match: "), "{}", problem.detail());
-            assert!(read(IF_NONE_MATCH, &[text]).is_err(), "{text}");
+            assert!(read(&IF_NONE_MATCH, &[text]).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_weak_tag_guards_no_change_and_finds_what_is_known() {
-        assert!(read(IF_MATCH, &["W/\"3\""]).expect_err("weak").detail().contains("weak"));
-        let known = |text| read(IF_NONE_MATCH, &[text]).expect("well-formed").is_known(3);
+        assert!(read(&IF_MATCH, &["W/\"3\""]).expect_err("weak").detail().contains("weak"));
+        let known = |text| read(&IF_NONE_MATCH, &[text]).expect("well-formed").is_known(3);
         assert!(known("W/\"3\"") && known("\"3\"") && known("*") && known("\"1\", \"3\""));
         assert!(!known("W/\"2\"") && !Preconditions::default().is_known(3));
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 use super::answer::{Answer, with_type};
+use super::preconditions::etag;
 use crate::ledger::LedgerError;
 use crate::queue::QueueError;
 use crate::store::{Action, StoreError};
@@ -29,8 +30,8 @@ pub enum Kind {
     RequestTimeout,
     /// It does not go with the present state.
     Conflict,
-    /// It was changed since the client read it.
-    PreconditionFailed,
+    /// It was changed since the client read it; now it is in this version.
+    PreconditionFailed(i32),
     /// The key of a request was used for another one.
     KeyReused,
     /// The body is larger than allowed.
@@ -66,7 +67,7 @@ impl Kind {
                 (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The body did not arrive in time")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The present state does not allow this"),
-            Self::PreconditionFailed => {
+            Self::PreconditionFailed(_) => {
                 (StatusCode::PRECONDITION_FAILED, "precondition-failed", "It was changed meanwhile")
             }
             Self::KeyReused => (
@@ -122,21 +123,13 @@ pub struct Problem {
     errors: Vec<Fault>,
     allowed: Vec<&'static str>,
     challenge: Option<HeaderValue>,
-    etag: Option<HeaderValue>,
 }
 
 impl Problem {
     /// A problem; `detail` says what is there, and what to do about it.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            errors: Vec::new(),
-            allowed: Vec::new(),
-            challenge: None,
-            etag: None,
-        }
+        Self { kind, detail: detail.into(), errors: Vec::new(), allowed: Vec::new(), challenge: None }
     }
 
     /// Adds the places concerned.
@@ -155,12 +148,6 @@ impl Problem {
     #[must_use]
     pub fn with_challenge(self, challenge: &'static str) -> Self {
         Self { challenge: Some(HeaderValue::from_static(challenge)), ..self }
-    }
-
-    /// Adds the `ETag` of what there is.
-    #[must_use]
-    pub fn with_etag(self, etag: &str) -> Self {
-        Self { etag: HeaderValue::from_str(etag).ok(), ..self }
     }
 
     /// Its kind.
@@ -183,7 +170,7 @@ impl Problem {
             // The rest of the request may still be on its way.
             Kind::RequestTimeout => Some((CONNECTION, HeaderValue::from_static("close"))),
             Kind::MethodNotAllowed => Some((ALLOW, HeaderValue::from_str(&self.allowed.join(", ")).ok()?)),
-            Kind::PreconditionFailed => Some((ETAG, self.etag.clone()?)),
+            Kind::PreconditionFailed(version) => Some((ETAG, HeaderValue::from_str(&etag(version)).ok()?)),
             _ => Some((WWW_AUTHENTICATE, self.challenge.clone()?)),
         }
     }
@@ -225,6 +212,9 @@ impl From<StoreError> for Problem {
                 Kind::SearchTimeout,
                 "the search took too long; narrow it, with from and to best of all",
             );
+        }
+        if let StoreError::Searching = error {
+            return Self::new(Kind::Unavailable, "too many searches are under way; try again in a moment");
         }
         if error.action() == Action::Retry {
             tracing::warn!(%error, "a request was answered with 503: Postgres cannot be used now");
@@ -292,6 +282,7 @@ mod tests {
             Problem::new(Kind::Unavailable, "…"),
             Problem::new(Kind::Overloaded(7), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
+            Problem::new(Kind::PreconditionFailed(7), "…"),
             Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),
             Problem::new(Kind::Unauthorized, "…").with_challenge("Bearer"),
         ];

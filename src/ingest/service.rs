@@ -19,6 +19,7 @@ use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
 use crate::queue::{self, Shards};
+use crate::store::Searches;
 
 /// A change to a JSON document (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -31,6 +32,7 @@ pub struct Service {
     pub(super) readers: Readers,
     queue: Queue,
     pool: Pool,
+    searches: Searches,
     access: Access,
     router: Router,
 }
@@ -56,6 +58,7 @@ impl Service {
             config,
             accumulator,
             queue,
+            searches: Searches::on(pool.clone()),
             pool,
         }
     }
@@ -76,12 +79,12 @@ impl Service {
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
         let caller = self.access.check(&head.headers, endpoint.scope).await?;
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
-        let (headers, limits) = (&head.headers, &self.config.limits);
+        let (headers, limits, searches) = (&head.headers, &self.config.limits, &self.searches);
         match endpoint.route {
             Route::SendEvents => events::accept(self, &head.headers, body).await,
-            Route::SearchEvents => api::events::search(pool, query).await,
-            Route::ReadEvent => api::events::read(pool, &parameter, query).await,
-            Route::ExplainEvent => api::campaigns::explain(pool, &parameter, query).await,
+            Route::SearchEvents => api::events::search(searches, query).await,
+            Route::ReadEvent => api::events::read(searches, &parameter, query).await,
+            Route::ExplainEvent => api::campaigns::explain(pool, searches, &parameter, query).await,
             Route::CreateCampaign => {
                 let body = self.receive_json(head, body, api::campaigns::MAX_BODY).await?;
                 api::campaigns::create(pool, &caller, headers, &body).await
@@ -97,8 +100,8 @@ impl Service {
             }
             Route::StepCampaign(step) => api::campaigns::step(pool, &caller, headers, &parameter, step).await,
             Route::ListVersions => api::campaigns::versions(pool, &parameter, query).await,
-            Route::ListTriggers => api::campaigns::triggers(pool, &parameter, query).await,
-            Route::CountTriggers => api::campaigns::stats(pool, &parameter, query).await,
+            Route::ListTriggers => api::campaigns::triggers(pool, searches, &parameter, query).await,
+            Route::CountTriggers => api::campaigns::stats(pool, searches, &parameter, query).await,
             Route::TestCampaign => {
                 let body = self.receive_json(head, body, api::campaigns::max_body(limits)).await?;
                 api::campaigns::test(pool, limits, &parameter, &body).await

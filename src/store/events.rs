@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::StoreError;
 use super::windows::{self, Page, Placed, Position, Search, Selection};
+use super::{Searches, StoreError};
 use crate::campaign::CampaignId;
 
 /// The first window of a search that the bloom indexes narrow.
@@ -60,7 +59,7 @@ impl Placed for StoredEvent {
 
 /// Finds the event with this id; where several users have one, that of `user_id`, or else the newest.
 pub async fn find(
-    pool: &Pool,
+    searches: &Searches,
     event_id: &str,
     user_id: Option<&str>,
 ) -> Result<Option<StoredEvent>, StoreError> {
@@ -70,13 +69,13 @@ pub async fn find(
     }
     let (event_id, user_id) = (Some(event_id.to_owned()), user_id.map(str::to_owned));
     let filter = Filter { event_id, user_id, ..Filter::default() };
-    let page = search(pool, &filter, None, 1, Duration::MAX).await?;
+    let page = search(searches, &filter, None, 1, Duration::MAX).await?;
     Ok(page.found.into_iter().next())
 }
 
 /// Finds at most `limit` events beyond `after`, in no more than about `patience`.
 pub async fn search(
-    pool: &Pool,
+    searches: &Searches,
     filter: &Filter,
     after: Option<&Position>,
     limit: u16,
@@ -103,7 +102,7 @@ pub async fn search(
     if let Some(campaign_id) = &campaign_id {
         selection.add(" and ? = any(campaign_ids)", campaign_id, Type::INT8);
     }
-    windows::search(pool, &search, &selection, stored_event).await
+    windows::search(searches, &search, &selection, stored_event).await
 }
 
 fn stored_event(row: &Row) -> Result<StoredEvent, tokio_postgres::Error> {

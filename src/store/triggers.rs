@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::StoreError;
 use super::events::StoredEvent;
 use super::windows::{self, Page, Placed, Position, Search, Selection};
+use super::{Searches, StoreError};
 use crate::campaign::CampaignId;
 
 /// An event that triggered a campaign.
@@ -68,7 +67,7 @@ impl Placed for Trigger {
 
 /// Finds at most `limit` triggers beyond `after`, in no more than about `patience`.
 pub async fn search(
-    pool: &Pool,
+    searches: &Searches,
     filter: &Filter,
     after: Option<&Position>,
     limit: u16,
@@ -83,19 +82,19 @@ pub async fn search(
     if let Some(user_id) = &filter.user_id {
         selection.add(" and user_id = ?", user_id, Type::TEXT);
     }
-    windows::search(pool, &search, &selection, trigger).await
+    windows::search(searches, &search, &selection, trigger).await
 }
 
 /// The version of the campaign that the event triggered; `None` when it did not trigger it.
 pub async fn version_triggered(
-    pool: &Pool,
+    searches: &Searches,
     id: CampaignId,
     event: &StoredEvent,
 ) -> Result<Option<i32>, StoreError> {
     const SELECT: &str = "select campaign_version from triggers
         where received_at = $1 and event_id = $2 and user_id = $3 and campaign_id = $4";
-    let mut client = pool.get().await?;
-    let transaction = windows::begin(&mut client).await?;
+    let mut connection = searches.connection().await?;
+    let transaction = connection.begin().await?;
     let row = transaction
         .query_typed_opt(
             SELECT,
@@ -112,7 +111,7 @@ pub async fn version_triggered(
 
 /// Counts the triggers of a campaign from `from` up to, and without, `to`. `unit` is `hour` or `day`, in UTC.
 pub async fn count(
-    pool: &Pool,
+    searches: &Searches,
     id: CampaignId,
     from: Timestamp,
     to: Timestamp,
@@ -120,8 +119,8 @@ pub async fn count(
 ) -> Result<Counts, StoreError> {
     const SELECT: &str = "select date_trunc($4, received_at, 'UTC'), count(*) from triggers
         where campaign_id = $1 and received_at >= $2 and received_at < $3 group by 1 order by 1";
-    let mut client = pool.get().await?;
-    let transaction = windows::begin(&mut client).await?;
+    let mut connection = searches.connection().await?;
+    let transaction = connection.begin().await?;
     let stored = windows::stored_span(&transaction).await?;
     let rows = transaction
         .query_typed(

@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Client, Pool, Transaction};
+use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::StoreError;
+use super::{Searches, StoreError};
 
 /// The first window of a search that no index narrows.
 pub(super) const FIRST_WINDOW: SignedDuration = SignedDuration::from_secs(1);
@@ -87,14 +87,14 @@ impl<'a> Selection<'a> {
 
 /// Looks for the selection in one window after another.
 pub(super) async fn search<T: Placed>(
-    pool: &Pool,
+    searches: &Searches,
     search: &Search<'_>,
     selection: &Selection<'_>,
     read: fn(&Row) -> Result<T, tokio_postgres::Error>,
 ) -> Result<Page<T>, StoreError> {
     let started = Instant::now();
-    let mut client = pool.get().await?;
-    let transaction = begin(&mut client).await?;
+    let mut connection = searches.connection().await?;
+    let transaction = connection.begin().await?;
     let mut page = Page { found: Vec::new(), searched_from: None, next: None };
     let Some((span, now)) = stored_span(&transaction).await? else { return Ok(page) };
     let wanted = span.narrowed(search);
@@ -137,18 +137,6 @@ async fn query(
     }
     selection.add(" order by received_at desc, event_id desc, user_id desc limit ?", &limit, Type::INT8);
     Ok(transaction.query_typed(&selection.sql, &selection.parameters).await?)
-}
-
-/// Begins to look things up among what is stored.
-pub(super) async fn begin(client: &mut Client) -> Result<Transaction<'_>, StoreError> {
-    let transaction = client.build_transaction().read_only(true).start().await?;
-    // BRIN looks dear to the planner, and is what finds anything here; a statement has its own end in any case.
-    transaction
-        .batch_execute(
-            "set local enable_seqscan = off; set local jit = off; set local statement_timeout = '10s'",
-        )
-        .await?;
-    Ok(transaction)
 }
 
 /// A span of time, its end excluded.

@@ -14,7 +14,7 @@ use super::trial::{Verdict, hold_against};
 use crate::api::parameters::{Parameters, invalid};
 use crate::api::{Answer, Problem, events, json};
 use crate::campaign::{Campaign, CampaignId, Status, Version};
-use crate::store::{campaigns, triggers};
+use crate::store::{Searches, campaigns, triggers};
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -36,14 +36,19 @@ struct View<'a> {
 }
 
 /// `GET /events/{event_id}/explain?campaign_id=&user_id=`.
-pub async fn explain(pool: &Pool, event_id: &str, query: Option<&str>) -> Result<Answer, Problem> {
+pub async fn explain(
+    pool: &Pool,
+    searches: &Searches,
+    event_id: &str,
+    query: Option<&str>,
+) -> Result<Answer, Problem> {
     let mut parameters = Parameters::read(query, &["campaign_id", "user_id"])?;
     let id = parameters.take("campaign_id", "a campaign's number", |text| text.parse::<i64>().ok())?;
     let id = id.ok_or_else(|| invalid("campaign_id", "is required: the campaign to explain"))?;
     let user_id = parameters.take_text("user_id")?;
-    let event = events::find(pool, event_id, user_id.as_deref()).await?;
+    let event = events::find(searches, event_id, user_id.as_deref()).await?;
     let campaign = find(pool, &id.to_string()).await?;
-    let recorded = triggers::version_triggered(pool, campaign.id, &event).await?;
+    let recorded = triggers::version_triggered(searches, campaign.id, &event).await?;
     let version = campaigns::version_at(pool, campaign.id, event.received_at).await?;
     let mut view = View {
         event_id: &event.event_id,

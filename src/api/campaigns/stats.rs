@@ -15,6 +15,7 @@ use super::find;
 use crate::api::parameters::{Parameters, invalid};
 use crate::api::{Answer, Problem, json};
 use crate::campaign::CampaignId;
+use crate::store::Searches;
 use crate::store::triggers::{self, Count};
 
 #[derive(Serialize)]
@@ -51,14 +52,19 @@ struct Span {
 }
 
 /// `GET /campaigns/{id}/stats?from=&to=&by=hour|day`.
-pub async fn stats(pool: &Pool, id: &str, query: Option<&str>) -> Result<Answer, Problem> {
+pub async fn stats(
+    pool: &Pool,
+    searches: &Searches,
+    id: &str,
+    query: Option<&str>,
+) -> Result<Answer, Problem> {
     let mut parameters = Parameters::read(query, &["from", "to", "by"])?;
     let unit = parameters.take("by", "hour or day", |text| text.parse().ok())?.unwrap_or(Unit::Hour);
     let (from, to) = (parameters.take_time("from")?, parameters.take_time("to")?);
     let span = Span::of(unit, from, to, Timestamp::now())?;
     let (from, to) = span.bounds()?;
     let campaign_id = find(pool, id).await?.id;
-    let counts = triggers::count(pool, campaign_id, from, to, unit.name()).await?;
+    let counts = triggers::count(searches, campaign_id, from, to, unit.name()).await?;
     let buckets = span.filled(&counts.counts);
     let total = buckets.iter().map(|bucket| bucket.triggers).sum();
     let stored_from = counts.stored_from;

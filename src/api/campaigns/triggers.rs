@@ -11,7 +11,7 @@ use crate::api::events::PATIENCE;
 use crate::api::parameters::Parameters;
 use crate::api::{Answer, Problem, json};
 use crate::store::triggers::{self, Filter, Trigger};
-use crate::store::{Page, Position};
+use crate::store::{Page, Position, Searches};
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -29,14 +29,19 @@ struct List<'a> {
 }
 
 /// `GET /campaigns/{id}/triggers?user_id=&from=&to=&limit=&cursor=`, the newest first.
-pub async fn triggers(pool: &Pool, id: &str, query: Option<&str>) -> Result<Answer, Problem> {
+pub async fn triggers(
+    pool: &Pool,
+    searches: &Searches,
+    id: &str,
+    query: Option<&str>,
+) -> Result<Answer, Problem> {
     let mut parameters = Parameters::read(query, &["user_id", "from", "to", "limit", "cursor"])?;
     let user_id = parameters.take_text("user_id")?;
     let (from, to) = (parameters.take_time("from")?, parameters.take_time("to")?);
     let limit = parameters.take_limit(MAX_PAGE)?.unwrap_or(DEFAULT_PAGE);
     let after = parameters.take("cursor", "the next_cursor of a list of triggers", Position::decode)?;
     let filter = Filter { campaign_id: find(pool, id).await?.id, user_id, from, to };
-    let page = triggers::search(pool, &filter, after.as_ref(), limit, PATIENCE).await?;
+    let page = triggers::search(searches, &filter, after.as_ref(), limit, PATIENCE).await?;
     let Page { found, searched_from, next } = &page;
     let triggers = found.iter().map(View::of).collect();
     let next_cursor = next.as_ref().map(Position::encode);

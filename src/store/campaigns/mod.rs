@@ -112,7 +112,7 @@ pub async fn change(
 fn parameters<'a>(
     definition: &'a Definition,
     status: &'a &str,
-    author: &'a Option<&str>,
+    author: &'a (dyn ToSql + Sync),
 ) -> [(&'a (dyn ToSql + Sync), Type); 7] {
     [
         (&definition.name, Type::TEXT),

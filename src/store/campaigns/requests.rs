@@ -81,10 +81,10 @@ async fn earlier(
     request: Request<'_>,
 ) -> Result<Option<(Campaign, Vec<u8>)>, StoreError> {
     let sql = format!(
-        "select {}, k.campaign_id, k.fingerprint
-        from idempotency_keys k join campaign_versions v on v.campaign_id = k.campaign_id and v.version = 1
-        where k.caller = $1 and k.key = $2 and k.created_at > now() - interval '{KEPT}'",
-        COLUMNS
+        "select {COLUMNS}, campaign_id, fingerprint from campaign_versions join (
+            select campaign_id, fingerprint from idempotency_keys
+            where caller = $1 and key = $2 and created_at > now() - interval '{KEPT}'
+        ) as earlier using (campaign_id) where version = 1"
     );
     let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&request.caller, Type::INT8), (&request.key, Type::TEXT)];
