@@ -19,7 +19,7 @@ pub struct Trial {
     /// Where its time lies beside that of the campaign.
     pub timing: Timing,
     /// Whether it triggers the campaign: it matches, and the campaign is active, and in its time.
-    pub triggers: bool,
+    pub would_trigger: bool,
     /// What decided, in a sentence.
     pub sentence: String,
 }
@@ -50,13 +50,13 @@ impl Trial {
             let is_triggered = catalog.triggered(&event, moment, &mut scratch).next().is_some();
             (is_triggered, explain(&pattern, &event))
         };
-        let (would_trigger, explanation) = Parser::new(MAX_DEPTH).parse(event, hold_against)?;
+        let (is_triggered, explanation) = Parser::new(MAX_DEPTH).parse(event, hold_against)?;
         let timing = Timing::of(moment, starts_at, ends_at);
-        if would_trigger != (explanation.matches() && timing == Timing::Running) {
+        if is_triggered != (explanation.matches() && timing == Timing::Running) {
             return Err(TrialError::Disagreement);
         }
         let sentence = sentence(&explanation, status, timing);
-        Ok(Self { explanation, timing, triggers: would_trigger && status == Status::Active, sentence })
+        Ok(Self { explanation, timing, would_trigger: is_triggered && status == Status::Active, sentence })
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
             (Status::Active, r#"{"a":1}"#, 20, false),
             (Status::Paused, r#"{"a":1}"#, 10, false),
         ] {
-            assert_eq!(trial(status, event, second).triggers, triggers, "{status} {event} {second}");
+            assert_eq!(trial(status, event, second).would_trigger, triggers, "{status} {event} {second}");
         }
     }
 

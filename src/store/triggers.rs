@@ -92,7 +92,7 @@ pub async fn version_triggered(
     event: &StoredEvent,
 ) -> Result<Option<i32>, StoreError> {
     const SELECT: &str = "select campaign_version from triggers
-        where received_at = $1 and event_id = $2 and user_id = $3 and campaign_id = $4";
+        where received_at = $1 and event_id = $2 and user_id = $3 and campaign_id = $4 limit 1";
     let mut connection = searches.connection().await?;
     let transaction = connection.begin().await?;
     let row = transaction

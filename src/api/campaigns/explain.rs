@@ -28,7 +28,7 @@ struct View<'a> {
     status: Option<Status>,
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
-    triggers: bool,
+    would_trigger: bool,
     matches: Option<bool>,
     sentence: String,
     explanation: Option<Box<RawValue>>,
@@ -61,7 +61,7 @@ pub async fn explain(
         status: None,
         starts_at: None,
         ends_at: None,
-        triggers: false,
+        would_trigger: false,
         matches: None,
         sentence: before_creation(&campaign),
         explanation: None,
@@ -73,10 +73,10 @@ pub async fn explain(
             (Some(definition.status), definition.starts_at, definition.ends_at);
         let payload = event.payload.clone().into_bytes();
         let verdict = hold_against(campaign.id, definition, payload, event.received_at).await?;
-        view.triggers = verdict.triggers;
+        view.would_trigger = verdict.would_trigger;
         (view.matches, view.sentence, view.explanation) = told(verdict);
     }
-    view.note = note(recorded, view.version, view.triggers);
+    view.note = note(recorded, view.version, view.would_trigger);
     Ok(json(StatusCode::OK, &view))
 }
 
@@ -88,27 +88,33 @@ fn before_creation(campaign: &Campaign) -> String {
     format!("the campaign was created only after the event was received, at {}", campaign.created_at)
 }
 
-/// Why what was recorded is not what is computed; `None` where they agree.
-fn note(recorded: Option<i32>, version: Option<i32>, triggers: bool) -> Option<String> {
-    const WHY: &str = "a worker matches against the campaigns that it has loaded when it comes to the event, up to a second \
-                       after a change, and later than the event was received where events had queued up";
-    match (recorded, version) {
-        (None, _) if !triggers => None,
-        (None, _) => {
-            Some(format!("no trigger was recorded, though the version of that time is triggered: {WHY}"))
+/// Why what was recorded is not what the version valid at the time comes to; `None` where they agree.
+fn note(recorded: Option<i32>, valid: Option<i32>, would_trigger: bool) -> Option<String> {
+    const WHY: &str = "a worker matches with the campaigns that it has loaded when it comes to the event: up to a second \
+                       after a change, and as much later than the event was received as it was queued";
+    let differs = match (recorded, valid) {
+        (None, Some(valid)) if would_trigger => {
+            format!("version {valid} would have been triggered, but no trigger was recorded")
         }
-        (Some(recorded), Some(version)) if recorded == version && triggers => None,
-        (Some(recorded), Some(version)) if recorded == version => Some(format!(
-            "a trigger of version {recorded} was recorded, though it is not triggered here; the server's release may \
-             differ from that of the worker"
-        )),
-        (Some(recorded), Some(version)) => Some(format!(
-            "a trigger of version {recorded} was recorded, and version {version} is that of the time: {WHY}"
-        )),
-        (Some(recorded), None) => Some(format!(
-            "a trigger of version {recorded} was recorded, though none was there at the time: {WHY}"
-        )),
-    }
+        (None, _) => return None,
+        (Some(recorded), None) => {
+            format!(
+                "version {recorded} was triggered, but there was no campaign yet when the event was received"
+            )
+        }
+        (Some(recorded), Some(valid)) if recorded != valid => {
+            format!(
+                "version {recorded} was triggered, but version {valid} was valid when the event was received"
+            )
+        }
+        (Some(_), Some(_)) if would_trigger => return None,
+        (Some(recorded), Some(_)) => {
+            return Some(format!(
+                "version {recorded} was triggered, but comes to something else here; the worker may be of another release"
+            ));
+        }
+    };
+    Some(format!("{differs}; {WHY}"))
 }
 
 #[cfg(test)]

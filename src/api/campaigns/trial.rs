@@ -28,7 +28,7 @@ pub(super) struct Verdict {
     pub(super) sentence: String,
     pub(super) explanation: Box<RawValue>,
     #[serde(skip)]
-    pub(super) triggers: bool,
+    pub(super) would_trigger: bool,
 }
 
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ struct Tested {
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
     at: Timestamp,
-    triggers: bool,
+    would_trigger: bool,
     #[serde(flatten)]
     verdict: Verdict,
 }
@@ -84,8 +84,8 @@ pub async fn test(pool: &Pool, limits: &Limits, id: &str, body: &[u8]) -> Result
     let (campaign_id, version) = (campaign.id, campaign.version);
     let Definition { status, starts_at, ends_at, .. } = campaign.definition;
     let verdict = hold_against(campaign_id, campaign.definition, event, at).await?;
-    let triggers = verdict.triggers;
-    let tested = Tested { campaign_id, version, status, starts_at, ends_at, at, triggers, verdict };
+    let would_trigger = verdict.would_trigger;
+    let tested = Tested { campaign_id, version, status, starts_at, ends_at, at, would_trigger, verdict };
     Ok(json(StatusCode::OK, &tested))
 }
 
@@ -100,8 +100,8 @@ pub(super) async fn hold_against(
     let trying = tokio::task::spawn_blocking(move || {
         let trial = Trial::of(id.0, &definition, &event, at)?;
         let explanation = to_raw_value(trial.explanation.rule()).expect("it has text keys only");
-        let (matches, triggers) = (trial.explanation.matches(), trial.triggers);
-        Ok(Verdict { matches, sentence: trial.sentence, explanation, triggers })
+        let (matches, would_trigger) = (trial.explanation.matches(), trial.would_trigger);
+        Ok(Verdict { matches, sentence: trial.sentence, explanation, would_trigger })
     });
     trying.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request was answered with 500: explaining was interrupted");

@@ -88,7 +88,7 @@ async fn a_campaign_says_whether_an_event_would_trigger_it_and_what_is_in_the_wa
     ] {
         assert_eq!((&tested["version"], &tested["status"]), (&json!(version), &json!(status)));
         assert_eq!(
-            (&tested["matches"], &tested["triggers"]),
+            (&tested["matches"], &tested["would_trigger"]),
             (&json!(matches), &json!(triggers)),
             "{tested}"
         );
@@ -132,7 +132,7 @@ async fn a_stored_event_says_why_it_did_or_did_not_trigger_a_campaign() {
         (&json!(true), &json!(1), &json!(1))
     );
     assert_eq!(
-        (&much["triggers"], &much["matches"], &much["note"]),
+        (&much["would_trigger"], &much["matches"], &much["note"]),
         (&json!(true), &json!(true), &Value::Null)
     );
     assert_eq!((&much["status"], &much["starts_at"]), (&json!("active"), &Value::Null));
@@ -179,7 +179,7 @@ async fn an_event_from_before_a_campaign_says_so_and_what_was_recorded_comes_fir
     server.stores.postgres().await.batch_execute(record).await.unwrap();
     let recorded = explain().await;
     assert_eq!((&recorded["triggered"], &recorded["triggered_version"]), (&json!(true), &json!(1)));
-    assert!(recorded["note"].as_str().unwrap().contains("version 1 was recorded"), "{recorded}");
+    assert!(recorded["note"].as_str().unwrap().contains("version 1 was triggered"), "{recorded}");
     worker.drain(DEADLINE).await.unwrap();
 }
 

@@ -6,7 +6,7 @@ use campaign_manager::store::Partitions;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::TestServer;
+use crate::support::{DEADLINE, TestServer, until};
 
 const RULES: &str = r#"{"event_type":["purchase"]}"#;
 
@@ -158,14 +158,31 @@ async fn before_anything_was_stored_there_is_nothing_to_list_and_everything_coun
 }
 
 #[tokio::test]
-async fn a_count_that_takes_too_long_is_given_up() {
-    let server = history().await;
+async fn a_search_that_takes_too_long_is_given_up_and_holds_up_nothing_but_searches() {
+    let server = TestServer::with(&["--database-connections=2"]).await;
+    server.post("/campaigns", format!(r#"{{"name":"one","rules":{RULES}}}"#)).await.expect(201);
     let mut other = server.stores.postgres().await;
     let holding = other.transaction().await.unwrap();
-    holding.batch_execute("lock table triggers in access exclusive mode").await.unwrap();
-    let refused = server.get("/campaigns/1/stats?from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z").await;
-    assert!(refused.problem(503).contains("narrow"));
-    assert_eq!(refused.header("retry-after"), "10");
+    holding.batch_execute("lock table triggers, partitions in access exclusive mode").await.unwrap();
+
+    let (slow, turned_away, quick) = tokio::join!(
+        server.get("/campaigns/1/stats"),
+        async {
+            let postgres = server.stores.postgres().await;
+            let waiting = "select count(*) from pg_locks where not granted";
+            until("the first search to wait", DEADLINE, async || {
+                postgres.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+            })
+            .await;
+            server.get("/events").await
+        },
+        server.get("/campaigns")
+    );
+
+    assert!(slow.problem(503).contains("narrow"));
+    assert_eq!(slow.header("retry-after"), "10");
+    assert!(turned_away.problem(503).contains("too many searches"));
+    quick.expect(200);
 }
 
 #[tokio::test]
