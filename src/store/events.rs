@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::windows::{self, Page, Placed, Position, Search, Selection};
+use super::windows::{self, Page, Position, Search, Selection};
 use super::{Searches, StoreError};
 use crate::campaign::CampaignId;
 
@@ -45,16 +45,6 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Only those received before this time.
     pub to: Option<Timestamp>,
-}
-
-impl Placed for StoredEvent {
-    fn position(&self) -> Position {
-        Position {
-            received_at: self.received_at,
-            event_id: self.event_id.clone(),
-            user_id: self.user_id.clone(),
-        }
-    }
 }
 
 /// Finds the event with this id; where several users have one, that of `user_id`, or else the newest.

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::events::StoredEvent;
-use super::windows::{self, Page, Placed, Position, Search, Selection};
+use super::windows::{self, Page, Position, Search, Selection};
 use super::{Searches, StoreError};
 use crate::campaign::CampaignId;
 
@@ -53,16 +53,6 @@ pub struct Counts {
     pub counts: Vec<Count>,
     /// From when on events are kept; `None` when nothing was ever stored.
     pub stored_from: Option<Timestamp>,
-}
-
-impl Placed for Trigger {
-    fn position(&self) -> Position {
-        Position {
-            received_at: self.received_at,
-            event_id: self.event_id.clone(),
-            user_id: self.user_id.clone(),
-        }
-    }
 }
 
 /// Finds at most `limit` triggers beyond `after`, in no more than about `patience`.

@@ -28,12 +28,6 @@ pub struct Position {
     pub user_id: String,
 }
 
-/// What has a place in that order.
-pub(super) trait Placed {
-    /// Its place.
-    fn position(&self) -> Position;
-}
-
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
@@ -86,7 +80,7 @@ impl<'a> Selection<'a> {
 }
 
 /// Looks for the selection in one window after another.
-pub(super) async fn search<T: Placed>(
+pub(super) async fn search<T>(
     searches: &Searches,
     search: &Search<'_>,
     selection: &Selection<'_>,
@@ -105,8 +99,8 @@ pub(super) async fn search<T: Placed>(
         for row in &rows {
             page.found.push(read(row)?);
         }
-        if let Some(last) = page.found.last().filter(|_| page.found.len() >= usize::from(search.limit)) {
-            let last = last.position();
+        if let Some(last) = rows.last().filter(|_| page.found.len() >= usize::from(search.limit)) {
+            let last = position(last)?;
             return Ok(Page { searched_from: Some(last.received_at), next: Some(last), ..page });
         }
         if started.elapsed() >= search.patience && window.from > wanted.from {
@@ -116,6 +110,15 @@ pub(super) async fn search<T: Placed>(
         }
     }
     Ok(page)
+}
+
+/// The place of a row.
+fn position(row: &Row) -> Result<Position, tokio_postgres::Error> {
+    Ok(Position {
+        received_at: row.try_get("received_at")?,
+        event_id: row.try_get("event_id")?,
+        user_id: row.try_get("user_id")?,
+    })
 }
 
 /// The rows of one window, at most `limit`, the newest first.
