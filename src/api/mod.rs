@@ -13,6 +13,7 @@ pub mod campaigns;
 pub mod events;
 pub mod ledger;
 pub mod dead_letters;
+pub mod openapi;
 
 pub use answer::{Answer, json};
 pub use caller::Caller;

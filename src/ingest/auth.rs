@@ -45,9 +45,9 @@ impl Access {
         }
     }
 
-    /// Lets the request pass if its key has the scope `needed`.
-    pub(super) async fn check(&self, headers: &HeaderMap, needed: Scope) -> Result<Caller, Problem> {
-        let Self::Keys { pool, cache } = self else { return Ok(Caller::Anybody) };
+    /// Lets the request pass if its key has the scope `needed`, or none is.
+    pub(super) async fn check(&self, headers: &HeaderMap, needed: Option<Scope>) -> Result<Caller, Problem> {
+        let (Self::Keys { pool, cache }, Some(needed)) = (self, needed) else { return Ok(Caller::Anybody) };
         let presented = presented_key(headers)?;
         let key = match KeyHash::of(&presented) {
             Some(hash) => look_up(pool, cache, hash).await?,

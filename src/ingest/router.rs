@@ -48,6 +48,8 @@ pub enum Route {
     ReadDeadLetter,
     /// Queue a dead letter again.
     ReplayDeadLetter,
+    /// Show what this API is.
+    ReadContract,
 }
 
 /// A route, how it is reached, and who may.
@@ -57,14 +59,14 @@ pub struct Endpoint {
     pub method: Method,
     /// Its path; a part in braces is a parameter, of which there is at most one.
     pub path: &'static str,
-    /// The scope that a key needs.
-    pub scope: Scope,
+    /// The scope that a key needs; without one, no key is needed.
+    pub scope: Option<Scope>,
     /// What it does.
     pub route: Route,
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 20] = [
+pub static ENDPOINTS: [Endpoint; 21] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
@@ -85,14 +87,19 @@ pub static ENDPOINTS: [Endpoint; 20] = [
     admin(Method::GET, "/dead-letters", Route::ListDeadLetters),
     admin(Method::GET, "/dead-letters/{id}", Route::ReadDeadLetter),
     admin(Method::POST, "/dead-letters/{id}/replay", Route::ReplayDeadLetter),
+    open(Method::GET, "/openapi.json", Route::ReadContract),
 ];
 
+const fn open(method: Method, path: &'static str, route: Route) -> Endpoint {
+    Endpoint { method, path, scope: None, route }
+}
+
 const fn ingest(method: Method, path: &'static str, route: Route) -> Endpoint {
-    Endpoint { method, path, scope: Scope::Ingest, route }
+    Endpoint { method, path, scope: Some(Scope::Ingest), route }
 }
 
 const fn admin(method: Method, path: &'static str, route: Route) -> Endpoint {
-    Endpoint { method, path, scope: Scope::Admin, route }
+    Endpoint { method, path, scope: Some(Scope::Admin), route }
 }
 
 /// Finds endpoints.

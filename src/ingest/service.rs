@@ -113,6 +113,7 @@ impl Service {
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
             Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
             Route::ReadDeadLetter => api::dead_letters::read(pool, &parameter).await,
+            Route::ReadContract => Ok(api::openapi::read()),
             Route::ReplayDeadLetter => {
                 self.accumulator.check()?;
                 api::dead_letters::replay(&queue.pool, pool, queue.shards, &parameter).await

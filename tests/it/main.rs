@@ -5,6 +5,7 @@
 
 mod support;
 
+mod api_endpoints;
 mod harness;
 mod embedded;
 mod migrate;

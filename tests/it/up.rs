@@ -1,55 +1,9 @@
 //! The real program, as a person or an operator runs it: `up`, a signal, and what it says.
 
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 
-use crate::support::{DEADLINE, folder, program, until};
-
-/// A running `campaign-manager up` on a folder of its own.
-struct Up {
-    child: std::process::Child,
-    env: std::collections::HashMap<String, String>,
-}
-
-impl Up {
-    async fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut command = program();
-        command
-            .args(["up", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(flags);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let file = data.join("run.env");
-        until("run.env", DEADLINE, async || file.exists()).await;
-        let text = std::fs::read_to_string(&file).unwrap();
-        let env = text.lines().map(|line| line.split_once('=').unwrap());
-        Self { child, env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        until("the end", DEADLINE, async || self.child.try_wait().unwrap().is_some()).await;
-        self.child.wait().unwrap()
-    }
-
-    fn said(&mut self) -> String {
-        let mut text = String::new();
-        std::io::Read::read_to_string(self.child.stdout.as_mut().unwrap(), &mut text).unwrap();
-        text
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        // Ended already, where the test went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::support::{DEADLINE, Up, folder, program, until};
 
 async fn get(url: &str) -> reqwest::Response {
     reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap()

@@ -6,5 +6,6 @@ mod campaigns_changed;
 mod campaigns_tested;
 mod campaigns_triggered;
 mod connections;
+mod contract;
 mod events;
 mod stored;

@@ -1,6 +1,7 @@
 //! The harness. [`TestStores::start`] gives a test its own servers in a fraction of a second; [`until`] waits for what a
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
+mod contract;
 mod events;
 mod folder;
 mod program;
@@ -8,6 +9,7 @@ mod server;
 mod stores;
 mod template;
 mod until;
+mod up;
 mod worker;
 mod oracle;
 mod processes;
@@ -26,4 +28,5 @@ pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::connect_redis;
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
+pub(crate) use up::Up;
 pub(crate) use worker::{DEADLINE, Settings, count, start_worker, start_worker_in, until_rows};

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::TestStores;
+use super::{TestStores, contract};
 
 /// The settings, read as the command line is.
 #[derive(Parser)]
@@ -176,9 +176,14 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Sends the request and reads the answer.
+    /// Sends the request and reads the answer, which has to be as documented.
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        Self::from(request.send().await.unwrap()).await
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let reply = Self::from(client.execute(request).await.unwrap()).await;
+        contract::hold(&method, &path, &reply);
+        reply
     }
 
     async fn from(response: Response) -> Self {
