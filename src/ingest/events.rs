@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::accumulator::SubmitError;
 use super::body::{is_of_type, unsupported};
 use super::gate::Closed;
+use super::rate::Allowance;
 use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Answer, Fault, Kind, Problem, json};
@@ -49,6 +50,7 @@ struct Partly<'a> {
 /// Takes the events of a request.
 pub(super) async fn accept(
     service: &Service,
+    allowance: &mut Allowance,
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
@@ -57,6 +59,8 @@ pub(super) async fn accept(
     let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
     let Batch { staged, event_ids, rejected } = read(service, format, &body)?;
     drop(body);
+    // The request itself was taken for one of them.
+    allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
     metrics::ingest_events(IngestResult::Rejected, rejected.len());
     let accepted = staged.events();
     if accepted == 0 {

@@ -48,6 +48,12 @@ pub enum Route {
     ReadDeadLetter,
     /// Queue a dead letter again.
     ReplayDeadLetter,
+    /// Create an API key.
+    CreateKey,
+    /// List API keys.
+    ListKeys,
+    /// Revoke an API key.
+    RevokeKey,
     /// Show what this API is.
     ReadContract,
 }
@@ -66,7 +72,7 @@ pub struct Endpoint {
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 21] = [
+pub static ENDPOINTS: [Endpoint; 24] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
@@ -87,6 +93,9 @@ pub static ENDPOINTS: [Endpoint; 21] = [
     admin(Method::GET, "/dead-letters", Route::ListDeadLetters),
     admin(Method::GET, "/dead-letters/{id}", Route::ReadDeadLetter),
     admin(Method::POST, "/dead-letters/{id}/replay", Route::ReplayDeadLetter),
+    admin(Method::POST, "/keys", Route::CreateKey),
+    admin(Method::GET, "/keys", Route::ListKeys),
+    admin(Method::DELETE, "/keys/{id}", Route::RevokeKey),
     open(Method::GET, "/openapi.json", Route::ReadContract),
 ];
 

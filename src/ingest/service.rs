@@ -1,6 +1,7 @@
 //! One request → one answer: route, authenticate, act.
 
 use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -12,14 +13,17 @@ use hyper::{Request, StatusCode};
 use super::accumulator::Accumulator;
 use super::auth::Access;
 use super::body::{Bodies, Body, discard, is_of_type, unsupported};
+use super::cors::Cors;
 use super::events;
-use super::router::{Route, Router};
-use crate::api::{self, Answer, Problem};
+use super::rate::Allowance;
+use super::router::{Endpoint, Route, Router};
+use crate::api::{self, Answer, Caller, Kind, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
 use crate::queue::{self, Shards};
 use crate::store::Searches;
+use crate::store::keys::Scope;
 
 /// A change to a JSON document (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -33,6 +37,7 @@ pub struct Service {
     queue: Queue,
     pool: Pool,
     searches: Searches,
+    cors: Cors,
     access: Access,
     router: Router,
 }
@@ -53,7 +58,8 @@ impl Service {
         Self {
             bodies: Bodies::new(&config),
             readers: Readers::new(config.limits.clone()),
-            access: Access::new(auth, &pool),
+            cors: Cors::new(config.cors_origins.clone()),
+            access: Access::new(auth, &pool, clamped(config.max_events)),
             router: Router::new(),
             config,
             accumulator,
@@ -67,7 +73,7 @@ impl Service {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
-        let answer = self.respond(&head, &mut body).await.unwrap_or_else(Answer::from);
+        let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(Answer::from);
         metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() && answer.status() != StatusCode::REQUEST_TIMEOUT {
             tokio::spawn(discard(body));
@@ -75,36 +81,92 @@ impl Service {
         answer
     }
 
+    /// As [`Self::respond`], within the time that an answer may take, and with a body the time that it may take to arrive.
+    async fn respond_in_time(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        let HttpConfig { answer_timeout, body_timeout, .. } = self.config;
+        let limit = if body.is_end_stream() { answer_timeout } else { answer_timeout + body_timeout };
+        if let Ok(answer) = tokio::time::timeout(limit, self.respond(head, body)).await {
+            return answer;
+        }
+        // One of the idle connections is that which gives no answer, and was handed back when the wait for it ended.
+        self.pool.retain(|_, _| false);
+        Err(Problem::new(
+            Kind::Unavailable,
+            format!(
+                "there was no answer from the servers behind this one within {limit:?}; a change may have been made all the same, so look before you ask for it again"
+            ),
+        ))
+    }
+
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        if let Some(method) = self.cors.asked_method(head)
+            && let Ok((Endpoint { scope: Some(Scope::Ingest), .. }, _)) =
+                self.router.find(&method, head.uri.path())
+        {
+            return Ok(self.cors.preflight(&head.headers, &method));
+        }
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        let caller = self.access.check(&head.headers, endpoint.scope).await?;
+        let mut answer = self.admit(endpoint, &parameter, head, body).await.unwrap_or_else(Answer::from);
+        if endpoint.scope == Some(Scope::Ingest) {
+            self.cors.mark(&head.headers, &mut answer);
+        }
+        Ok(answer)
+    }
+
+    /// Answers who has a key for it, as far as that reaches.
+    async fn admit(
+        &self,
+        endpoint: &Endpoint,
+        parameter: &str,
+        head: &Parts,
+        body: &mut Incoming,
+    ) -> Result<Answer, Problem> {
+        let (caller, mut allowance) = self.access.check(&head.headers, endpoint.scope).await?;
+        let answer = match allowance.take(1) {
+            Ok(()) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
+            Err(refused) => Err(refused),
+        };
+        let mut answer = answer.unwrap_or_else(Answer::from);
+        answer.headers_mut().extend(allowance.headers());
+        Ok(answer)
+    }
+
+    async fn act(
+        &self,
+        route: Route,
+        parameter: &str,
+        caller: &Caller,
+        allowance: &mut Allowance,
+        head: &Parts,
+        body: &mut Incoming,
+    ) -> Result<Answer, Problem> {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         let (headers, limits, searches) = (&head.headers, &self.config.limits, &self.searches);
-        match endpoint.route {
-            Route::SendEvents => events::accept(self, &head.headers, body).await,
+        match route {
+            Route::SendEvents => events::accept(self, allowance, headers, body).await,
             Route::SearchEvents => api::events::search(searches, query).await,
-            Route::ReadEvent => api::events::read(searches, &parameter, query).await,
-            Route::ExplainEvent => api::campaigns::explain(pool, searches, &parameter, query).await,
+            Route::ReadEvent => api::events::read(searches, parameter, query).await,
+            Route::ExplainEvent => api::campaigns::explain(pool, searches, parameter, query).await,
             Route::CreateCampaign => {
                 let body = self.receive_json(head, body, api::campaigns::MAX_BODY).await?;
-                api::campaigns::create(pool, &caller, headers, &body).await
+                api::campaigns::create(pool, caller, headers, &body).await
             }
             Route::ListCampaigns => api::campaigns::list(pool, query).await,
-            Route::ReadCampaign => api::campaigns::read(pool, headers, &parameter).await,
+            Route::ReadCampaign => api::campaigns::read(pool, headers, parameter).await,
             Route::ChangeCampaign => {
                 let merges_rules = is_of_type(headers, MERGE_PATCH);
                 let types = &["application/json", MERGE_PATCH];
                 let body = &self.receive_as(types, head, body, api::campaigns::MAX_BODY).await?;
                 let patch = api::campaigns::Patch { body, merges_rules };
-                api::campaigns::change(pool, &caller, headers, &parameter, patch).await
+                api::campaigns::change(pool, caller, headers, parameter, patch).await
             }
-            Route::StepCampaign(step) => api::campaigns::step(pool, &caller, headers, &parameter, step).await,
-            Route::ListVersions => api::campaigns::versions(pool, &parameter, query).await,
-            Route::ListTriggers => api::campaigns::triggers(pool, searches, &parameter, query).await,
-            Route::CountTriggers => api::campaigns::stats(pool, searches, &parameter, query).await,
+            Route::StepCampaign(step) => api::campaigns::step(pool, caller, headers, parameter, step).await,
+            Route::ListVersions => api::campaigns::versions(pool, parameter, query).await,
+            Route::ListTriggers => api::campaigns::triggers(pool, searches, parameter, query).await,
+            Route::CountTriggers => api::campaigns::stats(pool, searches, parameter, query).await,
             Route::TestCampaign => {
                 let body = self.receive_json(head, body, api::campaigns::max_body(limits)).await?;
-                api::campaigns::test(pool, limits, &parameter, &body).await
+                api::campaigns::test(pool, limits, parameter, &body).await
             }
             Route::TestRules => {
                 let body = self.receive_json(head, body, api::campaigns::max_body(limits)).await?;
@@ -112,11 +174,21 @@ impl Service {
             }
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
             Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
-            Route::ReadDeadLetter => api::dead_letters::read(pool, &parameter).await,
+            Route::ReadDeadLetter => api::dead_letters::read(pool, parameter).await,
             Route::ReadContract => Ok(api::openapi::read()),
             Route::ReplayDeadLetter => {
                 self.accumulator.check()?;
-                api::dead_letters::replay(&queue.pool, pool, queue.shards, &parameter).await
+                api::dead_letters::replay(&queue.pool, pool, queue.shards, parameter).await
+            }
+            Route::CreateKey => {
+                let body = self.receive_json(head, body, api::keys::MAX_BODY).await?;
+                api::keys::create(pool, &body).await
+            }
+            Route::ListKeys => api::keys::list(pool, query).await,
+            Route::RevokeKey => {
+                let (answer, id) = api::keys::revoke(pool, parameter).await?;
+                self.access.forget(id);
+                Ok(answer)
             }
         }
     }
@@ -144,6 +216,11 @@ impl Service {
         }
         self.bodies.receive(&head.headers, body, limit).await
     }
+}
+
+/// As many events as go into a body, as rate limits count them.
+fn clamped(events: NonZeroUsize) -> NonZeroU32 {
+    events.try_into().unwrap_or(NonZeroU32::MAX)
 }
 
 impl fmt::Debug for Service {

@@ -29,7 +29,7 @@ pub async fn create(
         return Ok(created(&campaigns::create(pool, &definition, caller.name()).await?));
     };
     let request = Request {
-        caller: caller.key().map_or(0, |key| key.id),
+        caller: caller.key().map_or(0, |key| key.id.0),
         key: &key,
         fingerprint: Sha256::digest(body).into(),
     };

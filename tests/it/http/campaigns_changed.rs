@@ -1,6 +1,6 @@
 //! `PATCH /campaigns/{id}`, the versions that changes leave behind, and requests that are sent twice.
 
-use campaign_manager::store::keys::{self, Scope};
+use campaign_manager::store::keys::{self, ApiKey, NewKey, Scope};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -22,6 +22,11 @@ fn patching(server: &TestServer, path: &str, body: &Value) -> RequestBuilder {
 
 async fn patch(server: &TestServer, path: &str, body: Value) -> Reply {
     Reply::of(patching(server, path, &body)).await
+}
+
+async fn new_key(server: &TestServer, name: &str) -> ApiKey {
+    let key = NewKey { name, scope: Scope::Admin, rate_limit: None };
+    keys::create(&server.pool, &key).await.unwrap().0
 }
 
 /// A version as name and author.
@@ -205,7 +210,7 @@ async fn who_has_the_version_already_is_not_sent_it_again() {
 async fn the_history_says_who_made_which_version_from_the_newest_back() {
     let server = TestServer::with(&["--auth=keys"]).await;
     let as_key = async |name: &str, request: RequestBuilder| {
-        let key = keys::create(&server.pool, name, Scope::Admin).await.unwrap();
+        let key = new_key(&server, name).await;
         Reply::of(request.bearer_auth(key.expose())).await
     };
     let created = as_key("ann", server.posting("/campaigns", CAMPAIGN)).await;
@@ -312,9 +317,9 @@ async fn a_request_whose_key_is_at_work_is_told_to_come_back() {
 #[tokio::test]
 async fn keys_of_several_callers_are_apart_and_are_forgotten_after_a_day() {
     let server = TestServer::with(&["--auth=keys"]).await;
-    let ann = keys::create(&server.pool, "ann", Scope::Admin).await.unwrap();
-    let bob = keys::create(&server.pool, "bob", Scope::Admin).await.unwrap();
-    let ask = async |caller: &keys::ApiKey, key: &str| {
+    let ann = new_key(&server, "ann").await;
+    let bob = new_key(&server, "bob").await;
+    let ask = async |caller: &ApiKey, key: &str| {
         let reply = Reply::of(once(&server, key, CAMPAIGN).bearer_auth(caller.expose())).await;
         reply.expect(201)["id"].as_i64().unwrap()
     };
