@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn what_breaks_off_or_goes_on_is_refused(part in text(), level: u8, at: prop::sample::Index, more in 1_u8..) {
         for (encoding, packed) in packed(&[part], level) {
-            let cut = &packed[..1 + at.index(packed.len() - 1)];
+            let cut = &packed[..=at.index(packed.len() - 1)];
             prop_assert_eq!(kind(unpack(encoding, cut)), Kind::NotDecodable);
             let longer = [&packed[..], &[more; 9]].concat();
             prop_assert_eq!(kind(unpack(encoding, &longer)), Kind::NotDecodable);
