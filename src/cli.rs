@@ -1,7 +1,9 @@
 //! The command line: one binary, several roles.
 
 mod dead_letters;
+mod keys;
 mod ledger;
+mod printable;
 
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,8 +18,6 @@ use campaign_manager::ops::{Signals, metrics};
 use campaign_manager::roles::{
     Addresses, Process, Serve, ServeSettings, Worker, WorkerSettings, remove_env, welcome,
 };
-use campaign_manager::store;
-use campaign_manager::store::keys::{self, Scope};
 use campaign_manager::store::migrate::migrate as apply_migrations;
 use clap::{Args, Parser, Subcommand};
 
@@ -59,7 +59,7 @@ enum Role {
     /// Manage API keys
     Keys {
         #[command(subcommand)]
-        action: KeysAction,
+        action: keys::KeysAction,
     },
 }
 
@@ -150,21 +150,6 @@ enum RulesAction {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum KeysAction {
-    /// Create a key and print it, this once
-    Create {
-        /// What the key is for, to recognise it by
-        #[arg(long)]
-        name: String,
-        /// `ingest` may send events, `admin` may do everything
-        #[arg(long, value_enum)]
-        scope: Scope,
-        #[command(flatten)]
-        database: MigrateArgs,
-    },
-}
-
 impl Cli {
     /// Runs the role until it has ended.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
@@ -179,9 +164,7 @@ impl Cli {
             }
             Role::Ledger(args) => ledger::run(&args).await,
             Role::DeadLetters { action } => dead_letters::run(action).await,
-            Role::Keys { action: KeysAction::Create { name, scope, database } } => {
-                create_key(&database.database_url, &name, scope).await
-            }
+            Role::Keys { action } => keys::run(action).await,
         }
     }
 }
@@ -192,10 +175,10 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut process = Process::default();
     let serve =
         Serve::start(&urls, auth, &common.queue, &common.store, &settings, &mut process.readiness).await?;
-    let http = serve.addr();
+    let (http, scheme) = (serve.addr(), serve.scheme());
     process.serve = Some(serve);
     let admin = process.open_admin(&common.admin, metrics).await?;
-    tracing::info!(%http, admin = %admin.addr(), "serving");
+    tracing::info!(%http, scheme, admin = %admin.addr(), "serving");
     Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
 }
 
@@ -238,24 +221,15 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
         process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
         let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;
-        addresses.http = Some(serve.addr());
+        (addresses.http, addresses.scheme) = (Some(serve.addr()), serve.scheme());
         process.serve = Some(serve);
-        key = first_key(args.auth, &urls.database_url, store).await?;
+        key = keys::first_key(args.auth, &urls.database_url, store).await?;
         let port = process.open_admin(&common.admin, metrics).await?;
         addresses.admin = Some(port.addr());
         admin = Some(port);
     }
     announce(&addresses, data, key.as_deref())?;
     Ok(process.run(signals, admin, &common.shutdown).await?)
-}
-
-/// A key for the first start, where keys are wanted and there is none yet.
-async fn first_key(auth: Auth, url: &DatabaseUrl, config: &StoreConfig) -> anyhow::Result<Option<String>> {
-    let pool = store::connect(url, config)?;
-    if auth == Auth::None || keys::exist(&pool).await? {
-        return Ok(None);
-    }
-    Ok(Some(keys::create(&pool, "first admin", Scope::Admin).await?.expose().to_owned()))
 }
 
 fn announce(addresses: &Addresses, data: &Path, key: Option<&str>) -> anyhow::Result<()> {
@@ -281,12 +255,6 @@ fn match_files(args: &MatchArgs) -> Result<(), OfflineError> {
         }
         (None, None) => unreachable!("the command line wants one of the two"),
     }
-}
-
-async fn create_key(url: &DatabaseUrl, name: &str, scope: Scope) -> anyhow::Result<()> {
-    let pool = store::connect(url, &StoreConfig::for_one_command())?;
-    let key = keys::create(&pool, name, scope).await?;
-    Ok(writeln!(std::io::stdout(), "{}", key.expose())?)
 }
 
 #[cfg(test)]

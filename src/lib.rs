@@ -3,6 +3,7 @@
 //! The modules in the order an event meets them:
 
 pub mod config;
+pub mod tls;
 
 pub mod event;
 pub mod rules;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::campaign::CampaignId;
 use crate::store::dead_letters::LetterId;
 use crate::store::events::Position;
+use crate::store::keys::KeyId;
 
 /// A place in a list.
 pub(super) trait Cursor: Sized {
@@ -46,6 +47,16 @@ impl Cursor for LetterId {
     }
 }
 
+impl Cursor for KeyId {
+    fn to_text(&self) -> String {
+        format!("k{self}")
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.strip_prefix('k')?.parse().ok().map(Self)
+    }
+}
+
 impl Cursor for Position {
     fn to_text(&self) -> String {
         let Self { received_at, event_id, user_id } = self;
@@ -74,6 +85,7 @@ mod tests {
         assert_eq!(Position::decode(&position.encode()), Some(position));
         assert_eq!(CampaignId::decode(&CampaignId(7).encode()), Some(CampaignId(7)));
         assert_eq!(LetterId::decode(&LetterId(7).encode()), Some(LetterId(7)));
+        assert_eq!(KeyId::decode(&KeyId(7).encode()), Some(KeyId(7)));
     }
 
     #[test]

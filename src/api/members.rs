@@ -2,6 +2,7 @@
 //! so that the client learns all of it at once.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
@@ -94,6 +95,18 @@ impl<'a> Members<'a> {
             self.fault(&format!("/{name}"), &format!("{name} must be {WANTED}"));
         }
         time
+    }
+
+    /// Takes a member as a whole number from 1 to `most`; `null` counts as absent.
+    pub(super) fn take_count(&mut self, name: &str, most: u32) -> Option<NonZeroU32> {
+        let wanted = format!("a whole number from 1 to {most}");
+        let count = self.take::<Option<serde_json::Number>>(name, &wanted)??;
+        let count = count.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count <= most);
+        let count = count.and_then(NonZeroU32::new);
+        if count.is_none() {
+            self.fault(&format!("/{name}"), &format!("{name} must be {wanted}"));
+        }
+        count
     }
 
     /// Ends the reading: members that nobody took are unknown, and `known` says which are not.

@@ -1,5 +1,5 @@
-//! The management API: campaigns, what became of events, the ledger of all of them, and dead letters. The HTTP edge routes and authenticates; here is what each
-//! route answers.
+//! The management API: campaigns, what became of events, the ledger of all of them, dead letters, and API keys. The HTTP
+//! edge routes and authenticates; here is what each route answers.
 
 mod problem;
 mod answer;
@@ -11,6 +11,7 @@ pub mod campaigns;
 pub mod events;
 pub mod ledger;
 pub mod dead_letters;
+pub mod keys;
 pub mod openapi;
 
 pub use answer::{Answer, json};

@@ -10,6 +10,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use super::answer::{Answer, with_type};
 use crate::ledger::LedgerError;
 use crate::queue::QueueError;
+use crate::store::keys::without_keys;
 use crate::store::{Action, StoreError};
 
 /// The kinds of problem there are. Clients may rely on the `type` that each has.
@@ -43,6 +44,8 @@ pub enum Kind {
     Invalid,
     /// More is queued than may be; to be tried again after so many seconds.
     Overloaded(u16),
+    /// More was sent than the key allows; to be tried again after so many seconds.
+    RateLimited(u32),
     /// A fault of this server.
     Internal,
     /// It will pass: try again.
@@ -84,6 +87,9 @@ impl Kind {
             Self::Overloaded(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "overloaded", "Too many events are queued")
             }
+            Self::RateLimited(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "More was sent than the API key allows")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server has a fault"),
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible now; try again")
@@ -111,9 +117,16 @@ pub struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
     /// The place in the item (RFC 6901); empty for the whole.
+    #[serde(serialize_with = "quoting")]
     pub pointer: String,
     /// What is there, and what is allowed.
+    #[serde(serialize_with = "quoting")]
     pub detail: String,
+}
+
+/// Writes a text that may quote the client, whose key is nobody's business wherever it put it.
+fn quoting<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_keys(text))
 }
 
 /// An error as the client sees it.
@@ -180,6 +193,7 @@ impl Problem {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self.kind {
             Kind::Overloaded(seconds) => Some((RETRY_AFTER, HeaderValue::from(seconds))),
+            Kind::RateLimited(seconds) => Some((RETRY_AFTER, HeaderValue::from(seconds))),
             Kind::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             // The rest of the request may still be on its way.
@@ -198,7 +212,7 @@ impl Serialize for Problem {
         body.serialize_field("type", &format_args!("urn:campaign-manager:problem:{slug}"))?;
         body.serialize_field("title", title)?;
         body.serialize_field("status", &status.as_u16())?;
-        body.serialize_field("detail", &self.detail)?;
+        body.serialize_field("detail", &without_keys(&self.detail))?;
         if !self.errors.is_empty() {
             body.serialize_field("errors", &self.errors)?;
         }
@@ -297,6 +311,7 @@ mod tests {
         let problems = [
             Problem::new(Kind::Unavailable, "…"),
             Problem::new(Kind::Overloaded(7), "…"),
+            Problem::new(Kind::RateLimited(100_000), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
             Problem::new(Kind::UnsupportedEncoding, "…").with_code_and_message(),
             Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),

@@ -12,6 +12,8 @@ use campaign_manager::store::dead_letters::{self, DeadLetter, Filter, LetterId, 
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 
+use super::printable::printable;
+
 /// What the list shows of a reason; `show` has all of it.
 const DETAIL: usize = 80;
 
@@ -105,11 +107,6 @@ fn line(letter: &DeadLetter) -> String {
     let (state, reason, detail) =
         (letter.state().name(), printable(reason, DETAIL), printable(detail, DETAIL));
     format!("{id:>8}  {created_at:.0}  {state:<8}  {what}  {reason}: {detail}")
-}
-
-/// A terminal must not obey what a client sent.
-fn printable(text: &str, most: usize) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(most).collect()
 }
 
 async fn show(id: i64, database: &Database) -> anyhow::Result<()> {

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Bytes;
+use super::{Bytes, Origins};
 use crate::event::Limits;
+use crate::tls::IdentityFiles;
 
 /// Who may call the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -48,12 +50,24 @@ pub struct HttpConfig {
     /// Connections open at once; the next one waits
     #[arg(long, env = "HTTP_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
-    /// How long a client may take to send a request's headers
+    /// How long a client may take to send a request's headers, those of the next one on the same connection included
     #[arg(long, env = "HTTP_HEADER_TIMEOUT", default_value = "10s", value_parser = super::duration)]
     pub header_timeout: Duration,
     /// How long a client may take to send a request's body
     #[arg(long, env = "HTTP_BODY_TIMEOUT", default_value = "30s", value_parser = super::duration)]
     pub body_timeout: Duration,
+    /// How long a client may read nothing of its answers
+    #[arg(long, env = "HTTP_WRITE_TIMEOUT", default_value = "30s", value_parser = super::duration)]
+    pub write_timeout: Duration,
+    /// How long an answer may take once its request is there
+    #[arg(long, env = "HTTP_ANSWER_TIMEOUT", default_value = "30s", value_parser = super::duration)]
+    pub answer_timeout: Duration,
+    /// For https: the server's certificate and those that lead from it to a CA, as PEM; read again when it changes
+    #[arg(long, value_name = "FILE", env = "TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM
+    #[arg(long, value_name = "FILE", env = "TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// The largest body accepted
     #[arg(long, env = "HTTP_MAX_BODY", default_value = "5MiB")]
     pub max_body: Bytes,
@@ -63,9 +77,21 @@ pub struct HttpConfig {
     /// The most events accepted in one body
     #[arg(long, env = "HTTP_MAX_EVENTS", default_value = "10000")]
     pub max_events: NonZeroUsize,
+    /// Origins of the web pages that may send events from a browser, such as `https://shop.example`, with commas
+    /// between; `*` for all, empty for none
+    #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGINS", default_value = "")]
+    pub cors_origins: Origins,
     /// What one event may be
     #[command(flatten)]
     pub limits: Limits,
+}
+
+impl HttpConfig {
+    /// What the server shows of itself, where it speaks TLS.
+    #[must_use]
+    pub fn identity(&self) -> Option<IdentityFiles> {
+        Some(IdentityFiles { cert: self.tls_cert.clone()?, key: self.tls_key.clone()? })
+    }
 }
 
 /// The private port for metrics and health.

@@ -6,6 +6,7 @@
 mod bytes;
 mod http;
 mod ingest;
+mod origins;
 mod partitions;
 mod servers;
 mod shutdown;
@@ -15,6 +16,7 @@ mod worker;
 pub use bytes::Bytes;
 pub use http::{AdminConfig, Auth, HttpConfig, OpenToAll};
 pub use ingest::{IngestConfig, MarksCrossed, QueueMarks};
+pub use origins::{NoOrigin, Origins};
 pub use partitions::PartitionConfig;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
 pub use shutdown::ShutdownConfig;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::body::{is_json, is_of_type, unsupported};
 use super::intake::{self, Form, Intake};
+use super::rate::Allowance;
 use super::service::Service;
 use crate::api::{Answer, Fault, Problem, json};
 use crate::event::compose_cloud_event;
@@ -32,6 +33,7 @@ struct Partly<'a> {
 /// Takes the events of a request.
 pub(super) async fn accept(
     service: &Service,
+    allowance: &mut Allowance,
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
@@ -39,11 +41,11 @@ pub(super) async fn accept(
     service.accumulator.check()?;
     let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
     let Intake { accepted, event_ids, rejected } = if let Some(form) = form {
-        intake::take(service, form, body).await?
+        intake::take(service, allowance, form, body).await?
     } else {
         let event = event_in_headers(headers, &body)?;
         drop(body);
-        intake::take(service, Form::CloudEvent, event).await?
+        intake::take(service, allowance, Form::CloudEvent, event).await?
     };
     if rejected.is_empty() {
         return Ok(all_accepted(accepted, &event_ids));

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::accumulator::SubmitError;
 use super::gate::Closed;
+use super::rate::Allowance;
 use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Fault, Kind, Problem};
@@ -42,9 +43,16 @@ pub(super) struct Intake {
 }
 
 /// Takes the events of a body, which is dropped as soon as they are read.
-pub(super) async fn take(service: &Service, form: Form, body: impl AsRef<[u8]>) -> Result<Intake, Problem> {
+pub(super) async fn take(
+    service: &Service,
+    allowance: &mut Allowance,
+    form: Form,
+    body: impl AsRef<[u8]>,
+) -> Result<Intake, Problem> {
     let Batch { staged, event_ids, rejected } = read(service, form, body.as_ref())?;
     drop(body);
+    // The request itself was taken for one of them.
+    allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
     metrics::ingest_events(IngestResult::Rejected, rejected.len());
     let accepted = staged.events();
     if accepted == 0 {

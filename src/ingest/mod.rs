@@ -1,9 +1,15 @@
 //! The HTTP edge: from a connection to the answer, and from a body's events to frames that Redis has acknowledged.
 
 mod server;
+mod connection;
+mod transport;
+mod framing;
+mod head;
 mod service;
 mod router;
+mod cors;
 mod auth;
+mod rate;
 mod body;
 mod events;
 mod segment;

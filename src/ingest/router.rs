@@ -37,6 +37,12 @@ pub enum Route {
     ReadDeadLetter,
     /// Queue a dead letter again.
     ReplayDeadLetter,
+    /// Create an API key.
+    CreateKey,
+    /// List API keys.
+    ListKeys,
+    /// Revoke an API key.
+    RevokeKey,
     /// Show what this API is.
     ReadContract,
 }
@@ -55,7 +61,7 @@ pub struct Endpoint {
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 22] = [
+pub static ENDPOINTS: [Endpoint; 25] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     ingest(Method::POST, "/v1/track", Route::SendSegment(Some(SegmentCall::Track))),
     ingest(Method::POST, "/v1/identify", Route::SendSegment(Some(SegmentCall::Identify))),
@@ -77,6 +83,9 @@ pub static ENDPOINTS: [Endpoint; 22] = [
     admin(Method::GET, "/dead-letters", Route::ListDeadLetters),
     admin(Method::GET, "/dead-letters/{id}", Route::ReadDeadLetter),
     admin(Method::POST, "/dead-letters/{id}/replay", Route::ReplayDeadLetter),
+    admin(Method::POST, "/keys", Route::CreateKey),
+    admin(Method::GET, "/keys", Route::ListKeys),
+    admin(Method::DELETE, "/keys/{id}", Route::RevokeKey),
     open(Method::GET, "/openapi.json", Route::ReadContract),
 ];
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::body::{is_of_type, unsupported};
 use super::intake::{self, Form, Intake};
+use super::rate::Allowance;
 use super::service::Service;
 use crate::api::{Answer, Fault, Problem, json};
 use crate::event::SegmentCall;
@@ -27,6 +28,7 @@ struct Success {
 pub(super) async fn accept(
     service: &Service,
     call: Option<SegmentCall>,
+    allowance: &mut Allowance,
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
@@ -35,7 +37,7 @@ pub(super) async fn accept(
     }
     service.accumulator.check()?;
     let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
-    let Intake { rejected, .. } = intake::take(service, Form::Segment(call), body).await?;
+    let Intake { rejected, .. } = intake::take(service, allowance, Form::Segment(call), body).await?;
     Ok(json(StatusCode::OK, &Success { success: true, rejected }))
 }
 

@@ -1,25 +1,20 @@
 //! Connections: accepting them, serving each on a task of its own, and ending them well.
 //!
-//! Invariants: never more connections than configured (the next ones wait in the kernel's queue); each has time limits
-//! on headers and bodies; at shutdown requests in flight are answered before their connections close.
+//! Invariants: never more connections than configured (the next ones wait in the kernel's queue); none waits for
+//! another's handshake; at shutdown requests in flight are answered before their connections close.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::connection::serve_connection;
 use super::service::Service;
+use crate::tls::Identity;
 
-/// The most that a connection buffers of what it reads; so also the longest that a request's head may be.
-const READ_BUFFER: usize = 64 * 1024;
 /// After the kernel refused a connection for want of resources, the next attempt waits so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -30,15 +25,21 @@ pub struct Drained {
     pub abandoned: usize,
 }
 
-/// Serves `listener` until `shutdown` says for how long requests in flight may take to be answered, and then until they
+/// Serves `listener`, with TLS where there is an identity to show, until `shutdown` says for how long requests in flight may take to be answered, and then until they
 /// are, or that time is over. Where the sending half of `shutdown` is dropped, they get no time.
 pub async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
+    identity: Option<Identity>,
     mut shutdown: oneshot::Receiver<Duration>,
 ) -> Drained {
     let room = Arc::new(Semaphore::new(service.config.max_connections as usize));
-    let ending = GracefulShutdown::new();
+    let ending = watch::Sender::new(false);
+    let tls = identity.as_ref().map(Identity::acceptor);
+    let mut companions = JoinSet::new();
+    if let Some(identity) = identity {
+        companions.spawn(identity.follow());
+    }
     let mut connections = JoinSet::new();
     let drain_timeout = loop {
         tokio::select! {
@@ -46,14 +47,19 @@ pub async fn serve(
             timeout = &mut shutdown => break timeout.unwrap_or(Duration::ZERO),
             Some(_) = connections.join_next() => {}
             (stream, permit) = accept(&listener, &room) => {
-                connections.spawn(connection(stream, Arc::clone(&service), ending.watcher(), permit));
+                let (service, tls, ending) = (Arc::clone(&service), tls.clone(), ending.subscribe());
+                connections.spawn(async move {
+                    serve_connection(stream, &service, tls, ending).await;
+                    drop(permit);
+                });
             }
         }
     };
     drop(listener);
-    let drained = tokio::time::timeout(drain_timeout, ending.shutdown()).await;
-    while connections.try_join_next().is_some() {}
-    let abandoned = if drained.is_ok() { 0 } else { connections.len() };
+    ending.send_replace(true);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(drain_timeout, all_ended).await;
+    let abandoned = connections.len();
     connections.shutdown().await;
     Drained { abandoned }
 }
@@ -77,25 +83,4 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Ow
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-async fn connection(
-    stream: TcpStream,
-    service: Arc<Service>,
-    ending: Watcher,
-    _permit: OwnedSemaphorePermit,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection is gone already");
-        return;
-    }
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(service.config.header_timeout)
-        .max_buf_size(READ_BUFFER);
-    let service = &*service;
-    let answer = service_fn(async |request| Ok::<_, Infallible>(service.answer(request).await));
-    if let Err(error) = ending.watch(http.serve_connection(TokioIo::new(stream), answer)).await {
-        tracing::debug!(%error, "a connection ended early");
-    }
 }

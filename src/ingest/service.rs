@@ -1,24 +1,28 @@
 //! One request → one answer: route, authenticate, act.
 
 use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use deadpool_postgres::Pool;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 
 use super::accumulator::Accumulator;
 use super::auth::Access;
-use super::body::{Bodies, DISCARD_TIME, DISCARD_TIME_OF_LATE, discard, is_of_type, unsupported};
-use super::router::{Route, Router};
+use super::body::{Bodies, Body, DISCARD_TIME, DISCARD_TIME_OF_LATE, discard, is_of_type, unsupported};
+use super::cors::Cors;
+use super::rate::Allowance;
+use super::router::{Endpoint, Route, Router};
 use super::{events, segment};
-use crate::api::{self, Answer, Problem};
+use crate::api::{self, Answer, Caller, Kind, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
 use crate::queue::{self, Shards};
+use crate::store::keys::Scope;
 
 /// What requests share.
 pub struct Service {
@@ -28,6 +32,7 @@ pub struct Service {
     pub(super) readers: Readers,
     queue: Queue,
     pool: Pool,
+    cors: Cors,
     access: Access,
     router: Router,
 }
@@ -48,7 +53,8 @@ impl Service {
         Self {
             bodies: Bodies::new(&config),
             readers: Readers::new(config.limits.clone()),
-            access: Access::new(auth, &pool),
+            cors: Cors::new(config.cors_origins.clone()),
+            access: Access::new(auth, &pool, clamped(config.max_events)),
             router: Router::new(),
             config,
             accumulator,
@@ -61,8 +67,7 @@ impl Service {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
-        let answer = self.respond(&head, &mut body).await;
-        let answer = answer.unwrap_or_else(|problem| segment::in_its_words(problem, head.uri.path()).into());
+        let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(told(&head));
         metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() {
             let late = answer.status() == StatusCode::REQUEST_TIMEOUT;
@@ -71,37 +76,123 @@ impl Service {
         answer
     }
 
+    /// As [`Self::respond`], within the time that an answer may take, and with a body the time that it may take to arrive.
+    async fn respond_in_time(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        let HttpConfig { answer_timeout, body_timeout, .. } = self.config;
+        let limit = if body.is_end_stream() { answer_timeout } else { answer_timeout + body_timeout };
+        if let Ok(answer) = tokio::time::timeout(limit, self.respond(head, body)).await {
+            return answer;
+        }
+        // One of the idle connections is that which gives no answer, and was handed back when the wait for it ended.
+        self.pool.retain(|_, _| false);
+        Err(Problem::new(
+            Kind::Unavailable,
+            format!(
+                "there was no answer from the servers behind this one within {limit:?}; a change may have been made all the same, so look before you ask for it again"
+            ),
+        ))
+    }
+
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        if let Some(method) = self.cors.asked_method(head)
+            && let Ok((Endpoint { scope: Some(Scope::Ingest), .. }, _)) =
+                self.router.find(&method, head.uri.path())
+        {
+            return Ok(self.cors.preflight(&head.headers, &method));
+        }
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        let _caller = self.access.check(&head.headers, endpoint.scope).await?;
+        let mut answer = self.admit(endpoint, &parameter, head, body).await.unwrap_or_else(told(head));
+        if endpoint.scope == Some(Scope::Ingest) {
+            self.cors.mark(&head.headers, &mut answer);
+        }
+        Ok(answer)
+    }
+
+    /// Answers who has a key for it, as far as that reaches.
+    async fn admit(
+        &self,
+        endpoint: &Endpoint,
+        parameter: &str,
+        head: &Parts,
+        body: &mut Incoming,
+    ) -> Result<Answer, Problem> {
+        let (caller, mut allowance) = self.access.check(&head.headers, endpoint.scope).await?;
+        let answer = match allowance.take(1) {
+            Ok(()) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
+            Err(refused) => Err(refused),
+        };
+        let mut answer = answer.unwrap_or_else(told(head));
+        answer.headers_mut().extend(allowance.headers());
+        Ok(answer)
+    }
+
+    async fn act(
+        &self,
+        route: Route,
+        parameter: &str,
+        _caller: &Caller,
+        allowance: &mut Allowance,
+        head: &Parts,
+        body: &mut Incoming,
+    ) -> Result<Answer, Problem> {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
-        match endpoint.route {
-            Route::SendEvents => events::accept(self, &head.headers, body).await,
-            Route::SendSegment(call) => segment::accept(self, call, &head.headers, body).await,
+        match route {
+            Route::SendEvents => events::accept(self, allowance, &head.headers, body).await,
+            Route::SendSegment(call) => segment::accept(self, call, allowance, &head.headers, body).await,
             Route::SearchEvents => api::events::search(pool, query).await,
-            Route::ReadEvent => api::events::read(pool, &parameter).await,
+            Route::ReadEvent => api::events::read(pool, parameter).await,
             Route::CreateCampaign => self.create_campaign(head, body).await,
             Route::ListCampaigns => api::campaigns::list(pool, query).await,
-            Route::ReadCampaign => api::campaigns::read(pool, &parameter).await,
-            Route::StepCampaign(step) => api::campaigns::step(pool, &parameter, step).await,
+            Route::ReadCampaign => api::campaigns::read(pool, parameter).await,
+            Route::StepCampaign(step) => api::campaigns::step(pool, parameter, step).await,
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
             Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
-            Route::ReadDeadLetter => api::dead_letters::read(pool, &parameter).await,
+            Route::ReadDeadLetter => api::dead_letters::read(pool, parameter).await,
             Route::ReadContract => Ok(api::openapi::read()),
             Route::ReplayDeadLetter => {
                 self.accumulator.check()?;
-                api::dead_letters::replay(&queue.pool, pool, queue.shards, &parameter).await
+                api::dead_letters::replay(&queue.pool, pool, queue.shards, parameter).await
+            }
+            Route::CreateKey => {
+                let body = self.receive_json(head, body, api::keys::MAX_BODY).await?;
+                api::keys::create(pool, &body).await
+            }
+            Route::ListKeys => api::keys::list(pool, query).await,
+            Route::RevokeKey => {
+                let (answer, id) = api::keys::revoke(pool, parameter).await?;
+                self.access.forget(id);
+                Ok(answer)
             }
         }
     }
 
-    async fn create_campaign(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+    /// Receives a body that must be JSON.
+    async fn receive_json(
+        &self,
+        head: &Parts,
+        body: &mut Incoming,
+        limit: usize,
+    ) -> Result<Body<'_>, Problem> {
         if !is_of_type(&head.headers, "application/json") {
             return Err(unsupported(&head.headers, &["application/json"]));
         }
-        let body = self.bodies.receive(&head.headers, body, api::campaigns::MAX_BODY).await?;
+        self.bodies.receive(&head.headers, body, limit).await
+    }
+
+    async fn create_campaign(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        let body = self.receive_json(head, body, api::campaigns::MAX_BODY).await?;
         api::campaigns::create(&self.pool, &body).await
     }
+}
+
+/// As many events as go into a body, as rate limits count them.
+fn clamped(events: NonZeroUsize) -> NonZeroU32 {
+    events.try_into().unwrap_or(NonZeroU32::MAX)
+}
+
+/// Makes a problem the answer to a request, in the words that its sender understands.
+fn told(head: &Parts) -> impl Fn(Problem) -> Answer {
+    |problem| segment::in_its_words(problem, head.uri.path()).into()
 }
 
 impl fmt::Debug for Service {

@@ -23,6 +23,7 @@ const QUEUE_EVENTS: &str = "campaign_manager_queue_events";
 const QUEUE_BYTES: &str = "campaign_manager_queue_bytes";
 const REDIS_MEMORY: &str = "campaign_manager_redis_memory_bytes";
 const HTTP_REQUESTS: &str = "campaign_manager_http_requests_total";
+const HTTP_RATE_LIMITED: &str = "campaign_manager_http_rate_limited_total";
 const HTTP_SECONDS: &str = "campaign_manager_http_request_seconds";
 const STAGE_BATCHES: &str = "campaign_manager_stage_batches_total";
 const STAGE_EVENTS: &str = "campaign_manager_stage_events_total";
@@ -75,6 +76,7 @@ fn describe() {
     describe_gauge!(QUEUE_BYTES, Unit::Bytes, "Bytes of the frames in the streams");
     describe_gauge!(REDIS_MEMORY, Unit::Bytes, "Memory that Redis uses");
     describe_counter!(HTTP_REQUESTS, "Requests answered, by class of status");
+    describe_counter!(HTTP_RATE_LIMITED, "Requests refused, as more was sent with their key than it allows");
     describe_histogram!(HTTP_SECONDS, Unit::Seconds, "From a request's headers to its answer");
     describe_counter!(STAGE_BATCHES, "Batches that a stage of the worker finished");
     describe_counter!(STAGE_EVENTS, "Events that a stage of the worker finished");
@@ -184,6 +186,11 @@ pub fn http_request(status: u16, took: Duration) {
     };
     counter!(HTTP_REQUESTS, "class" => class).increment(1);
     histogram!(HTTP_SECONDS).record(took);
+}
+
+/// A request that was refused for the rate limit of its key.
+pub fn http_rate_limited() {
+    counter!(HTTP_RATE_LIMITED).increment(1);
 }
 
 /// A stage of the worker.

@@ -4,10 +4,12 @@ mod admin;
 pub mod fail_point;
 mod health;
 pub mod metrics;
+mod open_files;
 mod shutdown;
 mod telemetry;
 
 pub use admin::Admin;
 pub use health::Readiness;
+pub use open_files::allow_open_files;
 pub use shutdown::Signals;
 pub use telemetry::start_logging;

@@ -3,15 +3,21 @@
 //! `bb8_redis::RedisConnectionManager` never calls a connection broken and gives each command half a second. This one
 //! drops a link after an I/O error, asks an idle link for a PING before lending it, and takes the configured time-out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bb8_redis::bb8::{self, ManageConnection};
 use bb8_redis::redis::aio::MultiplexedConnection;
-use bb8_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, InfoDict, Pipeline, RedisError};
+use bb8_redis::redis::{
+    self, AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict, Pipeline,
+    RedisError, TlsCertificates,
+};
 
 use super::QueueError;
+use super::error::describe;
 use crate::config::{QueueConfig, RedisUrl};
+use crate::tls;
 
 /// A link that answered this recently is lent without asking it first.
 const FRESH: Duration = Duration::from_secs(1);
@@ -56,7 +62,7 @@ pub struct Link {
 impl Links {
     /// Links to the server at `url`; each connection attempt and each answer may take `timeout`.
     pub fn new(url: &RedisUrl, timeout: Duration) -> Result<Self, QueueError> {
-        Ok(Self { client: Client::open(url.expose()).map_err(QueueError::Url)?, timeout })
+        Ok(Self { client: client(url)?, timeout })
     }
 
     /// A pool of these links.
@@ -72,6 +78,12 @@ impl Links {
 
     /// Connects.
     pub async fn link(&self) -> Result<Link, RedisError> {
+        let linked = self.attempt().await;
+        let is_encrypted = matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
+        linked.map_err(|error| hint_at_tls(error, is_encrypted))
+    }
+
+    async fn attempt(&self) -> Result<Link, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
@@ -80,6 +92,37 @@ impl Links {
         let run_id = RunId::new(&server.get::<String>("run_id").unwrap_or_default());
         Ok(Link { connection, run_id, answered_at: Instant::now(), broken: false })
     }
+}
+
+/// What a server does that speaks TLS where the client does not, or the other way round, looks like a broken one: it ends
+/// the connection at once, or waits for more.
+fn hint_at_tls(error: RedisError, is_encrypted: bool) -> RedisError {
+    let (what, hint) = if !is_encrypted && error.is_connection_dropped() {
+        ("the server ended the connection at once", "if its port speaks TLS, write rediss:// in REDIS_URL")
+    } else if is_encrypted && error.is_timeout() {
+        ("no answer in time", "if its port does not speak TLS, write redis:// in REDIS_URL")
+    } else {
+        return error;
+    };
+    (ErrorKind::Io, what, hint.to_owned()).into()
+}
+
+/// A client of the server at `url`: with TLS where the scheme is `rediss`, verified against the system's CA certificates,
+/// or those in the file that the parameter `sslrootcert` names.
+fn client(url: &RedisUrl) -> Result<Client, QueueError> {
+    let (url, ca) = tls::take_parameter(url.expose(), "sslrootcert");
+    if url.contains("#insecure") {
+        return Err(QueueError::Unverified);
+    }
+    tls::use_provider();
+    match ca.as_deref() {
+        None | Some("system") => Client::open(url),
+        Some(path) => {
+            let root_cert = Some(tls::read_ca(Path::new(path))?);
+            Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert })
+        }
+    }
+    .map_err(QueueError::Url)
 }
 
 /// The pool that `config` asks for.
@@ -125,7 +168,7 @@ struct Log;
 
 impl bb8::ErrorSink<RedisError> for Log {
     fn sink(&self, error: RedisError) {
-        tracing::warn!(%error, "no connection to Redis");
+        tracing::warn!(error = %describe(&error), "no connection to Redis");
     }
 
     fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<RedisError>> {

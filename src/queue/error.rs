@@ -3,18 +3,28 @@
 use bb8_redis::bb8::RunError;
 use bb8_redis::redis::RedisError;
 
+use crate::tls::{self, TlsError};
+
 /// A failure of the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// The URL cannot be used.
-    #[error("REDIS_URL is not of the form redis://:password@host:port: {0}")]
+    #[error("REDIS_URL is not of the form redis://:password@host:port, or rediss:// for TLS: {0}")]
     Url(RedisError),
+    /// The URL asks for a certificate that is not verified.
+    #[error(
+        "REDIS_URL ends in #insecure: servers are always verified here; name the file of your own CA with ?sslrootcert=PATH instead"
+    )]
+    Unverified,
+    /// TLS cannot be used as the URL asks for.
+    #[error("REDIS_URL: {0}")]
+    Tls(Box<TlsError>),
     /// Redis refused, did not answer in time, or the connection broke.
-    #[error("Redis: {0}")]
+    #[error("Redis: {}", describe(.0))]
     Redis(#[from] RedisError),
     /// No connection could be had within the time-out.
     #[error(
-        "no connection to Redis within REDIS_TIMEOUT: it does not answer, or all REDIS_CONNECTIONS are busy"
+        "no connection to Redis within REDIS_TIMEOUT: it does not answer, or all REDIS_CONNECTIONS are busy; the log says why"
     )]
     NoConnection,
     /// The server's memory policy lets it throw accepted events away.
@@ -38,6 +48,12 @@ pub enum QueueError {
     },
 }
 
+impl From<TlsError> for QueueError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(Box::new(error))
+    }
+}
+
 impl From<RunError<RedisError>> for QueueError {
     fn from(error: RunError<RedisError>) -> Self {
         match error {
@@ -53,4 +69,9 @@ impl QueueError {
     pub fn will_pass(&self) -> bool {
         matches!(self, Self::Redis(_) | Self::NoConnection | Self::LostAgain)
     }
+}
+
+/// The error, or what to do about it where the handshake failed.
+pub(super) fn describe(error: &RedisError) -> String {
+    tls::advice(error).unwrap_or_else(|| error.to_string())
 }

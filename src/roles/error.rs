@@ -6,6 +6,7 @@ use crate::config::{MarksCrossed, OpenToAll};
 use crate::embedded::EmbeddedError;
 use crate::queue::QueueError;
 use crate::store::{MigrateError, StoreError};
+use crate::tls::TlsError;
 use crate::worker::{CatalogError, WorkerError};
 
 /// A failure that ends a role.
@@ -39,6 +40,9 @@ pub enum RoleError {
     /// Marks that cannot work.
     #[error(transparent)]
     Marks(#[from] MarksCrossed),
+    /// The certificate of the API's server cannot be used.
+    #[error("--tls-cert and --tls-key: {0}")]
+    Tls(#[from] TlsError),
     /// A private server failed.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),

@@ -12,7 +12,8 @@ use super::RoleError;
 use super::process::listen;
 use crate::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
 use crate::ingest::{self, Accumulator, Drained, Queue, Service};
-use crate::ops::Readiness;
+use crate::ops::{Readiness, allow_open_files};
+use crate::tls::Identity;
 use crate::{queue, store};
 
 /// The settings of a server.
@@ -30,6 +31,7 @@ pub struct ServeSettings {
 #[derive(Debug)]
 pub struct Serve {
     addr: SocketAddr,
+    scheme: &'static str,
     accumulator: Accumulator,
     /// Sends frames until the accumulator is closed and empty.
     sender: JoinHandle<()>,
@@ -52,6 +54,9 @@ impl Serve {
         let ServeSettings { http, ingest } = settings;
         auth.check(http.addr)?;
         ingest.marks.check()?;
+        let identity = http.identity().map(Identity::load).transpose()?;
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        allow_open_files(http.max_connections + queue.redis_connections + store.database_connections);
         let postgres = store::connect(&urls.database_url, store)?;
         let redis = queue::pool(&urls.redis_url, queue)?;
         queue::check(&redis).await?;
@@ -73,9 +78,10 @@ impl Serve {
         let sending = accumulator.clone();
         Ok(Self {
             addr,
+            scheme,
             accumulator,
             sender: tokio::spawn(async move { sending.run(redis).await }),
-            server: tokio::spawn(ingest::serve(listener, Arc::new(service), stopped)),
+            server: tokio::spawn(ingest::serve(listener, Arc::new(service), identity, stopped)),
             stop,
             _companions: companions,
         })
@@ -85,6 +91,12 @@ impl Serve {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// `https`, or `http` without TLS.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// Waits until the server has ended though nobody asked it to.

@@ -20,6 +20,8 @@ pub struct Addresses {
     pub urls: ServerUrls,
     /// Ingest and API, where they run.
     pub http: Option<SocketAddr>,
+    /// Its scheme: `http`, or with TLS `https`.
+    pub scheme: &'static str,
     /// Metrics and health, where they are shown.
     pub admin: Option<SocketAddr>,
 }
@@ -32,7 +34,7 @@ impl Addresses {
             database_url: stores.database_url().to_owned().into(),
             redis_url: stores.redis_url().to_owned().into(),
         };
-        Self { urls, http: None, admin: None }
+        Self { urls, http: None, scheme: "http", admin: None }
     }
 
     /// Writes `DIR/run.env`, readable by its owner only, since the URLs hold passwords. Returns its path.
@@ -75,7 +77,7 @@ pub fn welcome(addresses: &Addresses, env: &Path, key: Option<&str>) -> String {
         writeln!(text, "  {name:<10} {value}").expect("writing to a string cannot fail");
     };
     if let Some(http) = addresses.http {
-        line("API", &format_args!("http://{http}"));
+        line("API", &format_args!("{}://{http}", addresses.scheme));
     }
     if let Some(admin) = addresses.admin {
         line("metrics", &format_args!("http://{admin}/metrics"));
@@ -88,15 +90,15 @@ pub fn welcome(addresses: &Addresses, env: &Path, key: Option<&str>) -> String {
         line("admin key", &format_args!("{key} (shown this once)"));
     }
     if let Some(http) = addresses.http {
-        text.push_str(&first_steps(http, key));
+        text.push_str(&first_steps(&format!("{}://{http}", addresses.scheme), key));
     }
     text
 }
 
-fn first_steps(http: SocketAddr, key: Option<&str>) -> String {
+fn first_steps(api: &str, key: Option<&str>) -> String {
     let auth = key.map_or(String::new(), |key| format!(" -H 'authorization: Bearer {key}'"));
     let post = |route: &str, body: &str| {
-        format!("  curl -s http://{http}{route}{auth} -H 'content-type: application/json' -d '{body}'\n")
+        format!("  curl -s {api}{route}{auth} -H 'content-type: application/json' -d '{body}'\n")
     };
     let campaign = post(
         "/campaigns",
@@ -104,7 +106,7 @@ fn first_steps(http: SocketAddr, key: Option<&str>) -> String {
     );
     let event =
         post("/events", r#"{"event_type": "purchase", "user_id": "u-42", "properties": {"amount": 129.99}}"#);
-    let look = format!("  curl -s 'http://{http}/events?user_id=u-42'{auth}\n");
+    let look = format!("  curl -s '{api}/events?user_id=u-42'{auth}\n");
     format!(
         "\nTo try it: a campaign, an event that triggers it, and what was recorded\n\n{campaign}{event}{look}\nCtrl-C ends it; what was accepted is finished first.\n"
     )

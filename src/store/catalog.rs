@@ -7,7 +7,7 @@ use deadpool_postgres::Pool;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, NoTls};
+use tokio_postgres::AsyncMessage;
 
 use super::StoreError;
 use crate::config::DatabaseUrl;
@@ -65,7 +65,7 @@ pub async fn listen_for_changes(url: DatabaseUrl, pause: Duration, changed: Arc<
 }
 
 async fn listen_once(url: &DatabaseUrl, timeout: Duration, changed: &Arc<Notify>) -> Result<(), StoreError> {
-    let (client, mut connection) = super::client_config(url, timeout)?.connect(NoTls).await?;
+    let (client, mut connection) = super::Database::at(url, timeout)?.connect().await?;
     let told = Arc::clone(changed);
     let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));
     let pump = async move {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
+use crate::tls;
+
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -29,11 +31,24 @@ fn describe(error: &tokio_postgres::Error) -> String {
         Some(refusal) if *refusal.code() == SqlState::UNDEFINED_TABLE => {
             format!("{}; bring the schema up to date with: campaign-manager migrate", refusal.message())
         }
+        Some(refusal) if refusal.message().contains("no encryption") => {
+            format!("{}; add sslmode=verify-full to DATABASE_URL", refusal.message())
+        }
         Some(refusal) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
-        None => match error.source() {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        },
+        None => describe_connection(error),
+    }
+}
+
+fn describe_connection(error: &tokio_postgres::Error) -> String {
+    if let Some(advice) = tls::advice(error) {
+        return advice;
+    }
+    match error.source() {
+        Some(cause) if cause.to_string().contains("does not support TLS") => {
+            "the server does not speak TLS; set ssl=on there, or sslmode=disable in DATABASE_URL".to_owned()
+        }
+        Some(cause) if !error.to_string().contains(&cause.to_string()) => format!("{error}: {cause}"),
+        _ => error.to_string(),
     }
 }
 

@@ -1,14 +1,21 @@
 //! API keys: who may call.
 //!
 //! A key is shown once, when it is created; only its SHA-256 is kept. Keys are random enough (256 bits) that a plain hash
-//! hides them, and looking one up by its hash leaks nothing through timing.
+//! hides them.
+//!
+//! No key is ever compared with another one: its hash is looked up, in memory and in an index, and neither takes the same
+//! time for every hash. What that time could tell is how a hash begins. Nobody can make a key whose hash begins in a wanted
+//! way but by trying, so nothing leads from there to a valid key, and a comparison in constant time would add nothing.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deadpool_postgres::Pool;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type, accepts};
@@ -16,9 +23,25 @@ use tokio_postgres::types::{FromSql, Type, accepts};
 use super::StoreError;
 
 const PREFIX: &str = "cmk_";
+const COLUMNS: &str = "id, name, scope, rate_limit, created_at, revoked_at";
+const REVOKE: &str = "update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1";
+
+/// The highest rate limit that a key may have, in events a second.
+pub const MAX_RATE: u32 = 1_000_000;
+
+/// Which key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct KeyId(pub i64);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What a key allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// To send events, nothing else; such a key may be seen by users, in a browser say
     Ingest,
@@ -67,6 +90,21 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// The text without the keys in it: for messages that quote a client, who may have put its key in the wrong place.
+#[must_use]
+pub fn without_keys(text: &str) -> Cow<'_, str> {
+    let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut parts = text.split(PREFIX);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(PREFIX);
+        let rest = part.trim_start_matches(is_of_key);
+        shown.push_str(if rest.len() == part.len() { "" } else { "…" });
+        shown.push_str(rest);
+    }
+    if shown == text { Cow::Borrowed(text) } else { Cow::Owned(shown) }
+}
+
 /// What is kept of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyHash([u8; 32]);
@@ -83,25 +121,70 @@ impl KeyHash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownKey {
     /// Its number.
-    pub id: i64,
+    pub id: KeyId,
     /// What it is for.
     pub name: String,
     /// What it allows.
     pub scope: Scope,
+    /// The most events a second that may be sent with it.
+    pub rate_limit: Option<NonZeroU32>,
+}
+
+/// A key as it is kept, revoked or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// What is known of it where it is used.
+    pub key: KnownKey,
+    /// Since when there has been such a key.
+    pub created_at: Timestamp,
+    /// Since when it may not be used any more.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What a new key is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewKey<'a> {
+    /// What it is for.
+    pub name: &'a str,
+    /// What it allows.
+    pub scope: Scope,
+    /// The most events a second that may be sent with it.
+    pub rate_limit: Option<NonZeroU32>,
+}
+
+/// How a revocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// The key is revoked, now or since before.
+    Revoked,
+    /// There never was such a key.
+    Missing,
+    /// Nothing was done: no other admin key is left.
+    LastAdmin,
 }
 
 /// Creates a key. It cannot be shown again.
-pub async fn create(pool: &Pool, name: &str, scope: Scope) -> Result<ApiKey, StoreError> {
+pub async fn create(pool: &Pool, new: &NewKey<'_>) -> Result<(ApiKey, KeyRecord), StoreError> {
     let key = ApiKey::generate();
     let hash = Sha256::digest(key.0.as_bytes());
-    pool.get()
+    let sql = format!(
+        "insert into api_keys (name, scope, rate_limit, hash) values ($1, $2, $3, $4) returning {COLUMNS}"
+    );
+    let rate = new.rate_limit.map(|rate| i32::try_from(rate.get()).unwrap_or(i32::MAX));
+    let row = pool
+        .get()
         .await?
-        .query_typed(
-            "insert into api_keys (name, scope, hash) values ($1, $2, $3)",
-            &[(&name, Type::TEXT), (&scope.name(), Type::TEXT), (&hash.as_slice(), Type::BYTEA)],
+        .query_typed_one(
+            &sql,
+            &[
+                (&new.name, Type::TEXT),
+                (&new.scope.name(), Type::TEXT),
+                (&rate, Type::INT4),
+                (&hash.as_slice(), Type::BYTEA),
+            ],
         )
         .await?;
-    Ok(key)
+    Ok((key, record(&row)?))
 }
 
 /// Whether there is a key that was not revoked.
@@ -113,17 +196,61 @@ pub async fn exist(pool: &Pool) -> Result<bool, StoreError> {
 
 /// The key with this hash; `None` when there is no such key, or it was revoked.
 pub async fn find(pool: &Pool, hash: KeyHash) -> Result<Option<KnownKey>, StoreError> {
-    let row = pool
+    let sql = format!("select {COLUMNS} from api_keys where hash = $1 and revoked_at is null");
+    let row = pool.get().await?.query_typed_opt(&sql, &[(&hash.0.as_slice(), Type::BYTEA)]).await?;
+    Ok(row.as_ref().map(known).transpose()?)
+}
+
+/// At most `limit` keys, the newest first, revoked ones too; below `before` if that is given.
+pub async fn list(pool: &Pool, before: Option<KeyId>, limit: u16) -> Result<Vec<KeyRecord>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from api_keys where ($1::bigint is null or id < $1) order by id desc limit $2"
+    );
+    let rows = pool
         .get()
         .await?
-        .query_typed_opt(
-            "select id, name, scope from api_keys where hash = $1 and revoked_at is null",
-            &[(&hash.0.as_slice(), Type::BYTEA)],
+        .query_typed(&sql, &[(&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)])
+        .await?;
+    Ok(rows.iter().map(record).collect::<Result<_, _>>()?)
+}
+
+/// Revokes a key, whichever it is. Returns whether there is such a key.
+pub async fn revoke(pool: &Pool, id: KeyId) -> Result<bool, StoreError> {
+    let client = pool.get().await?;
+    Ok(client.execute_typed(REVOKE, &[(&id.0, Type::INT8)]).await? == 1)
+}
+
+/// Revokes a key, unless that would leave no admin key.
+pub async fn revoke_unless_last(pool: &Pool, id: KeyId) -> Result<Revocation, StoreError> {
+    let mut client = pool.get().await?;
+    let transaction = client.transaction().await?;
+    // Two admins who revoke each other's key at once come one after the other.
+    let admins = transaction
+        .query_typed(
+            "select id from api_keys where scope = 'admin' and revoked_at is null order by id for update",
+            &[],
         )
         .await?;
-    let known =
-        |row: Row| Ok(KnownKey { id: row.try_get(0)?, name: row.try_get(1)?, scope: row.try_get(2)? });
-    row.map(known).transpose()
+    if matches!(admins.as_slice(), [only] if only.try_get::<_, i64>(0)? == id.0) {
+        return Ok(Revocation::LastAdmin);
+    }
+    let found = transaction.execute_typed(REVOKE, &[(&id.0, Type::INT8)]).await? == 1;
+    transaction.commit().await?;
+    Ok(if found { Revocation::Revoked } else { Revocation::Missing })
+}
+
+fn known(row: &Row) -> Result<KnownKey, tokio_postgres::Error> {
+    let rate_limit: Option<i32> = row.try_get(3)?;
+    Ok(KnownKey {
+        id: KeyId(row.try_get(0)?),
+        name: row.try_get(1)?,
+        scope: row.try_get(2)?,
+        rate_limit: rate_limit.and_then(|rate| NonZeroU32::new(rate.unsigned_abs())),
+    })
+}
+
+fn record(row: &Row) -> Result<KeyRecord, tokio_postgres::Error> {
+    Ok(KeyRecord { key: known(row)?, created_at: row.try_get(4)?, revoked_at: row.try_get(5)? })
 }
 
 impl<'a> FromSql<'a> for Scope {
@@ -155,6 +282,14 @@ mod tests {
         assert_eq!(KeyHash::of(key.expose()), KeyHash::of(key.expose()));
         assert_ne!(KeyHash::of(key.expose()), KeyHash::of("cmk_"));
         assert_eq!(KeyHash::of("secret"), None);
+    }
+
+    #[test]
+    fn a_quoted_key_is_left_out_of_a_message() {
+        let key = ApiKey::generate();
+        let quoted = format!("{:?} is no cursor; cmk_{}", key.expose(), key.expose());
+        assert_eq!(without_keys(&quoted), "\"cmk_…\" is no cursor; cmk_cmk_…");
+        assert_eq!(without_keys("send Bearer cmk_…"), "send Bearer cmk_…");
     }
 
     #[test]

@@ -4,9 +4,16 @@
 //! connection, so a process that dies in the middle blocks nobody. Each migration is a transaction of its own, together
 //! with the row that says that it was applied.
 
-use refinery::Runner;
-use tokio_postgres::{Client, NoTls};
+use std::time::Duration;
 
+use refinery::Runner;
+use tokio_postgres::Client;
+
+use super::{Database, StoreError};
+use crate::config::DatabaseUrl;
+
+/// How long the database may take to let us in.
+const CONNECT: Duration = Duration::from_secs(10);
 /// "campaign", as the number of the lock.
 const LOCK: i64 = i64::from_be_bytes(*b"campaign");
 
@@ -30,7 +37,7 @@ pub struct Applied {
 pub enum MigrateError {
     /// The database cannot be reached, or refuses the lock.
     #[error("the database to migrate: {0}; check DATABASE_URL and that the server runs")]
-    Database(#[from] tokio_postgres::Error),
+    Database(#[from] StoreError),
     /// A migration failed, or the history in the database is not that of this program.
     #[error("the migration stopped, and what it had begun was rolled back: {0}")]
     Migration(#[from] refinery::Error),
@@ -38,15 +45,16 @@ pub enum MigrateError {
 
 /// Applies what is missing.
 pub async fn migrate(database_url: &str) -> Result<Applied, MigrateError> {
-    let (mut client, connection) = tokio_postgres::connect(database_url, NoTls).await?;
+    let url = DatabaseUrl::from(database_url.to_owned());
+    let (mut client, connection) = Database::at(&url, CONNECT)?.connect().await?;
     let run = async move {
-        client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
+        client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(StoreError::from)?;
         apply(&mut client).await
         // the client is dropped here, which ends the connection and frees the lock
     };
     let (applied, connection) = tokio::join!(run, connection);
     let applied = applied?;
-    connection?;
+    connection.map_err(StoreError::from)?;
     Ok(applied)
 }
 

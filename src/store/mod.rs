@@ -22,5 +22,5 @@ pub use copy::CopyRows;
 pub use error::StoreError;
 pub use migrate::{Applied, MigrateError};
 pub use partitions::Partitions;
-pub use pool::{answers, client_config, connect, within};
+pub use pool::{Database, answers, connect, within};
 pub use sqlstate::Action;

@@ -1,14 +1,19 @@
 //! Connections to Postgres.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio::time::{error::Elapsed, timeout};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
 use crate::config::{DatabaseUrl, StoreConfig};
+use crate::tls;
 
 /// How long a connection may be silent before the other side is asked for a sign of life, from both ends.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -18,11 +23,9 @@ const KEEPALIVES: u32 = 3;
 /// A pool of connections to Postgres; nothing is connected before the first use.
 pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreError> {
     let &StoreConfig { database_timeout: timeout, transaction_timeout, .. } = config;
-    let manager = Manager::from_config(
-        client_config(url, timeout)?,
-        NoTls,
-        ManagerConfig { recycling_method: RecyclingMethod::Fast },
-    );
+    let Database { config: client, tls, .. } = Database::at(url, timeout)?;
+    let manager =
+        Manager::from_config(client, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     Pool::builder(manager)
         .max_size(config.database_connections as usize)
         .runtime(Runtime::Tokio1)
@@ -49,18 +52,69 @@ fn session(transaction_timeout: Duration) -> String {
     )
 }
 
-/// The client's settings for `url`, with the time-outs that this project wants.
-pub fn client_config(url: &DatabaseUrl, timeout: Duration) -> Result<Config, StoreError> {
-    let mut config = Config::from_str(url.expose()).map_err(|error| {
-        StoreError::Configuration(format!(
-            "DATABASE_URL is not of the form postgres://user:password@host:port/database: {error}"
-        ))
-    })?;
-    config.connect_timeout(timeout).application_name("campaign-manager");
-    // A server that is gone without a word is noticed in half a minute, not after the kernel's two hours.
-    config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).keepalives_retries(KEEPALIVES);
-    config.tcp_user_timeout(KEEPALIVES * KEEPALIVE);
-    Ok(config)
+/// A database: where it is, and how it is connected to.
+pub struct Database {
+    config: Config,
+    tls: MakeRustlsConnect,
+    timeout: Duration,
+}
+
+/// A connection that was made; it works while it is polled.
+pub(super) type Connected = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+impl Database {
+    /// The database at `url`, with the time-outs that this project wants.
+    ///
+    /// Its parameter `sslmode` is `disable`, or one of `require`, `verify-ca` and `verify-full`, which mean the same here:
+    /// encrypted, and the server's certificate and host name verified.
+    pub fn at(url: &DatabaseUrl, timeout: Duration) -> Result<Self, StoreError> {
+        let (url, mode) = tls::take_parameter(url.expose(), "sslmode");
+        let (url, ca) = tls::take_parameter(&url, "sslrootcert");
+        let mut config = Config::from_str(&url).map_err(|error| {
+            StoreError::Configuration(format!(
+                "DATABASE_URL is not of the form postgres://user:password@host:port/database: {error}"
+            ))
+        })?;
+        config.connect_timeout(timeout).application_name("campaign-manager");
+        // A server that is gone without a word is noticed in half a minute, not after the kernel's two hours.
+        config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).keepalives_retries(KEEPALIVES);
+        config.tcp_user_timeout(KEEPALIVES * KEEPALIVE);
+        let encrypted = is_encrypted(mode.as_deref(), ca.is_some())?;
+        config.ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable });
+        Ok(Self { config, tls: connector(encrypted, ca.as_deref())?, timeout })
+    }
+
+    /// Connects.
+    pub(super) async fn connect(&self) -> Result<(Client, Connected), StoreError> {
+        match timeout(self.timeout, self.config.connect(self.tls.clone())).await {
+            Ok(connected) => Ok(connected?),
+            Err(_) => Err(StoreError::NoAnswer(self.timeout)),
+        }
+    }
+}
+
+/// Whether the connection is encrypted. There is nothing between: a client that takes what it gets is protected from
+/// nobody.
+fn is_encrypted(mode: Option<&str>, has_ca: bool) -> Result<bool, StoreError> {
+    match mode {
+        None => Ok(has_ca),
+        Some("disable") => Ok(false),
+        Some("require" | "verify-ca" | "verify-full") => Ok(true),
+        Some(other) => Err(StoreError::Configuration(format!(
+            "sslmode={other} in DATABASE_URL is not supported; use sslmode=verify-full (or require, which here verifies as well) for an encrypted connection, or sslmode=disable"
+        ))),
+    }
+}
+
+fn connector(encrypted: bool, ca: Option<&str>) -> Result<MakeRustlsConnect, StoreError> {
+    // The connector is made either way; without TLS nobody need be trusted.
+    let config = match ca {
+        _ if !encrypted => tls::unused_client_config(),
+        None | Some("system") => tls::client_config(None),
+        Some(path) => tls::client_config(Some(Path::new(path))),
+    };
+    let config = config.map_err(|error| StoreError::Configuration(format!("DATABASE_URL: {error}")))?;
+    Ok(MakeRustlsConnect::new(config))
 }
 
 /// Runs `work` on a connection. One that has not done it within `limit` is given up, not lent again: its answer may never

@@ -3,7 +3,19 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{DEADLINE, Up, folder, program, until};
+use crate::support::{Authority, DEADLINE, HERE, Up, folder, program, until};
+
+#[tokio::test]
+async fn with_a_certificate_it_shows_an_https_address() {
+    let (data, ca) = (folder(), Authority::new());
+    let issued = ca.issue(HERE);
+    let [cert, key] = [&issued.cert, &issued.key].map(|file| file.to_str().unwrap());
+    let mut up = Up::start(data.path(), &["--tls-cert", cert, "--tls-key", key]).await;
+    up.signal(rustix::process::Signal::TERM);
+    assert!(up.ended().await.success());
+    let (said, api) = (up.said(), format!("https://{}", up.env["HTTP_ADDR"]));
+    assert!(said.contains(&api) && said.contains(&format!("curl -s {api}/campaigns")), "{said}");
+}
 
 async fn get(url: &str) -> reqwest::Response {
     reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap()
@@ -133,4 +145,8 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     let (code, said) = refused(&["up", "--http", "0.0.0.0:0", "--data", "never-made"]);
     assert!(code == 1 && said.contains("--auth=keys"), "{code}: {said}");
     assert!(!Path::new("never-made").exists());
+    let nowhere = ["--database-url", "postgres://u:p@127.0.0.1:1/d", "--redis-url", "redis://127.0.0.1:1"];
+    let open = ["serve", "--http", "[::]:0", "--auth", "none"];
+    let (code, said) = refused(&[open.as_slice(), &nowhere].concat());
+    assert!(code == 1 && said.contains("--auth=keys"), "{code}: {said}");
 }

@@ -3,6 +3,7 @@
 
 mod black_hole;
 mod claims;
+mod crowd;
 mod duplicates;
 #[cfg(feature = "fail-points")]
 mod edges;

@@ -1,29 +1,16 @@
-//! API keys.
+//! API keys, as they are asked for.
 
 use std::time::Duration;
 
-use campaign_manager::store::keys::{self, ApiKey, Scope};
-use reqwest::{Method, RequestBuilder};
+use campaign_manager::store::keys::{ApiKey, Scope};
+use futures_util::future::join_all;
 
-use crate::support::{Reply, TestServer, until};
+use super::{EVENT, key, locked_server as server, reading, sending};
+use crate::support::{DEADLINE, Reply, until};
 
-const EVENT: &str = r#"{"event_type":"login","user_id":"u"}"#;
-
-async fn server() -> TestServer {
-    TestServer::with(&["--auth=keys"]).await
-}
-
-async fn key(server: &TestServer, scope: Scope) -> ApiKey {
-    keys::create(&server.pool, "test", scope).await.unwrap()
-}
-
-fn sending(server: &TestServer, key: &ApiKey) -> RequestBuilder {
-    server.posting("/events", EVENT).bearer_auth(key.expose())
-}
-
-fn reading(server: &TestServer, key: &ApiKey) -> RequestBuilder {
-    server.request(Method::GET, "/campaigns").bearer_auth(key.expose())
-}
+/// Within it a revoked key stops working.
+const REVOKED_WITHIN: Duration = Duration::from_secs(5);
+const LOCK: &str = "begin; lock table api_keys in access exclusive mode";
 
 #[tokio::test]
 async fn without_a_valid_key_nothing_is_possible() {
@@ -80,7 +67,7 @@ async fn a_revoked_key_stops_working_within_five_seconds() {
 
     server.stores.postgres().await.execute("update api_keys set revoked_at = now()", &[]).await.unwrap();
 
-    until("the key is refused", Duration::from_secs(5), async || {
+    until("the key is refused", REVOKED_WITHIN, async || {
         Reply::of(sending(&server, &key)).await.status.as_u16() == 401
     })
     .await;
@@ -103,4 +90,82 @@ async fn while_postgres_is_down_known_keys_go_on_sending() {
     .await;
     let unknown = Reply::of(sending(&server, &ApiKey::generate())).await;
     assert!(unknown.problem(503).contains("database"));
+}
+
+#[tokio::test]
+async fn while_postgres_does_not_answer_known_keys_go_on_sending() {
+    let server = server().await;
+    let key = key(&server, Scope::Ingest).await;
+    Reply::of(sending(&server, &key)).await.expect(202);
+    let postgres = server.stores.postgres().await;
+    postgres.batch_execute(LOCK).await.unwrap();
+    let start = tokio::time::Instant::now();
+    until("longer than a look-up is believed", DEADLINE, async || {
+        Reply::of(sending(&server, &key)).await.expect(202);
+        start.elapsed() > Duration::from_secs(4)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_key_stops_working_though_its_client_hangs_up_when_it_is_looked_up() {
+    let server = server().await;
+    let key = key(&server, Scope::Ingest).await;
+    Reply::of(sending(&server, &key)).await.expect(202);
+    let postgres = server.stores.postgres().await;
+    postgres.batch_execute("update api_keys set revoked_at = now()").await.unwrap();
+    postgres.batch_execute(LOCK).await.unwrap();
+
+    until("the look-up, at which the client hangs up", DEADLINE, async || {
+        sending(&server, &key).timeout(Duration::from_millis(100)).send().await.is_err()
+    })
+    .await;
+    postgres.batch_execute("rollback").await.unwrap();
+
+    // sooner than the next look-up is due
+    until("the key is refused", Duration::from_millis(1500), async || {
+        Reply::of(sending(&server, &key)).await.status.as_u16() == 401
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_leaves_connections_and_known_keys_alone() {
+    const FLOOD: usize = 64;
+    let server = server().await;
+    let key = key(&server, Scope::Admin).await;
+    Reply::of(reading(&server, &key)).await.expect(200);
+    let postgres = server.stores.postgres().await;
+    postgres.batch_execute(LOCK).await.unwrap();
+
+    let flood = async {
+        let strangers: Vec<ApiKey> = std::iter::repeat_with(ApiKey::generate).take(FLOOD).collect();
+        let requests = strangers.iter().map(async |stranger| {
+            let request = sending(&server, stranger).timeout(Duration::from_secs(3));
+            request.send().await.ok().map(|answer| answer.status().as_u16())
+        });
+        join_all(requests).await
+    };
+    let meanwhile = async {
+        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+        let observer = server.stores.postgres().await;
+        until("look-ups wait", DEADLINE, async || {
+            observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) >= 4
+        })
+        .await;
+        // fresh or stale, it is let in, and there is a connection to answer it
+        Reply::of(reading(&server, &key)).await.expect(200);
+        observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let (answers, waiting) = tokio::join!(flood, meanwhile);
+
+    assert!((4..=5).contains(&waiting), "half of 8 connections, and perhaps the known key's: {waiting}");
+    let refused = answers.iter().filter(|status| **status == Some(503)).count();
+    assert_eq!(refused, FLOOD - 4, "{answers:?}");
+    postgres.batch_execute("rollback").await.unwrap();
+    let stranger = ApiKey::generate();
+    until("strangers are refused again for what they are", DEADLINE, async || {
+        Reply::of(sending(&server, &stranger)).await.status.as_u16() == 401
+    })
+    .await;
 }

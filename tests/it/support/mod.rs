@@ -1,6 +1,7 @@
 //! The harness. [`TestStores::start`] gives a test its own servers in a fraction of a second; [`until`] waits for what a
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
+mod certificates;
 mod contract;
 mod events;
 mod folder;
@@ -15,6 +16,7 @@ mod oracle;
 mod processes;
 mod proxy;
 
+pub(crate) use certificates::{Authority, HERE, Issued};
 pub(crate) use events::{SHARDS, event, frame_of};
 pub(crate) use folder::folder;
 #[allow(unused_imports, reason = "tests/chaos uses it")]

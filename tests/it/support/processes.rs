@@ -90,12 +90,13 @@ impl Running {
 
     fn launch(role: &'static str, flags: &[&str], urls: &Urls, fail_points: &str) -> Self {
         let (log, file) = log_file(role);
+        let out = file.try_clone().unwrap();
         let mut command = program();
         command.arg(role).args(["--admin=127.0.0.1:0", "--log-format=json"]).args(last_of_each(flags));
         command.args(["--redis-url", &urls.redis, "--database-url", &urls.database]);
         // A Ctrl-C is for the test; what it starts ends by its word.
         command.process_group(0);
-        command.env("FAILPOINTS", fail_points).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command.env("FAILPOINTS", fail_points).stdin(Stdio::null()).stdout(out).stderr(file);
         Self { role, child: command.spawn().unwrap(), log }
     }
 
@@ -173,6 +174,11 @@ impl Running {
         })
         .await;
         found.unwrap()
+    }
+
+    /// All that it said, on standard output and in its log.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 
     /// Every log line whose message begins so.

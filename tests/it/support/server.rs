@@ -9,6 +9,7 @@ use campaign_manager::config::{Auth, HttpConfig, IngestConfig, QueueConfig, Serv
 use campaign_manager::ingest::{Accumulator, Drained, Queue, Service, serve};
 use campaign_manager::queue::{self, EventRecord, Frame};
 use campaign_manager::store;
+use campaign_manager::tls::Identity;
 use clap::Parser;
 use deadpool_postgres::Pool;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{TestStores, contract};
+use super::{Proxy, TestStores, contract};
 
 /// The settings, read as the command line is.
 #[derive(Parser)]
@@ -56,14 +57,21 @@ impl TestServer {
     /// Starts with settings as on the command line.
     pub(crate) async fn with(settings: &[&str]) -> Self {
         let stores = TestStores::start().await;
-        let fixed = [
-            "test",
-            "--http=127.0.0.1:0",
-            "--database-url",
-            stores.database_url(),
-            "--redis-url",
-            stores.redis_url(),
-        ];
+        let database_url = stores.database_url().to_owned();
+        Self::on(stores, &database_url, settings).await
+    }
+
+    /// Starts with a proxy before the database.
+    pub(crate) async fn behind_proxy(settings: &[&str]) -> (Self, Proxy) {
+        let stores = TestStores::start().await;
+        let proxy = Proxy::before(stores.database_url()).await;
+        let database_url = proxy.url(stores.database_url());
+        (Self::on(stores, &database_url, settings).await, proxy)
+    }
+
+    async fn on(stores: TestStores, database_url: &str, settings: &[&str]) -> Self {
+        let fixed =
+            ["test", "--http=127.0.0.1:0", "--database-url", database_url, "--redis-url", stores.redis_url()];
         let settings = Settings::parse_from(fixed.iter().chain(settings));
         let listener = TcpListener::bind(settings.http.addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -77,9 +85,10 @@ impl TestServer {
         let queue = Queue { pool: redis.clone(), shards };
         tokio::spawn(async move { gate.watch(redis, shards).await });
         let pool = store::connect(&settings.urls.database_url, &settings.store).unwrap();
+        let identity = settings.http.identity().map(|files| Identity::load(files).unwrap());
         let service = Service::new(settings.http, settings.auth, accumulator.clone(), queue, pool.clone());
         let (shutdown, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, Arc::new(service), stopped));
+        let serving = tokio::spawn(serve(listener, Arc::new(service), identity, stopped));
         let client = Client::builder().no_proxy().build().unwrap();
         Self { stores, accumulator, pool, addr, client, shutdown: Some(shutdown), serving }
     }

@@ -1,0 +1,122 @@
+//! `campaign-manager keys`: create API keys, list them, revoke them.
+
+use std::io::Write as _;
+use std::num::NonZeroU32;
+
+use anyhow::bail;
+use campaign_manager::api::keys::View;
+use campaign_manager::config::{Auth, DatabaseUrl, StoreConfig};
+use campaign_manager::store;
+use campaign_manager::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_RATE, NewKey, Scope};
+use clap::{Args, Subcommand};
+use deadpool_postgres::Pool;
+
+use super::MigrateArgs as Database;
+use super::printable::printable;
+
+/// What the list shows of a name.
+const NAME: usize = 60;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysAction {
+    /// Create a key and print it, this once
+    Create(CreateArgs),
+    /// List them, the newest first; the keys themselves are kept nowhere
+    List(ListArgs),
+    /// Revoke a key: within five seconds no server takes it any more
+    Revoke {
+        /// Its id
+        id: i64,
+        #[command(flatten)]
+        database: Database,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    /// What the key is for, to recognise it by
+    #[arg(long)]
+    name: String,
+    /// `ingest` may send events, `admin` may do everything
+    #[arg(long, value_enum)]
+    scope: Scope,
+    /// The most events a second that each server takes with it; none if not given
+    #[arg(long, value_name = "EVENTS", value_parser = rate_limit)]
+    rate_limit: Option<NonZeroU32>,
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    database: Database,
+    /// The most that are listed
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    limit: u16,
+    /// Print a line of JSON for each
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(action: KeysAction) -> anyhow::Result<()> {
+    match action {
+        KeysAction::Create(args) => create(&args).await,
+        KeysAction::List(args) => list(&args).await,
+        KeysAction::Revoke { id, database } => revoke(KeyId(id), &database).await,
+    }
+}
+
+/// A key for the first start, where keys are wanted and there is none yet.
+pub(super) async fn first_key(
+    auth: Auth,
+    url: &DatabaseUrl,
+    config: &StoreConfig,
+) -> anyhow::Result<Option<String>> {
+    let pool = store::connect(url, config)?;
+    if auth == Auth::None || keys::exist(&pool).await? {
+        return Ok(None);
+    }
+    let first = NewKey { name: "first admin", scope: Scope::Admin, rate_limit: None };
+    Ok(Some(keys::create(&pool, &first).await?.0.expose().to_owned()))
+}
+
+fn connect(database: &Database) -> anyhow::Result<Pool> {
+    Ok(store::connect(&database.database_url, &StoreConfig::for_one_command())?)
+}
+
+async fn create(args: &CreateArgs) -> anyhow::Result<()> {
+    let CreateArgs { ref name, scope, rate_limit, ref database } = *args;
+    let (key, _) = keys::create(&connect(database)?, &NewKey { name, scope, rate_limit }).await?;
+    Ok(writeln!(std::io::stdout(), "{}", key.expose())?)
+}
+
+async fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let ListArgs { database, limit, json } = args;
+    let mut out = std::io::stdout();
+    for record in &keys::list(&connect(database)?, None, *limit).await? {
+        let line = if *json { serde_json::to_string(&View::of(record))? } else { line(record) };
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn line(record: &KeyRecord) -> String {
+    let KeyRecord { key: KnownKey { id, name, scope, rate_limit }, created_at, revoked_at } = record;
+    let (scope, name) = (scope.name(), printable(name, NAME));
+    let rate = rate_limit.map_or("no limit".to_owned(), |rate| format!("{rate}/s"));
+    let state = revoked_at.map_or("valid".to_owned(), |at| format!("revoked {at:.0}"));
+    format!("{id:>6}  {created_at:.0}  {scope:<6}  {rate:>9}  {state:<28}  {name}")
+}
+
+async fn revoke(id: KeyId, database: &Database) -> anyhow::Result<()> {
+    if !keys::revoke(&connect(database)?, id).await? {
+        bail!("there is no key {id}; campaign-manager keys list shows those there are");
+    }
+    Ok(writeln!(std::io::stdout(), "revoked key {id}")?)
+}
+
+fn rate_limit(text: &str) -> Result<NonZeroU32, String> {
+    let rate = text.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= MAX_RATE);
+    rate.ok_or_else(|| format!("write a whole number of events a second, from 1 to {MAX_RATE}"))
+}

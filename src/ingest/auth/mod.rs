@@ -1,0 +1,79 @@
+//! Who may call: the API key of a request, checked against Postgres through a small cache.
+
+mod cache;
+mod keyring;
+mod presented;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
+use hyper::HeaderMap;
+
+use self::cache::Known;
+use self::keyring::Keyring;
+use self::presented::presented_key;
+use super::rate::Allowance;
+use crate::api::{Caller, Kind, Problem};
+use crate::config::Auth;
+use crate::store::keys::{KeyHash, KeyId, Scope};
+
+/// Decides who may call.
+#[derive(Debug)]
+pub(super) enum Access {
+    /// Everybody.
+    Open,
+    /// Who has a key.
+    Keys(Arc<Keyring>),
+}
+
+impl Access {
+    /// `burst` is how many events may be sent at once with a key that has a rate limit.
+    pub(super) fn new(auth: Auth, pool: &Pool, burst: NonZeroU32) -> Self {
+        match auth {
+            Auth::None => Self::Open,
+            Auth::Keys => Self::Keys(Arc::new(Keyring::new(pool.clone(), burst))),
+        }
+    }
+
+    /// Lets the request pass if its key has the scope `needed`, or none is; with how many events may be sent with it.
+    pub(super) async fn check(
+        &self,
+        headers: &HeaderMap,
+        needed: Option<Scope>,
+    ) -> Result<(Caller, Allowance), Problem> {
+        let (Self::Keys(keyring), Some(needed)) = (self, needed) else {
+            return Ok((Caller::Anybody, Allowance::unlimited()));
+        };
+        let presented = presented_key(headers)?;
+        let found = match KeyHash::of(&presented) {
+            Some(hash) => keyring.find(hash).await?,
+            None => None,
+        };
+        match found {
+            None => Err(unauthorized("the API key is not known, or was revoked")),
+            Some(Known { key, limit }) if key.scope.covers(needed) => {
+                // It is events that are limited.
+                let limit = limit.filter(|_| needed == Scope::Ingest);
+                Ok((Caller::Key(key), Allowance::of(limit)))
+            }
+            Some(Known { key, .. }) => {
+                let detail =
+                    format!("this needs a key of scope {}; the key has {}", needed.name(), key.scope.name());
+                Err(Problem::new(Kind::Forbidden, detail)
+                    .with_challenge(r#"Bearer realm="campaign-manager", error="insufficient_scope""#))
+            }
+        }
+    }
+
+    /// Takes note that this server revoked a key, so that it stops working here at once.
+    pub(super) fn forget(&self, id: KeyId) {
+        if let Self::Keys(keyring) = self {
+            keyring.forget(id);
+        }
+    }
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    Problem::new(Kind::Unauthorized, detail).with_challenge(r#"Bearer realm="campaign-manager""#)
+}

@@ -1,0 +1,69 @@
+//! Rate limits of keys. The slow ones here gain an event a second, so that no test is over before one is refused.
+
+use campaign_manager::store::keys::Scope;
+
+use super::{key, limited_key, reading, sending};
+use crate::support::{Reply, TestServer};
+
+/// A body of so many events.
+fn events(count: usize) -> String {
+    let events: Vec<&str> = std::iter::repeat_n(super::EVENT, count).collect();
+    format!("[{}]", events.join(","))
+}
+
+#[tokio::test]
+async fn events_over_the_limit_of_their_key_are_refused_with_when_to_send_them_again() {
+    let server = TestServer::with(&["--auth=keys", "--max-events=1000"]).await;
+    let (slow, other) = (
+        limited_key(&server, Scope::Ingest, Some(1)).await,
+        limited_key(&server, Scope::Ingest, Some(1)).await,
+    );
+
+    let taken = Reply::of(server.posting("/events", events(900)).bearer_auth(slow.expose())).await;
+    taken.expect(202);
+    assert_eq!(taken.header("ratelimit-policy"), r#""events";q=1000;w=1000"#);
+    assert!(taken.header("ratelimit").starts_with(r#""events";r=10"#), "{:?}", taken.headers);
+
+    let refused = Reply::of(server.posting("/events", events(1000)).bearer_auth(slow.expose())).await;
+    let problem = refused.expect(429);
+    assert_eq!(problem["type"], "urn:campaign-manager:problem:rate-limited");
+    let seconds: u32 = refused.header("retry-after").parse().unwrap();
+    assert!((800..=901).contains(&seconds), "{seconds}");
+    assert_eq!(refused.header("ratelimit-policy"), r#""events";q=1000;w=1000"#);
+    assert!(refused.header("ratelimit").ends_with(&format!(";t={seconds}")), "{:?}", refused.headers);
+    assert_eq!(server.queued().await.len(), 900, "of a body that is refused nothing is taken");
+
+    let smaller = server.posting("/events", events(50)).bearer_auth(slow.expose());
+    Reply::of(smaller).await.expect(202);
+    Reply::of(sending(&server, &other)).await.expect(202);
+}
+
+#[tokio::test]
+async fn a_request_over_the_limit_is_refused_before_its_body_is_read() {
+    let server = TestServer::with(&["--auth=keys", "--max-events=10", "--max-body=1KiB"]).await;
+    let slow = limited_key(&server, Scope::Ingest, Some(1)).await;
+    let mut refused = false;
+    for _ in 0..100 {
+        let huge = server.posting("/events", "x".repeat(2048)).bearer_auth(slow.expose());
+        let status = Reply::of(huge).await.status.as_u16();
+        refused |= status == 429;
+        assert!(refused || status == 413, "{status}");
+    }
+    assert!(refused, "a bad request is a request, too");
+}
+
+#[tokio::test]
+async fn only_what_is_sent_with_a_limited_key_counts() {
+    let server = TestServer::with(&["--auth=keys", "--max-events=100"]).await;
+    let slow = limited_key(&server, Scope::Admin, Some(1)).await;
+    let bad = Reply::of(server.posting("/events", "{").bearer_auth(slow.expose())).await;
+    bad.problem(400);
+    assert!(bad.header("ratelimit").starts_with(r#""events";r=99"#), "{:?}", bad.headers);
+
+    let free = key(&server, Scope::Admin).await;
+    for request in [reading(&server, &slow), sending(&server, &free)] {
+        let reply = Reply::of(request).await;
+        assert!(reply.status.is_success(), "{}", reply.text);
+        assert_eq!((reply.header("ratelimit"), reply.header("ratelimit-policy")), ("", ""));
+    }
+}
