@@ -18,7 +18,7 @@ export CARGO
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C linker)
+setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C compiler)
 	@sh infra/setup.sh
 
 run: setup ## Start everything, with a private Redis and Postgres; Ctrl-C drains and ends it

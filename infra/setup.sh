@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, and a C linker for cargo.
+# Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, and a C compiler and linker for cargo.
 # On Debian and Ubuntu through apt-get; elsewhere it says what is missing and how to get it, and fails.
 #
 # Only the programs are wanted: the project starts servers of its own. So a service that is newly installed is neither

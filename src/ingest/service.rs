@@ -73,8 +73,7 @@ impl Service {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
-        let answer = self.respond_in_time(&head, &mut body).await;
-        let answer = answer.unwrap_or_else(|problem| refusal(problem, &head));
+        let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(told(&head));
         metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() {
             let late = answer.status() == StatusCode::REQUEST_TIMEOUT;
@@ -108,8 +107,7 @@ impl Service {
             return Ok(self.cors.preflight(&head.headers, &method));
         }
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        let answer = self.admit(endpoint, &parameter, head, body).await;
-        let mut answer = answer.unwrap_or_else(|problem| refusal(problem, head));
+        let mut answer = self.admit(endpoint, &parameter, head, body).await.unwrap_or_else(told(head));
         if endpoint.scope == Some(Scope::Ingest) {
             self.cors.mark(&head.headers, &mut answer);
         }
@@ -129,7 +127,7 @@ impl Service {
             Ok(()) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
             Err(refused) => Err(refused),
         };
-        let mut answer = answer.unwrap_or_else(|problem| refusal(problem, head));
+        let mut answer = answer.unwrap_or_else(told(head));
         answer.headers_mut().extend(allowance.headers());
         Ok(answer)
     }
@@ -227,9 +225,9 @@ fn clamped(events: NonZeroUsize) -> NonZeroU32 {
     events.try_into().unwrap_or(NonZeroU32::MAX)
 }
 
-/// The answer that says what is wrong.
-fn refusal(problem: Problem, head: &Parts) -> Answer {
-    segment::in_its_words(problem, head.uri.path()).into()
+/// Makes a problem the answer to a request, in the words that its sender understands.
+fn told(head: &Parts) -> impl Fn(Problem) -> Answer {
+    |problem| segment::in_its_words(problem, head.uri.path()).into()
 }
 
 impl fmt::Debug for Service {
