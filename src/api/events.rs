@@ -67,8 +67,9 @@ pub async fn search(searches: &Searches, query: Option<&str>) -> Result<Answer, 
         event_id: None,
         user_id: parameters.take_text("user_id")?,
         event_type: parameters.take_text("event_type")?,
-        campaign_id: parameters
-            .take("campaign_id", "a campaign's number", |text| text.parse().ok().map(CampaignId))?,
+        campaign_id: parameters.take("campaign_id", "a campaign's number", |text| {
+            text.parse().ok().filter(|number| *number > 0).map(CampaignId)
+        })?,
         from: parameters.take_time("from")?,
         to: parameters.take_time("to")?,
     };
