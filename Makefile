@@ -13,12 +13,12 @@ SETTINGS = set -a; [ ! -f .env ] || . ./.env; set +a;
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint deny fuzz chaos bench loadtest
+.PHONY: help setup run demo test clients test-clients lint deny fuzz fuzz-api chaos bench loadtest
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C linker)
+setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C compiler)
 	@sh infra/setup.sh
 
 run: setup ## Start everything, with a private Redis and Postgres; Ctrl-C drains and ends it
@@ -30,12 +30,22 @@ demo: setup ## Show it: three campaigns, real events, and which campaigns each o
 test: setup ## Run all tests, on a real Redis and Postgres of each test's own
 	$(CARGO) test --workspace --all-features $(ARGS)
 
+# Node.js too, and the packages of both it and Python, come to lie below target/
+clients:
+	@sh infra/setup.sh clients
+	@sh tests/clients/install.sh
+
+test-clients: clients ## Send a thousand events with each of Segment's and CloudEvents' SDKs and with curl, and look for the rows
+	@sh infra/setup.sh clients
+	@sh tests/clients/install.sh
+	$(CARGO) test --all-features --test clients $(ARGS) -- --skip api_fuzzer
+
 lint: ## Check format, lints and documentation
 	@$(CARGO) clippy --version >/dev/null && $(CARGO) fmt --version >/dev/null \
 		|| { echo "Install the missing tools:  rustup component add clippy rustfmt" >&2; exit 1; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
-	$(CARGO) clippy --all-features --test chaos -- -D warnings
+	$(CARGO) clippy --all-features --test chaos --test clients -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 deny: ## Check licences, advisories and sources of all dependencies (needs cargo-deny)
@@ -50,6 +60,9 @@ fuzz: ## Fuzz each target for SECONDS (60); ARGS go to libFuzzer (needs cargo-fu
 	for target in $$($(CARGO) fuzz list); do \
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(SECONDS) -rss_limit_mb=8192 $(ARGS) || exit 1; \
 	done
+
+fuzz-api: clients ## Hold the API against docs/openapi.json with Schemathesis; ARGS="--max-examples 1000" for long
+	SCHEMATHESIS_ARGS="$(ARGS)" $(CARGO) test --all-features --test clients -- --nocapture api_fuzzer
 
 # A Ctrl-C is for the run itself, which then ends its round and takes the verdict
 chaos: setup ## Break everything at random under load, and verify that nothing is lost; ARGS="--duration 10m --seed 42"

@@ -53,14 +53,7 @@ fn enveloped(event: &str, index: usize, with_id: bool) -> String {
 }
 
 fn envelopes(criterion: &mut Criterion) {
-    let limits = Limits {
-        max_event_bytes: 65_536,
-        max_depth: 64,
-        max_event_id_bytes: 128,
-        max_user_id_bytes: 256,
-        max_event_type_bytes: 256,
-    };
-    let mut reader = EnvelopeReader::new(limits);
+    let mut reader = EnvelopeReader::new(Limits::DEFAULT);
     let arrival = Arrival::at(Timestamp::UNIX_EPOCH);
     let mut group = criterion.benchmark_group("envelope");
     group.throughput(Throughput::Elements(EVENTS as u64));

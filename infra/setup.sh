@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, and a C linker for cargo.
+# Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, and a C compiler and linker for cargo.
+# Called with `clients`, also what the tests of clients need: Python with its venv module, curl and zstd.
 # On Debian and Ubuntu through apt-get; elsewhere it says what is missing and how to get it, and fails.
 #
 # Only the programs are wanted: the project starts servers of its own. So a service that is newly installed is neither
@@ -22,6 +23,14 @@ missing() {
     has cc || echo gcc libc6-dev
     has redis-server || echo redis-server
     has_postgres || echo postgresql
+    [ "$1" != clients ] || missing_for_clients
+}
+
+missing_for_clients() {
+    # Debian's Python makes no virtual environment without another package
+    python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+    has curl || echo curl
+    has zstd || echo zstd
 }
 
 fail() {
@@ -107,7 +116,7 @@ if [ "${1:-}" = --install ]; then
 fi
 
 check_cargo
-packages=$(missing)
+packages=$(missing "${1:-}")
 if [ -n "$packages" ]; then
     # the names of packages hold no spaces
     # shellcheck disable=SC2086

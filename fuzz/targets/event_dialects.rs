@@ -9,14 +9,6 @@ use campaign_manager::event::{
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
 
-const LIMITS: Limits = Limits {
-    max_event_bytes: 65_536,
-    max_depth: 64,
-    max_event_id_bytes: 128,
-    max_user_id_bytes: 256,
-    max_event_type_bytes: 256,
-};
-
 fuzz_target!(|bytes: &[u8]| {
     check(Dialect::CloudEvents, bytes);
     check(Dialect::Segment { call: None, context: None }, bytes);
@@ -33,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn check(dialect: Dialect<'_>, message: &[u8]) {
     let arrival = Arrival::at(parse_time("2026-11-23T05:00:00Z").expect("a time"));
-    let mut reader = EnvelopeReader::new(LIMITS);
+    let mut reader = EnvelopeReader::new(Limits::DEFAULT);
     match reader.read_message(dialect, message, &arrival, Uuid::nil, |envelope| envelope.payload.to_vec()) {
         Ok(event) => reader.read(&event, &arrival, Uuid::nil, |_| ()).expect("what was accepted is an event"),
         Err(EnvelopeError::Refused(refusal)) => {

@@ -14,12 +14,18 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The name of the key; empty where anybody may call.
+    /// The key that was asked with; `None` where anybody may call.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn key(&self) -> Option<&KnownKey> {
         match self {
-            Self::Anybody => "",
-            Self::Key(key) => &key.name,
+            Self::Anybody => None,
+            Self::Key(key) => Some(key),
         }
+    }
+
+    /// The name of the key; `None` where anybody may call.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        Some(&self.key()?.name)
     }
 }

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 use crate::campaign::CampaignId;
+use crate::store::Position;
 use crate::store::dead_letters::LetterId;
-use crate::store::events::Position;
 use crate::store::keys::KeyId;
 
 /// A place in a list.
@@ -34,6 +34,20 @@ impl Cursor for CampaignId {
 
     fn from_text(text: &str) -> Option<Self> {
         text.strip_prefix('c')?.parse().ok().map(Self)
+    }
+}
+
+/// Which version of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct VersionNumber(pub(super) i32);
+
+impl Cursor for VersionNumber {
+    fn to_text(&self) -> String {
+        format!("v{}", self.0)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.strip_prefix('v')?.parse().ok().map(Self)
     }
 }
 
@@ -84,6 +98,7 @@ mod tests {
             Position { received_at: Timestamp::UNIX_EPOCH, event_id: "a:b/é".into(), user_id: "ü:".into() };
         assert_eq!(Position::decode(&position.encode()), Some(position));
         assert_eq!(CampaignId::decode(&CampaignId(7).encode()), Some(CampaignId(7)));
+        assert_eq!(VersionNumber::decode(&VersionNumber(7).encode()), Some(VersionNumber(7)));
         assert_eq!(LetterId::decode(&LetterId(7).encode()), Some(LetterId(7)));
         assert_eq!(KeyId::decode(&KeyId(7).encode()), Some(KeyId(7)));
     }

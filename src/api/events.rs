@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,12 +11,13 @@ use super::cursor::Cursor;
 use super::parameters::Parameters;
 use super::{Answer, Kind, Problem, json};
 use crate::campaign::CampaignId;
-use crate::store::events::{self, Filter, Page, Position, StoredEvent};
+use crate::store::events::{self, Filter, StoredEvent};
+use crate::store::{Page, Position, Searches};
 
 const MAX_PAGE: u16 = 200;
 const DEFAULT_PAGE: u16 = 50;
 /// A search that has taken so long goes no further back; the client can go on from there.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A stored event in the API.
 #[derive(Serialize)]
@@ -37,35 +37,47 @@ struct List<'a> {
     next_cursor: Option<String>,
 }
 
-/// `GET /events/{event_id}`.
-pub async fn read(pool: &Pool, event_id: &str) -> Result<Answer, Problem> {
-    match events::find(pool, event_id).await? {
-        Some(event) => Ok(json(StatusCode::OK, &View::of(&event))),
-        None => Err(Problem::new(
-            Kind::NotFound,
-            format!("no event {event_id:?} is stored; one that was just accepted takes a moment to be"),
-        )),
-    }
+/// `GET /events/{event_id}?user_id=`.
+pub async fn read(searches: &Searches, event_id: &str, query: Option<&str>) -> Result<Answer, Problem> {
+    let user_id = Parameters::read(query, &["user_id"])?.take_text("user_id")?;
+    let event = find(searches, event_id, user_id.as_deref()).await?;
+    Ok(json(StatusCode::OK, &View::of(&event)))
+}
+
+/// The event with this id; where several users have one, that of `user_id`, or else the newest.
+pub(super) async fn find(
+    searches: &Searches,
+    event_id: &str,
+    user_id: Option<&str>,
+) -> Result<StoredEvent, Problem> {
+    events::find(searches, event_id, user_id).await?.ok_or_else(|| {
+        let whose = user_id.map(|user_id| format!(" of user {user_id:?}")).unwrap_or_default();
+        let detail = format!(
+            "no event {event_id:?}{whose} is stored; one that was just accepted takes a moment to be"
+        );
+        Problem::new(Kind::NotFound, detail)
+    })
 }
 
 /// `GET /events?user_id=&event_type=&campaign_id=&from=&to=&limit=&cursor=`, the newest first.
-pub async fn search(pool: &Pool, query: Option<&str>) -> Result<Answer, Problem> {
+pub async fn search(searches: &Searches, query: Option<&str>) -> Result<Answer, Problem> {
     let known = ["user_id", "event_type", "campaign_id", "from", "to", "limit", "cursor"];
     let mut parameters = Parameters::read(query, &known)?;
     let filter = Filter {
         event_id: None,
         user_id: parameters.take_text("user_id")?,
         event_type: parameters.take_text("event_type")?,
-        campaign_id: parameters
-            .take("campaign_id", "a campaign's number", |text| text.parse().ok().map(CampaignId))?,
+        campaign_id: parameters.take("campaign_id", "a campaign's number", |text| {
+            text.parse().ok().filter(|number| *number > 0).map(CampaignId)
+        })?,
         from: parameters.take_time("from")?,
         to: parameters.take_time("to")?,
     };
     let limit = parameters.take_limit(MAX_PAGE)?.unwrap_or(DEFAULT_PAGE);
     let after = parameters.take("cursor", "the next_cursor of a list of events", Position::decode)?;
-    let page = events::search(pool, &filter, after.as_ref(), limit, PATIENCE).await?;
-    let Page { events, searched_from, next } = &page;
-    let events = events.iter().map(View::of).collect();
+    let page = events::search(searches, &filter, after.as_ref(), limit, PATIENCE).await?;
+    let Page { found, searched_from, next } = &page;
+    let events = found.iter().map(View::of).collect();
     let next_cursor = next.as_ref().map(Position::encode);
     Ok(json(StatusCode::OK, &List { events, searched_from: *searched_from, next_cursor }))
 }

@@ -21,9 +21,7 @@ pub(super) struct Members<'a> {
 impl<'a> Members<'a> {
     /// The members of the object that `body` is.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Problem> {
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let members = reader.deserialize_map(Entries).and_then(|entries| reader.end().map(|()| entries));
-        match members {
+        match entries(body) {
             Ok(members) => Ok(Self::once(members)),
             Err(error) if error.is_data() => {
                 Err(Problem::new(Kind::Invalid, format!("the body is not as expected: {error}")))
@@ -54,6 +52,18 @@ impl<'a> Members<'a> {
         });
     }
 
+    /// Whether the member is there, and was not taken yet.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|(given, _)| given == name)
+    }
+
+    /// Takes the member if it is `null`; whether it was.
+    pub(super) fn take_null(&mut self, name: &str) -> bool {
+        let count = self.left.len();
+        self.left.retain(|(given, value)| given != name || value.get() != "null");
+        self.left.len() < count
+    }
+
     /// Takes a member's text as the client wrote it.
     pub(super) fn take_raw(&mut self, name: &str) -> Option<&'a str> {
         let at = self.left.iter().position(|(given, _)| given == name)?;
@@ -76,7 +86,7 @@ impl<'a> Members<'a> {
 
     /// Takes a member that must be there, and not be blank; otherwise like [`Self::take_text`].
     pub(super) fn require_text(&mut self, name: &str, limit: usize) -> String {
-        if !self.left.iter().any(|(given, _)| given == name) {
+        if !self.has(name) {
             self.fault(&format!("/{name}"), &format!("{name} is required"));
         }
         let text = self.take_text(name, limit);
@@ -86,7 +96,7 @@ impl<'a> Members<'a> {
         text.unwrap_or_default()
     }
 
-    /// Takes a member as a time; `null` counts as absent.
+    /// Takes a member as a time, to the microsecond, as the store keeps it; `null` counts as absent.
     pub(super) fn take_time(&mut self, name: &str) -> Option<Timestamp> {
         const WANTED: &str = "an RFC 3339 time such as 2026-11-23T05:00:00Z";
         let text: String = self.take::<Option<String>>(name, WANTED)??;
@@ -94,7 +104,7 @@ impl<'a> Members<'a> {
         if time.is_none() {
             self.fault(&format!("/{name}"), &format!("{name} must be {WANTED}"));
         }
-        time
+        time.and_then(|time| Timestamp::from_microsecond(time.as_microsecond()).ok())
     }
 
     /// Takes a member as a whole number from 1 to `most`; `null` counts as absent.
@@ -131,6 +141,13 @@ impl<'a> Members<'a> {
         }
         value
     }
+}
+
+/// The members of the object that a JSON text is, in its order.
+pub(super) fn entries(json: &[u8]) -> serde_json::Result<Vec<(String, &RawValue)>> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let entries = reader.deserialize_map(Entries)?;
+    reader.end().map(|()| entries)
 }
 
 fn pointer(name: &str) -> String {

@@ -7,6 +7,8 @@ mod caller;
 mod parameters;
 mod cursor;
 mod members;
+mod merge_patch;
+mod preconditions;
 pub mod campaigns;
 pub mod events;
 pub mod ledger;

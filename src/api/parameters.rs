@@ -69,7 +69,8 @@ impl<'a> Parameters<'a> {
     }
 }
 
-fn invalid(name: &str, complaint: &str) -> Problem {
+/// The refusal of a parameter, or of a header.
+pub(super) fn invalid(name: &str, complaint: &str) -> Problem {
     Problem::new(Kind::InvalidParameter, format!("{name}: {complaint}"))
 }
 

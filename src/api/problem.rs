@@ -2,12 +2,13 @@
 
 use hyper::StatusCode;
 use hyper::header::{
-    ACCEPT_ENCODING, ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CONNECTION, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 use super::answer::{Answer, with_type};
+use super::preconditions::etag;
 use crate::ledger::LedgerError;
 use crate::queue::QueueError;
 use crate::store::keys::without_keys;
@@ -32,6 +33,10 @@ pub enum Kind {
     RequestTimeout,
     /// It does not go with the present state.
     Conflict,
+    /// It was changed since the client read it; now it is in this version.
+    PreconditionFailed(i32),
+    /// The key of a request was used for another one.
+    KeyReused,
     /// The body is larger than allowed.
     TooLarge,
     /// The body is of a type that is not read here.
@@ -71,6 +76,14 @@ impl Kind {
                 (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The body did not arrive in time")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The present state does not allow this"),
+            Self::PreconditionFailed(_) => {
+                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "It was changed meanwhile")
+            }
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The Idempotency-Key belongs to another request",
+            ),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::UnsupportedType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body's type is not read here")
@@ -201,6 +214,7 @@ impl Problem {
             Kind::RequestTimeout => Some((CONNECTION, HeaderValue::from_static("close"))),
             Kind::UnsupportedEncoding => Some((ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))),
             Kind::MethodNotAllowed => Some((ALLOW, HeaderValue::from_str(&self.allowed.join(", ")).ok()?)),
+            Kind::PreconditionFailed(version) => Some((ETAG, HeaderValue::from_str(&etag(version)).ok()?)),
             _ => Some((WWW_AUTHENTICATE, self.challenge.clone()?)),
         }
     }
@@ -246,6 +260,9 @@ impl From<StoreError> for Problem {
                 Kind::SearchTimeout,
                 "the search took too long; narrow it, with from and to best of all",
             );
+        }
+        if let StoreError::Searching = error {
+            return Self::new(Kind::Unavailable, "too many searches are under way; try again in a moment");
         }
         if error.action() == Action::Retry {
             tracing::warn!(%error, "a request was answered with 503: Postgres cannot be used now");
@@ -315,6 +332,7 @@ mod tests {
             Problem::new(Kind::RateLimited(100_000), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
             Problem::new(Kind::UnsupportedEncoding, "…").with_code_and_message(),
+            Problem::new(Kind::PreconditionFailed(7), "…"),
             Problem::new(Kind::MethodNotAllowed, "…").with_allowed(vec!["GET", "POST"]),
             Problem::new(Kind::Unauthorized, "…").with_challenge("Bearer"),
         ];

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::Timing;
 use crate::rules::{Pattern, RuleErrors};
 
 /// A campaign as far as matching is concerned.
@@ -45,6 +46,6 @@ impl ActiveCampaign {
     }
 
     pub(super) fn is_running_at(&self, moment: Timestamp) -> bool {
-        self.starts_at.is_none_or(|start| start <= moment) && self.ends_at.is_none_or(|end| moment < end)
+        Timing::of(moment, self.starts_at, self.ends_at) == Timing::Running
     }
 }

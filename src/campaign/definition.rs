@@ -48,3 +48,16 @@ pub struct Campaign {
     /// When it last changed.
     pub updated_at: Timestamp,
 }
+
+/// A campaign as it was from one change to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Counts the changes, from 1.
+    pub number: i32,
+    /// What its author said of it.
+    pub definition: Definition,
+    /// The name of the API key that made it; `None` where anybody may call.
+    pub author: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}

@@ -3,10 +3,14 @@
 
 mod lifecycle;
 mod definition;
+mod timing;
 mod active;
 mod catalog;
+mod trial;
 
 pub use active::{ActiveCampaign, UnreadableRule};
 pub use catalog::{ActiveCampaigns, Catalog, Scratch, Settled, Triggered};
-pub use definition::{Campaign, CampaignId, Definition};
+pub use definition::{Campaign, CampaignId, Definition, Version};
 pub use lifecycle::{Status, Step, UnknownStatus, WrongStep};
+pub use timing::Timing;
+pub use trial::{Trial, TrialError};

@@ -4,18 +4,29 @@
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Limits {
     /// The largest event accepted, in bytes of its JSON
-    #[arg(long, env = "MAX_EVENT_BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(64..=16_777_216))]
+    #[arg(long, env = "MAX_EVENT_BYTES", default_value_t = Limits::DEFAULT.max_event_bytes, value_parser = clap::value_parser!(u32).range(64..=16_777_216))]
     pub max_event_bytes: u32,
     /// The deepest nesting accepted, in arrays and objects
-    #[arg(long, env = "MAX_EVENT_DEPTH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    #[arg(long, env = "MAX_EVENT_DEPTH", default_value_t = Limits::DEFAULT.max_depth, value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub max_depth: u16,
     /// The longest `event_id` accepted, in bytes
-    #[arg(long, env = "MAX_EVENT_ID_BYTES", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "MAX_EVENT_ID_BYTES", default_value_t = Limits::DEFAULT.max_event_id_bytes, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_event_id_bytes: u16,
     /// The longest `user_id` accepted, in bytes
-    #[arg(long, env = "MAX_USER_ID_BYTES", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "MAX_USER_ID_BYTES", default_value_t = Limits::DEFAULT.max_user_id_bytes, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_user_id_bytes: u16,
     /// The longest `event_type` accepted, in bytes
-    #[arg(long, env = "MAX_EVENT_TYPE_BYTES", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "MAX_EVENT_TYPE_BYTES", default_value_t = Limits::DEFAULT.max_event_type_bytes, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_event_type_bytes: u16,
+}
+
+impl Limits {
+    /// Those that hold unless they are set.
+    pub const DEFAULT: Self = Self {
+        max_event_bytes: 65_536,
+        max_depth: 64,
+        max_event_id_bytes: 128,
+        max_user_id_bytes: 256,
+        max_event_type_bytes: 256,
+    };
 }

@@ -21,12 +21,26 @@ pub enum Route {
     SearchEvents,
     /// Show a stored event.
     ReadEvent,
+    /// Say why a stored event did or did not trigger a campaign.
+    ExplainEvent,
     /// Create a campaign.
     CreateCampaign,
     /// List campaigns.
     ListCampaigns,
     /// Show a campaign.
     ReadCampaign,
+    /// Change what is said of a campaign.
+    ChangeCampaign,
+    /// Show every version of a campaign.
+    ListVersions,
+    /// Show what triggered a campaign.
+    ListTriggers,
+    /// Count what triggered a campaign.
+    CountTriggers,
+    /// Hold a sample event against a campaign.
+    TestCampaign,
+    /// Hold a sample event against a rule.
+    TestRules,
     /// Take a campaign a step further in its life.
     StepCampaign(Step),
     /// Show what was accepted against what became of it.
@@ -61,7 +75,7 @@ pub struct Endpoint {
 }
 
 /// Every endpoint there is.
-pub static ENDPOINTS: [Endpoint; 25] = [
+pub static ENDPOINTS: [Endpoint; 32] = [
     ingest(Method::POST, "/events", Route::SendEvents),
     ingest(Method::POST, "/v1/track", Route::SendSegment(Some(SegmentCall::Track))),
     ingest(Method::POST, "/v1/identify", Route::SendSegment(Some(SegmentCall::Identify))),
@@ -73,12 +87,19 @@ pub static ENDPOINTS: [Endpoint; 25] = [
     ingest(Method::POST, "/v1/import", Route::SendSegment(None)),
     admin(Method::GET, "/events", Route::SearchEvents),
     admin(Method::GET, "/events/{event_id}", Route::ReadEvent),
+    admin(Method::GET, "/events/{event_id}/explain", Route::ExplainEvent),
     admin(Method::POST, "/campaigns", Route::CreateCampaign),
     admin(Method::GET, "/campaigns", Route::ListCampaigns),
     admin(Method::GET, "/campaigns/{id}", Route::ReadCampaign),
+    admin(Method::PATCH, "/campaigns/{id}", Route::ChangeCampaign),
     admin(Method::POST, "/campaigns/{id}/activate", Route::StepCampaign(Step::Activate)),
     admin(Method::POST, "/campaigns/{id}/pause", Route::StepCampaign(Step::Pause)),
     admin(Method::POST, "/campaigns/{id}/archive", Route::StepCampaign(Step::Archive)),
+    admin(Method::GET, "/campaigns/{id}/versions", Route::ListVersions),
+    admin(Method::GET, "/campaigns/{id}/triggers", Route::ListTriggers),
+    admin(Method::GET, "/campaigns/{id}/stats", Route::CountTriggers),
+    admin(Method::POST, "/campaigns/{id}/test", Route::TestCampaign),
+    admin(Method::POST, "/rules/test", Route::TestRules),
     admin(Method::GET, "/ledger", Route::ReadLedger),
     admin(Method::GET, "/dead-letters", Route::ListDeadLetters),
     admin(Method::GET, "/dead-letters/{id}", Route::ReadDeadLetter),

@@ -1,7 +1,7 @@
 //! Segment's routes: the messages of its official libraries, with the answers that these understand.
 //!
-//! A library takes only `200` for a success, and drops a batch that is answered with `400` or more unless that says to try
-//! again. So a batch of which a part was refused is a success, and what was refused stands in it.
+//! Some libraries take only `200` for a success, and all drop a batch that is answered with `4xx`, but for `408` and `429`. So
+//! a batch of which a part was refused is a success, and what was refused stands in it.
 
 use hyper::body::Incoming;
 use hyper::{HeaderMap, StatusCode};

@@ -22,7 +22,11 @@ use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
 use crate::queue::{self, Shards};
+use crate::store::Searches;
 use crate::store::keys::Scope;
+
+/// A change to a JSON document (RFC 7396).
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// What requests share.
 pub struct Service {
@@ -32,6 +36,7 @@ pub struct Service {
     pub(super) readers: Readers,
     queue: Queue,
     pool: Pool,
+    searches: Searches,
     cors: Cors,
     access: Access,
     router: Router,
@@ -59,6 +64,7 @@ impl Service {
             config,
             accumulator,
             queue,
+            searches: Searches::on(pool.clone()),
             pool,
         }
     }
@@ -67,8 +73,7 @@ impl Service {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
-        let answer = self.respond_in_time(&head, &mut body).await;
-        let answer = answer.unwrap_or_else(|problem| refusal(problem, &head));
+        let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(told(&head));
         metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() {
             let late = answer.status() == StatusCode::REQUEST_TIMEOUT;
@@ -102,8 +107,7 @@ impl Service {
             return Ok(self.cors.preflight(&head.headers, &method));
         }
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        let answer = self.admit(endpoint, &parameter, head, body).await;
-        let mut answer = answer.unwrap_or_else(|problem| refusal(problem, head));
+        let mut answer = self.admit(endpoint, &parameter, head, body).await.unwrap_or_else(told(head));
         if endpoint.scope == Some(Scope::Ingest) {
             self.cors.mark(&head.headers, &mut answer);
         }
@@ -123,7 +127,7 @@ impl Service {
             Ok(()) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
             Err(refused) => Err(refused),
         };
-        let mut answer = answer.unwrap_or_else(|problem| refusal(problem, head));
+        let mut answer = answer.unwrap_or_else(told(head));
         answer.headers_mut().extend(allowance.headers());
         Ok(answer)
     }
@@ -132,21 +136,44 @@ impl Service {
         &self,
         route: Route,
         parameter: &str,
-        _caller: &Caller,
+        caller: &Caller,
         allowance: &mut Allowance,
         head: &Parts,
         body: &mut Incoming,
     ) -> Result<Answer, Problem> {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
+        let (headers, limits, searches) = (&head.headers, &self.config.limits, &self.searches);
         match route {
-            Route::SendEvents => events::accept(self, allowance, &head.headers, body).await,
-            Route::SendSegment(call) => segment::accept(self, allowance, call, &head.headers, body).await,
-            Route::SearchEvents => api::events::search(pool, query).await,
-            Route::ReadEvent => api::events::read(pool, parameter).await,
-            Route::CreateCampaign => self.create_campaign(head, body).await,
+            Route::SendEvents => events::accept(self, allowance, headers, body).await,
+            Route::SendSegment(call) => segment::accept(self, allowance, call, headers, body).await,
+            Route::SearchEvents => api::events::search(searches, query).await,
+            Route::ReadEvent => api::events::read(searches, parameter, query).await,
+            Route::ExplainEvent => api::campaigns::explain(pool, searches, parameter, query).await,
+            Route::CreateCampaign => {
+                let body = self.receive_json(head, body, api::campaigns::MAX_BODY).await?;
+                api::campaigns::create(pool, caller, headers, &body).await
+            }
             Route::ListCampaigns => api::campaigns::list(pool, query).await,
-            Route::ReadCampaign => api::campaigns::read(pool, parameter).await,
-            Route::StepCampaign(step) => api::campaigns::step(pool, parameter, step).await,
+            Route::ReadCampaign => api::campaigns::read(pool, headers, parameter).await,
+            Route::ChangeCampaign => {
+                let merges_rules = is_of_type(headers, MERGE_PATCH);
+                let types = &["application/json", MERGE_PATCH];
+                let body = &self.receive_as(types, head, body, api::campaigns::MAX_BODY).await?;
+                let patch = api::campaigns::Patch { body, merges_rules };
+                api::campaigns::change(pool, caller, headers, parameter, patch).await
+            }
+            Route::StepCampaign(step) => api::campaigns::step(pool, caller, headers, parameter, step).await,
+            Route::ListVersions => api::campaigns::versions(pool, parameter, query).await,
+            Route::ListTriggers => api::campaigns::triggers(pool, searches, parameter, query).await,
+            Route::CountTriggers => api::campaigns::stats(pool, searches, parameter, query).await,
+            Route::TestCampaign => {
+                let body = self.receive_json(head, body, api::campaigns::max_body(limits)).await?;
+                api::campaigns::test(pool, limits, parameter, &body).await
+            }
+            Route::TestRules => {
+                let body = self.receive_json(head, body, api::campaigns::max_body(limits)).await?;
+                api::campaigns::test_rules(limits, &body).await
+            }
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
             Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
             Route::ReadDeadLetter => api::dead_letters::read(pool, parameter).await,
@@ -175,15 +202,21 @@ impl Service {
         body: &mut Incoming,
         limit: usize,
     ) -> Result<Body<'_>, Problem> {
-        if !is_of_type(&head.headers, "application/json") {
-            return Err(unsupported(&head.headers, &["application/json"]));
-        }
-        self.bodies.receive(&head.headers, body, limit).await
+        self.receive_as(&["application/json"], head, body, limit).await
     }
 
-    async fn create_campaign(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
-        let body = self.receive_json(head, body, api::campaigns::MAX_BODY).await?;
-        api::campaigns::create(&self.pool, &body).await
+    /// Receives a body that must be of one of these types.
+    async fn receive_as(
+        &self,
+        types: &[&'static str],
+        head: &Parts,
+        body: &mut Incoming,
+        limit: usize,
+    ) -> Result<Body<'_>, Problem> {
+        if !types.iter().any(|media_type| is_of_type(&head.headers, media_type)) {
+            return Err(unsupported(&head.headers, types));
+        }
+        self.bodies.receive(&head.headers, body, limit).await
     }
 }
 
@@ -192,9 +225,9 @@ fn clamped(events: NonZeroUsize) -> NonZeroU32 {
     events.try_into().unwrap_or(NonZeroU32::MAX)
 }
 
-/// The answer that says what is wrong.
-fn refusal(problem: Problem, head: &Parts) -> Answer {
-    segment::in_its_words(problem, head.uri.path()).into()
+/// Makes a problem the answer to a request, in the words that its sender understands.
+fn told(head: &Parts) -> impl Fn(Problem) -> Answer {
+    |problem| segment::in_its_words(problem, head.uri.path()).into()
 }
 
 impl fmt::Debug for Service {

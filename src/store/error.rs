@@ -20,6 +20,9 @@ pub enum StoreError {
     /// Postgres refused or the connection broke.
     #[error("Postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// Too many searches were under way.
+    #[error("too many searches are under way; raise DATABASE_CONNECTIONS, or ask less at a time")]
+    Searching,
     /// Postgres did not answer in time.
     #[error("Postgres has not answered for {0:?}; the connection was given up")]
     NoAnswer(Duration),

@@ -28,7 +28,7 @@ impl StoreError {
                     None => Action::Retry,
                 }
             }
-            Self::Pool(_) | Self::NoAnswer(_) => Action::Retry,
+            Self::Pool(_) | Self::Searching | Self::NoAnswer(_) => Action::Retry,
         }
     }
 

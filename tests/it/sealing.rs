@@ -5,7 +5,7 @@ use std::time::Duration;
 use bb8_redis::redis;
 use campaign_manager::queue::{EventRecord, OutgoingFrame, Records, Shard, append, pool};
 use campaign_manager::store::partitions::{self, Duplicate, Duplicates, Sealing, Span};
-use campaign_manager::store::{Partitions, StoreError, events};
+use campaign_manager::store::{Partitions, Searches, StoreError, events};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
@@ -292,14 +292,15 @@ async fn a_sealed_partition_is_searched_by_its_indexes() {
         client.query_one(select, &[&index]).await.unwrap().get(0)
     };
 
-    let searches = stores.pool();
-    let found = events::find(&searches, "e4242").await.unwrap().unwrap();
+    let pool = stores.pool();
+    let searches = Searches::on(pool.clone());
+    let found = events::find(&searches, "e4242", None).await.unwrap().unwrap();
     let filter = events::Filter { user_id: Some("u42".to_owned()), ..events::Filter::default() };
     let page = events::search(&searches, &filter, None, 200, Duration::MAX).await.unwrap();
 
-    assert_eq!((found.user_id.as_str(), page.events.len()), ("u42", 100));
+    assert_eq!((found.user_id.as_str(), page.found.len()), ("u42", 100));
     // Postgres counts the scans of a session no later than at its end.
-    searches.close();
+    pool.close();
     for index in ["events_20261110_event_id_key", "events_20261110_user_id_received_at_idx"] {
         until(&format!("a scan of {index}"), DEADLINE, async || scans(index).await == 1).await;
     }

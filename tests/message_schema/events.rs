@@ -6,19 +6,10 @@ use serde_json::Value;
 use super::examples::{Examples, Message};
 use super::{assert_none, check_errors};
 
-/// The limits of events that are the default.
-const LIMITS: Limits = Limits {
-    max_event_bytes: 65_536,
-    max_depth: 64,
-    max_event_id_bytes: 128,
-    max_user_id_bytes: 256,
-    max_event_type_bytes: 256,
-};
-
 /// The event as it is stored, or what is wrong with it.
 fn read(dialect: Dialect<'_>, message: &str) -> Result<Value, String> {
     let arrival = Arrival::at("2026-11-24T01:24:42Z".parse().unwrap());
-    let mut reader = EnvelopeReader::new(LIMITS);
+    let mut reader = EnvelopeReader::new(Limits::DEFAULT);
     let read = reader.read_message(dialect, message.as_bytes(), &arrival, uuid::Uuid::nil, |envelope| {
         serde_json::from_slice(envelope.payload).unwrap()
     });

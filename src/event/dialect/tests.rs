@@ -7,20 +7,16 @@ use super::super::{Arrival, EnvelopeReader, Limits, Refusal};
 use super::*;
 
 const SEGMENT: Dialect<'_> = Dialect::Segment { call: None, context: None };
-const LIMITS: Limits = Limits {
-    max_event_bytes: 65_536,
-    max_depth: 64,
-    max_event_id_bytes: 128,
-    max_user_id_bytes: 256,
-    max_event_type_bytes: 256,
-};
-
 /// The payload that a message becomes.
 fn read(dialect: Dialect<'_>, message: impl AsRef<[u8]>) -> Result<String, EnvelopeError> {
     let arrival = Arrival::at(Timestamp::UNIX_EPOCH);
-    EnvelopeReader::new(LIMITS).read_message(dialect, message.as_ref(), &arrival, Uuid::nil, |envelope| {
-        String::from_utf8(envelope.payload.to_vec()).expect("JSON is UTF-8")
-    })
+    EnvelopeReader::new(Limits::DEFAULT).read_message(
+        dialect,
+        message.as_ref(),
+        &arrival,
+        Uuid::nil,
+        |envelope| String::from_utf8(envelope.payload.to_vec()).expect("JSON is UTF-8"),
+    )
 }
 
 fn event(dialect: Dialect<'_>, message: &Value) -> Value {

@@ -12,6 +12,12 @@ use crate::event::Document;
 use serde::Serialize;
 use simd_json::Node;
 
+/// How many values of a field are kept: a rule may ask for a field a thousand times, and an event may hold ten thousand
+/// values of it.
+const SEEN: usize = 10;
+/// How many characters of a text are kept.
+const LONGEST: usize = 200;
+
 /// The tree of a rule, with what was found for each part.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
@@ -25,6 +31,12 @@ impl Explanation {
     #[must_use]
     pub fn matches(&self) -> bool {
         self.matches
+    }
+
+    /// The tree.
+    #[must_use]
+    pub fn rule(&self) -> &impl Serialize {
+        &self.rule
     }
 
     /// What decided, in a sentence: the field, what was seen, and what the rule wants.
@@ -67,8 +79,11 @@ enum What {
     Field {
         path: String,
         wanted: String,
-        /// All leaves of the event at the field.
+        /// The first leaves of the event at the field; long texts are cut.
         seen: Vec<serde_json::Value>,
+        /// How many more there are.
+        #[serde(skip_serializing_if = "is_zero")]
+        more: usize,
     },
 }
 
@@ -107,9 +122,25 @@ impl Examiner<'_> {
         What::Field {
             path: field.path.as_str().to_owned(),
             wanted: Alternatives(&field.wanted).to_string(),
-            seen: seen.into_iter().map(serde_json::Value::from).collect(),
+            more: seen.len().saturating_sub(SEEN),
+            seen: seen.into_iter().take(SEEN).map(|value| shortened(value.into())).collect(),
         }
     }
+}
+
+fn shortened(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::String(text) => match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", &text[..end]).into(),
+            None => text.into(),
+        },
+        other => other,
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn container_at(document: Document<'_>, path: &str) -> Option<&'static str> {

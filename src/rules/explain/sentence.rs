@@ -59,8 +59,8 @@ fn collect_facts(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude, f
                 "`{path}` is missing from the array element that satisfies the rest of the rule"
             ));
         }
-        What::Field { path, wanted, seen } => {
-            facts.push(format!("`{path}` is {}, which fits {wanted}", shown(path, seen, examiner)));
+        What::Field { path, wanted, seen, more } => {
+            facts.push(format!("`{path}` is {}, which fits {wanted}", shown(path, seen, *more, examiner)));
         }
     }
 }
@@ -81,8 +81,9 @@ fn refusal(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> Stri
             let verb = attitude.turned().verb();
             format!("the rule {verb} what is there: {}", agreement(pattern, examiner, attitude.turned()))
         }
-        What::Field { path, wanted, seen } => {
-            format!("`{path}` is {}; the rule {} {wanted}", shown(path, seen, examiner), attitude.verb())
+        What::Field { path, wanted, seen, more } => {
+            let shown = shown(path, seen, *more, examiner);
+            format!("`{path}` is {shown}; the rule {} {wanted}", attitude.verb())
         }
     }
 }
@@ -111,11 +112,13 @@ fn flatten<'p>(part: &'p Part, flat: &mut Vec<&'p Part>) {
     }
 }
 
-/// What was seen in a field.
-fn shown(path: &str, seen: &[serde_json::Value], examiner: &Examiner<'_>) -> String {
+/// What was seen in a field: these values, and so many more.
+fn shown(path: &str, seen: &[serde_json::Value], more: usize, examiner: &Examiner<'_>) -> String {
     match seen {
         [] => examiner.container_at(path).unwrap_or("missing").to_owned(),
-        values => told(&values.iter().map(shortened).collect::<Vec<_>>(), " and ", "values"),
+        values => {
+            told_of(values.len() + more, &values.iter().map(shortened).collect::<Vec<_>>(), " and ", "values")
+        }
     }
 }
 
@@ -131,8 +134,13 @@ fn shortened(value: &serde_json::Value) -> String {
 
 /// The first few of a list.
 fn told(all: &[String], between: &str, what: &str) -> String {
+    told_of(all.len(), all, between, what)
+}
+
+/// The first few of a list of so many, of which `first` has enough.
+fn told_of(count: usize, first: &[String], between: &str, what: &str) -> String {
     // One more takes no more room than to say so.
-    let more = if all.len() > TOLD + 1 { all.len() - TOLD } else { 0 };
-    let told = all[..all.len() - more].join(between);
+    let more = if count > TOLD + 1 { count - TOLD } else { 0 };
+    let told = first[..count - more].join(between);
     if more == 0 { told } else { format!("{told}{between}{more} more {what}") }
 }

@@ -49,15 +49,15 @@ impl Example {
 
     /// The requests in it: method and path.
     fn requests(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.commands.split("curl ").skip(1).map(|request| {
-            let (_, path) = request.split_once("$URL").expect("each curl names $URL");
+        self.commands.split("curl ").skip(1).filter_map(|request| {
+            let (_, path) = request.split_once("$URL")?;
             let path = path.split(['"', '?', ' ', '\n']).next().expect("split yields something");
             let method = match request.split_once("-X ") {
                 Some((_, method)) => method.split_whitespace().next().expect("a method"),
                 None if request.contains(" -d ") || request.contains("--data") => "POST",
                 None => "GET",
             };
-            (method, path)
+            Some((method, path))
         })
     }
 }

@@ -16,7 +16,9 @@ impl Shell {
     pub(super) fn open(folder: &Path) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_campaign-manager"));
         let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
-        let mut child = Command::new("sh")
+        // Commands that wait for something in vain end with it.
+        let mut child = Command::new("timeout")
+            .args(["120", "sh"])
             .current_dir(folder)
             .env("PATH", path)
             .stdin(Stdio::piped())

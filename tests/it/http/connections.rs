@@ -76,7 +76,7 @@ async fn a_client_sees_that_its_body_came_too_slowly_although_it_is_still_sendin
     stream.write_all(format!("{}{{", head(4 << 20)).as_bytes()).await.unwrap();
     stream.peek(&mut [0]).await.expect("the answer has arrived");
 
-    stream.write_all(&[b' '; 1 << 20]).await.expect("the server reads on");
+    stream.write_all(&vec![b' '; 1 << 20]).await.expect("the server reads on");
     stream.shutdown().await.unwrap();
     assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 408"));
 }

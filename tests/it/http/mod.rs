@@ -2,6 +2,9 @@
 
 mod auth;
 mod campaigns;
+mod campaigns_changed;
+mod campaigns_tested;
+mod campaigns_triggered;
 mod cloud_events;
 mod connections;
 mod contract;

@@ -4,6 +4,7 @@ use campaign_manager::store::keys::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::key;
 use crate::support::{Reply, TestServer};
 
 /// A batch as the Python library sends it.
@@ -123,12 +124,13 @@ async fn the_batchs_context_is_that_of_messages_without_one_and_may_not_swell() 
 #[tokio::test]
 async fn a_write_key_is_an_api_key() {
     let server = TestServer::with(&["--auth=keys"]).await;
-    let send =
-        |key: &str| Reply::of(server.posting("/v1/batch", batch().to_string()).basic_auth(key, Some("")));
+    let send = |secret: &str| {
+        Reply::of(server.posting("/v1/batch", batch().to_string()).basic_auth(secret, Some("")))
+    };
     let refused = send("cmk_unknown").await;
     refused.problem(401);
     assert_eq!(refused.json()["code"], "unauthorized");
-    let secret = super::key(&server, Scope::Ingest).await;
+    let secret = key(&server, Scope::Ingest).await;
     send(secret.expose()).await.expect(200);
 }
 

@@ -186,6 +186,7 @@ async fn bad_parameters_are_named() {
     let server = TestServer::start().await;
     for (query, named) in [
         ("campaign_id=seven", "campaign_id"),
+        ("campaign_id=0", "campaign_id"),
         ("from=yesterday", "from"),
         ("to=2026-01-01", "to"),
         ("from=2026-01-01T00:00:00+01:00", "from"),

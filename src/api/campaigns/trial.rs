@@ -1,0 +1,138 @@
+//! Trying out: would an event trigger a campaign, and why?
+//!
+//! `POST /rules/test` and `POST /campaigns/{id}/test` take a sample event, which is checked as `POST /events` would.
+
+use deadpool_postgres::Pool;
+use hyper::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::definition::point_to;
+use super::{MAX_BODY, find};
+use crate::api::members::Members;
+use crate::api::{Answer, Kind, Problem, json};
+use crate::campaign::{CampaignId, Definition, Status, Trial, TrialError};
+use crate::event::{Arrival, EnvelopeReader, Limits, Refusal};
+use crate::rules::Pattern;
+
+/// So many events are held against rules at the same time: each takes a core.
+static ROOM: Semaphore = Semaphore::const_new(2);
+
+/// How an event fares with a rule.
+#[derive(Serialize)]
+pub(super) struct Verdict {
+    pub(super) matches: bool,
+    pub(super) sentence: String,
+    pub(super) explanation: Box<RawValue>,
+    #[serde(skip)]
+    pub(super) would_trigger: bool,
+}
+
+#[derive(Serialize)]
+struct Tested {
+    campaign_id: CampaignId,
+    version: i32,
+    status: Status,
+    starts_at: Option<Timestamp>,
+    ends_at: Option<Timestamp>,
+    at: Timestamp,
+    would_trigger: bool,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+/// The largest body of a test, in bytes.
+#[must_use]
+pub fn max_body(limits: &Limits) -> usize {
+    MAX_BODY.saturating_add(limits.max_event_bytes as usize)
+}
+
+/// `POST /rules/test`.
+pub async fn test_rules(limits: &Limits, body: &[u8]) -> Result<Answer, Problem> {
+    let mut members = Members::read(body)?;
+    let rules = members.take_raw("rules");
+    let now = Timestamp::now();
+    match rules.map(Pattern::parse) {
+        None => members.fault("/rules", "rules is required: an event pattern"),
+        Some(Err(errors)) => point_to(&errors, &mut members),
+        Some(Ok(_)) => {}
+    }
+    let event = take_event(&mut members, limits, now);
+    members.finish("rules, event")?;
+    let definition = Definition {
+        name: String::new(),
+        description: String::new(),
+        status: Status::Active,
+        rules: rules.unwrap_or_default().to_owned(),
+        starts_at: None,
+        ends_at: None,
+    };
+    let verdict = hold_against(CampaignId(0), definition, event, now).await?;
+    Ok(json(StatusCode::OK, &verdict))
+}
+
+/// `POST /campaigns/{id}/test`.
+pub async fn test(pool: &Pool, limits: &Limits, id: &str, body: &[u8]) -> Result<Answer, Problem> {
+    let mut members = Members::read(body)?;
+    let at = members.take_time("at").unwrap_or_else(|| Arrival::at(Timestamp::now()).time());
+    let event = take_event(&mut members, limits, at);
+    members.finish("event, at")?;
+    let campaign = find(pool, id).await?;
+    let (campaign_id, version) = (campaign.id, campaign.version);
+    let Definition { status, starts_at, ends_at, .. } = campaign.definition;
+    let verdict = hold_against(campaign_id, campaign.definition, event, at).await?;
+    let would_trigger = verdict.would_trigger;
+    let tested = Tested { campaign_id, version, status, starts_at, ends_at, at, would_trigger, verdict };
+    Ok(json(StatusCode::OK, &tested))
+}
+
+/// Holds an event against a campaign, aside from the threads that serve requests.
+pub(super) async fn hold_against(
+    id: CampaignId,
+    definition: Definition,
+    event: Vec<u8>,
+    at: Timestamp,
+) -> Result<Verdict, Problem> {
+    let _room = ROOM.acquire().await.expect("it is never closed");
+    let trying = tokio::task::spawn_blocking(move || {
+        let trial = Trial::of(id.0, &definition, &event, at)?;
+        let explanation = to_raw_value(trial.explanation.rule()).expect("it has text keys only");
+        let (matches, would_trigger) = (trial.explanation.matches(), trial.would_trigger);
+        Ok(Verdict { matches, sentence: trial.sentence, explanation, would_trigger })
+    });
+    trying.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request was answered with 500: explaining was interrupted");
+        Err(Problem::new(Kind::Internal, "the server's log says more"))
+    })
+}
+
+/// Takes the event, as it would be stored; empty where something is wrong with it.
+fn take_event(members: &mut Members<'_>, limits: &Limits, at: Timestamp) -> Vec<u8> {
+    let Some(event) = members.take_raw("event") else {
+        members.fault("/event", "event is required: an event as it would be sent to POST /events");
+        return Vec::new();
+    };
+    let mut reader = EnvelopeReader::new(limits.clone());
+    let arrival = Arrival::at(at);
+    let read = reader.read(event.as_bytes(), &arrival, Uuid::now_v7, |envelope| envelope.payload.to_vec());
+    read.unwrap_or_else(|error| {
+        let Refusal { pointer, detail, .. } = error.into();
+        members.fault(&format!("/event{pointer}"), &detail);
+        Vec::new()
+    })
+}
+
+impl From<TrialError> for Problem {
+    fn from(error: TrialError) -> Self {
+        match error {
+            TrialError::Rule(error) => Self::new(Kind::Conflict, error.to_string()),
+            error @ (TrialError::Event(_) | TrialError::Disagreement) => {
+                tracing::error!(%error, "a request was answered with 500");
+                Self::new(Kind::Internal, "the server's log says more")
+            }
+        }
+    }
+}
