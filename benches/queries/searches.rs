@@ -96,6 +96,22 @@ fn searches<'a>(filled: &'a Filled, ids: &'a Ids) -> Vec<Search<'a>> {
             "a user's events that triggered a campaign",
             Box::new(move |run| format!("/events?campaign_id={}&user_id=u-{}", campaign(run), user(run))),
         ),
+        (
+            "the newest triggers of a campaign",
+            Box::new(move |run| format!("/campaigns/{}/triggers", campaign(run))),
+        ),
+        (
+            "the triggers of a campaign and a user",
+            Box::new(move |run| format!("/campaigns/{}/triggers?user_id=u-{}", campaign(run), user(run))),
+        ),
+        (
+            "a day's triggers by the hour, hot",
+            Box::new(move |run| format!("/campaigns/{}/stats", campaign(run))),
+        ),
+        (
+            "four days' triggers by the day",
+            Box::new(move |run| format!("/campaigns/{}/stats?by=day", campaign(run))),
+        ),
         ("events of a time, hot", Box::new(move |_| format!("/events?from={recently}&to={now}&limit=200"))),
         ("events of a time, sealed", Box::new(move |_| format!("/events?to={long_ago}&limit=200"))),
     ]

@@ -50,8 +50,9 @@ async fn events_flow_through_tls_to_both_servers() {
     let urls =
         Urls { redis: trusting(&redis, &ca.file()), database: verified(stores.database_url(), &ca.file()) };
     let (serve, addr) = Running::serve(&urls, &[], "").await;
-    let worker = Running::worker(&urls, &[]).await;
     let mut oracle = Oracle::new(addr).await;
+    // It loads the campaigns that the oracle has made.
+    let worker = Running::worker(&urls, &[]).await;
     oracle.start();
     oracle.until_acknowledged(500).await;
 
