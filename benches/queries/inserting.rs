@@ -16,11 +16,19 @@ const ROUNDS: usize = 5;
 /// What a table has beside its rows.
 const VARIANTS: [(&str, &str); 4] = [
     ("no index", ""),
-    ("BRIN, as here", "create index on copied using brin (received_at) with (pages_per_range = 64);
-        create index on copied using brin (event_id text_bloom_ops, user_id text_bloom_ops) with (pages_per_range = 64)"),
-    ("btree on event_id and on (user_id, received_at)", "create index on copied (event_id); create index on copied (user_id, received_at)"),
-    ("the same and GIN on campaign_ids", "create index on copied (event_id); create index on copied (user_id, received_at);
-        create index on copied using gin (campaign_ids)"),
+    (
+        "BRIN, as here",
+        "create index on copied using brin (received_at, event_id text_bloom_ops, user_id text_bloom_ops) with (pages_per_range = 64)",
+    ),
+    (
+        "btree on event_id and on (user_id, received_at)",
+        "create index on copied (event_id); create index on copied (user_id, received_at)",
+    ),
+    (
+        "the same and GIN on campaign_ids",
+        "create index on copied (event_id); create index on copied (user_id, received_at);
+        create index on copied using gin (campaign_ids)",
+    ),
 ];
 
 /// Measures each variant, interleaved.

@@ -16,12 +16,11 @@ use super::cursor::Cursor;
 use super::members::Members;
 use super::parameters::Parameters;
 use super::{Answer, Kind, Problem, json};
-use crate::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_RATE, NewKey, Revocation, Scope};
+use crate::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Revocation, Scope};
 
 /// The largest body that describes a key, in bytes.
 pub const MAX_BODY: usize = 4096;
 
-const MAX_NAME: usize = 200;
 const MAX_PAGE: u16 = 200;
 const DEFAULT_PAGE: u16 = 50;
 
@@ -143,8 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limit_is_a_whole_number_of_events_within_bounds() {
-        for rate in ["0", "1000001", "1.5", "-1", "\"100\"", "1e2"] {
+    fn a_rate_limit_is_a_whole_number_of_events_within_bounds_however_it_is_written() {
+        for rate in ["100", "100.0", "1e2"] {
+            let body = format!(r#"{{"name":"n","scope":"ingest","rate_limit":{rate}}}"#);
+            assert_eq!(described(body.as_bytes()).expect("valid").2, NonZeroU32::new(100), "{rate}");
+        }
+        for rate in ["0", "1000001", "1.5", "-1", "\"100\""] {
             let body = format!(r#"{{"name":"n","scope":"ingest","rate_limit":{rate}}}"#);
             assert!(problem(&body).contains("from 1 to 1000000"), "{rate}");
         }

@@ -98,7 +98,7 @@ impl<'a> Members<'a> {
 
     /// Takes a member as a time, to the microsecond, as the store keeps it; `null` counts as absent.
     pub(super) fn take_time(&mut self, name: &str) -> Option<Timestamp> {
-        const WANTED: &str = "an RFC 3339 time such as 2026-11-23T05:00:00Z";
+        const WANTED: &str = "an RFC 3339 time such as 2026-11-23T05:00:00Z, before 9999-12-30T22:00:00Z";
         let text: String = self.take::<Option<String>>(name, WANTED)??;
         let time = parse_time(&text);
         if time.is_none() {
@@ -111,8 +111,14 @@ impl<'a> Members<'a> {
     pub(super) fn take_count(&mut self, name: &str, most: u32) -> Option<NonZeroU32> {
         let wanted = format!("a whole number from 1 to {most}");
         let count = self.take::<Option<serde_json::Number>>(name, &wanted)??;
-        let count = count.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count <= most);
-        let count = count.and_then(NonZeroU32::new);
+        // In JSON 5.0 is as whole as 5.
+        let count = count.as_f64().filter(|count| count.fract() == 0.0 && *count <= f64::from(most));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "below nothing it is nothing"
+        )]
+        let count = count.and_then(|count| NonZeroU32::new(count as u32));
         if count.is_none() {
             self.fault(&format!("/{name}"), &format!("{name} must be {wanted}"));
         }

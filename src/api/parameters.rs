@@ -64,7 +64,7 @@ impl<'a> Parameters<'a> {
 
     /// Takes a point in time.
     pub(super) fn take_time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
-        let wanted = "an RFC 3339 time such as 2026-11-23T05:00:00Z (in a URL, + is written %2B)";
+        let wanted = "an RFC 3339 time such as 2026-11-23T05:00:00Z, before 9999-12-30T22:00:00Z (in a URL, + is written %2B)";
         self.take(name, wanted, parse_time)
     }
 }

@@ -7,7 +7,7 @@ use anyhow::bail;
 use campaign_manager::api::keys::View;
 use campaign_manager::config::{Auth, DatabaseUrl, StoreConfig};
 use campaign_manager::store;
-use campaign_manager::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_RATE, NewKey, Scope};
+use campaign_manager::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Scope};
 use clap::{Args, Subcommand};
 use deadpool_postgres::Pool;
 
@@ -35,7 +35,7 @@ pub(super) enum KeysAction {
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     /// What the key is for, to recognise it by
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     name: String,
     /// `ingest` may send events, `admin` may do everything
     #[arg(long, value_enum)]
@@ -114,6 +114,15 @@ async fn revoke(id: KeyId, database: &Database) -> anyhow::Result<()> {
         bail!("there is no key {id}; campaign-manager keys list shows those there are");
     }
     Ok(writeln!(std::io::stdout(), "revoked key {id}")?)
+}
+
+/// Reads the name of a key.
+fn name(text: &str) -> Result<String, String> {
+    match text.len() {
+        _ if text.trim().is_empty() => Err("it is blank".to_owned()),
+        length if length > MAX_NAME => Err(format!("it is {length} bytes long; the limit is {MAX_NAME}")),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 fn rate_limit(text: &str) -> Result<NonZeroU32, String> {

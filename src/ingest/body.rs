@@ -194,5 +194,8 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
 }
 
 fn too_large(limit: usize) -> Problem {
-    Problem::new(Kind::TooLarge, format!("the body is longer than {limit} bytes; send it in parts"))
+    Problem::new(
+        Kind::TooLarge,
+        format!("the body is longer than {limit} bytes, which is the limit here; send less at once"),
+    )
 }

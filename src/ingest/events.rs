@@ -20,9 +20,8 @@ const TYPES: [(&str, Form); 4] = [
     ("application/cloudevents-batch+json", Form::CloudEvents),
 ];
 
-/// What the headers of a `CloudEvent` in binary mode begin with; the version is the one that tells the mode.
+/// What the headers of a `CloudEvent` in binary mode begin with.
 const ATTRIBUTE: &str = "ce-";
-const VERSION: &str = "ce-specversion";
 
 #[derive(Serialize)]
 struct Partly<'a> {
@@ -59,7 +58,7 @@ fn form_of(headers: &HeaderMap) -> Result<Option<Form>, Problem> {
     if let Some((_, form @ (Form::CloudEvent | Form::CloudEvents))) = known {
         return Ok(Some(*form));
     }
-    if !headers.contains_key(VERSION) {
+    if !headers.keys().any(|name| name.as_str().starts_with(ATTRIBUTE)) {
         let (_, form) =
             known.ok_or_else(|| unsupported(headers, &TYPES.map(|(media_type, _)| media_type)))?;
         return Ok(Some(*form));

@@ -22,6 +22,9 @@ use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::StoreError;
 
+/// The longest name of a key, in bytes.
+pub const MAX_NAME: usize = 200;
+
 const PREFIX: &str = "cmk_";
 const COLUMNS: &str = "id, name, scope, rate_limit, created_at, revoked_at";
 const REVOKE: &str = "update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1";

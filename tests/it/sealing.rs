@@ -304,7 +304,7 @@ async fn a_sealed_partition_is_searched_by_its_indexes() {
     for index in ["events_20261110_event_id_key", "events_20261110_user_id_received_at_idx"] {
         until(&format!("a scan of {index}"), DEADLINE, async || scans(index).await == 1).await;
     }
-    assert_eq!(scans("events_20261110_event_id_user_id_idx").await, 0, "the bloom index");
+    assert_eq!(scans("events_20261110_received_at_event_id_user_id_idx").await, 0, "the BRIN index");
 }
 
 /// A frame of events that were received on that day.

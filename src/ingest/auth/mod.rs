@@ -2,6 +2,7 @@
 
 mod cache;
 mod keyring;
+mod pages;
 mod presented;
 
 use std::num::NonZeroU32;
@@ -42,8 +43,13 @@ impl Access {
         headers: &HeaderMap,
         needed: Option<Scope>,
     ) -> Result<(Caller, Allowance), Problem> {
-        let (Self::Keys(keyring), Some(needed)) = (self, needed) else {
-            return Ok((Caller::Anybody, Allowance::unlimited()));
+        let (keyring, needed) = match (self, needed) {
+            (Self::Keys(keyring), Some(needed)) => (keyring, needed),
+            (Self::Keys(_), None) => return Ok((Caller::Anybody, Allowance::unlimited())),
+            (Self::Open, _) => {
+                pages::refuse(headers, needed)?;
+                return Ok((Caller::Anybody, Allowance::unlimited()));
+            }
         };
         let presented = presented_key(headers)?;
         let found = match KeyHash::of(&presented) {

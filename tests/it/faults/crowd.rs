@@ -78,14 +78,14 @@ impl Slow {
 
     /// Ends only if the server ends the connection.
     async fn stay(self, stream: TcpStream) {
-        let head = "POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+        let head = "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
         let (mut answers, mut requests) = stream.into_split();
         let ended = match self {
             Self::Headers => drip(&mut requests, format!("{head}x: ")).await,
             Self::Body => drip(&mut requests, format!("{head}content-length: 1000\r\n\r\n{{")).await,
             Self::Silent => answers.read(&mut [0]).await.map(|_| ()),
             Self::Reading => {
-                let many = "GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+                let many = "GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
                 match requests.write_all(many.as_bytes()).await {
                     Ok(()) => std::future::pending().await,
                     ended => ended,

@@ -67,7 +67,12 @@ fn hostile_clients() -> Vec<Hostile> {
     let hostile = |name, bytes, drip, status| Hostile { name, bytes, drip, status };
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     vec![
-        hostile("slow headers", b"POST /events HTTP/1.1\r\nhost: x\r\nx: ".to_vec(), Some(b'x'), None),
+        hostile(
+            "slow headers",
+            b"POST /events HTTP/1.1\r\nhost: localhost\r\nx: ".to_vec(),
+            Some(b'x'),
+            None,
+        ),
         hostile("slow body", length(1000, "{"), Some(b' '), Some("408")),
         hostile("silent body", length(1000, "{"), None, Some("408")),
         hostile("large body, declared", length(64 << 20, "{"), Some(b' '), Some("413")),
@@ -90,7 +95,7 @@ fn hostile_clients() -> Vec<Hostile> {
 const CHUNKED: &str = "transfer-encoding: chunked";
 
 fn post(header: &str, body: &str) -> Vec<u8> {
-    let head = "POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+    let head = "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
     format!("{head}\r\n{header}\r\n\r\n{body}").into_bytes()
 }
 

@@ -32,7 +32,7 @@ async fn an_event_that_an_administrators_trigger_refuses_becomes_a_dead_letter_w
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_too_long_for_a_changed_column_becomes_a_dead_letter_with_its_reason() {
     // Only numbers of four digits do not fit.
-    let narrowing = "drop index events_ids; alter table events alter column event_id type varchar(4)";
+    let narrowing = "drop index events_lookup; alter table events alter column event_id type varchar(4)";
     let mut system = System::start().await;
     system.stores.postgres().await.batch_execute(narrowing).await.unwrap();
     let worker = system.worker().await;

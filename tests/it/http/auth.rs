@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use campaign_manager::store::keys::{ApiKey, Scope};
 use futures_util::future::join_all;
+use reqwest::Method;
 
 use super::{EVENT, key, locked_server as server, reading, sending};
-use crate::support::{DEADLINE, Reply, until};
+use crate::support::{DEADLINE, Reply, TestServer, until};
 
 /// Within it a revoked key stops working.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
@@ -168,4 +169,18 @@ async fn a_flood_of_unknown_keys_leaves_connections_and_known_keys_alone() {
         Reply::of(sending(&server, &stranger)).await.status.as_u16() == 401
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_keys_a_page_of_another_machine_can_have_nothing_done() {
+    let server = TestServer::start().await;
+    let id = server.activate(&serde_json::json!({"event_type": ["test"]})).await;
+    let archive = || server.request(Method::POST, &format!("/campaigns/{id}/archive"));
+    for (header, value) in [("origin", "https://evil.example"), ("origin", "null"), ("host", "evil.example")]
+    {
+        let detail = Reply::of(archive().header(header, value)).await.problem(403);
+        assert!(detail.contains("--auth=keys"), "{detail}");
+    }
+    assert_eq!(server.get(&format!("/campaigns/{id}")).await.expect(200)["status"], "active");
+    Reply::of(archive().header("origin", "http://localhost:3000")).await.expect(200);
 }

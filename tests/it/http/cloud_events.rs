@@ -108,3 +108,10 @@ async fn the_same_event_from_two_modes_is_one_event_and_from_two_sources_two() {
     let ids: Vec<_> = server.queued().await.into_iter().map(|event| event.event_id).collect();
     assert_eq!(ids, ["/shop/eu 17", "/shop/eu 17", "/shop/us 17"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_in_headers_without_its_version_is_told_what_is_missing() {
+    let server = TestServer::start().await;
+    let request = server.posting("/events", r#"{"amount": 1}"#).header("ce-type", "t").header("ce-id", "1");
+    assert_eq!(Reply::of(request).await.problem(422), "specversion is required");
+}

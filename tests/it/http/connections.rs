@@ -26,7 +26,7 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 
 fn head(content_length: usize) -> String {
     format!(
-        "POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {content_length}\r\n\r\n"
+        "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {content_length}\r\n\r\n"
     )
 }
 
@@ -56,7 +56,7 @@ async fn one_connection_carries_many_requests() {
 #[tokio::test]
 async fn a_client_that_sends_its_headers_too_slowly_is_cut_off() {
     let server = TestServer::with(&["--header-timeout=100ms"]).await;
-    assert_eq!(exchange(&server, b"POST /events HTTP/1.1\r\nhost: x\r\n").await, "");
+    assert_eq!(exchange(&server, b"POST /events HTTP/1.1\r\nhost: localhost\r\n").await, "");
     server.post("/events", EVENT).await.expect(202);
 }
 
@@ -99,7 +99,8 @@ async fn nonsense_is_answered_with_400() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
     let many = "x: y\r\n".repeat(10_000);
-    let answer = exchange(&server, format!("GET /events HTTP/1.1\r\nhost: x\r\n{many}\r\n").as_bytes()).await;
+    let answer =
+        exchange(&server, format!("GET /events HTTP/1.1\r\nhost: localhost\r\n{many}\r\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
 
@@ -120,7 +121,7 @@ async fn a_client_sees_the_refusal_of_a_body_that_it_is_still_sending() {
 #[tokio::test]
 async fn a_body_without_announced_length_is_held_to_the_limit() {
     let server = TestServer::with(&["--max-body=1KiB"]).await;
-    let head = "POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let head = "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     let chunks = |chunk: String| {
         format!("{head}{:x}\r\n{chunk}\r\n{:x}\r\n{EVENT}\r\n0\r\n\r\n", chunk.len(), EVENT.len())
     };
@@ -158,11 +159,11 @@ async fn bodies_that_together_exceed_the_buffer_are_refused() {
 async fn beyond_the_most_connections_the_next_one_waits_for_a_place() {
     let server = TestServer::with(&["--max-connections=1"]).await;
     let mut first = TcpStream::connect(server.addr).await.unwrap();
-    first.write_all(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    first.write_all(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     first.read_exact(&mut [0; 12]).await.unwrap();
 
     let mut second = TcpStream::connect(server.addr).await.unwrap();
-    second.write_all(b"GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    second.write_all(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     let waited = tokio::time::timeout(Duration::from_millis(100), second.read_u8()).await;
     assert!(waited.is_err(), "answered although there is no place");
 

@@ -21,7 +21,7 @@ async fn until_closed(stream: &mut TcpStream) {
 async fn a_connection_between_two_requests_is_closed_after_the_time_for_headers() {
     let server = TestServer::with(&["--header-timeout=200ms"]).await;
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream.write_all(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     stream.read_exact(&mut [0; 12]).await.unwrap();
     until_closed(&mut stream).await;
     let mut silent = TcpStream::connect(server.addr).await.unwrap();
@@ -36,7 +36,7 @@ async fn a_client_that_sends_requests_and_reads_no_answers_is_cut_off() {
     // Little is on its way to it before it would have to read.
     socket.set_recv_buffer_size(4096).unwrap();
     let mut greedy = socket.connect(server.addr).await.unwrap();
-    let requests = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let requests = b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
     let sending = async { while greedy.write_all(&requests).await.is_ok() {} };
     tokio::time::timeout(DEADLINE, sending).await.expect("it is cut off");
     // Its place, the only one, is free again.
@@ -49,8 +49,8 @@ async fn a_client_that_reads_slowly_but_steadily_gets_its_whole_answer() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(server.addr).await.unwrap();
-    let requests = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2000);
-    let last = b"GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let requests = b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(2000);
+    let last = b"GET /nothing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let (mut answers, mut sender) = stream.split();
     let sending = async { sender.write_all(&[&requests[..], last].concat()).await.unwrap() };
     let reading = async {

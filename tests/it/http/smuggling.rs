@@ -8,7 +8,7 @@ use crate::support::{DEADLINE, TestServer};
 
 const EVENT: &str = r#"{"event_id":"e","event_type":"login","user_id":"u"}"#;
 /// What an attacker hides behind a request. Its answer would be 404.
-const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nhost: x\r\n\r\n";
+const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Everything that is answered until the server closes.
 async fn exchange(server: &TestServer, bytes: impl AsRef<[u8]>) -> String {
@@ -27,7 +27,9 @@ fn statuses(answers: &str) -> Vec<&str> {
 }
 
 fn post(headers: &str, body: &str) -> String {
-    format!("POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{headers}\r\n\r\n{body}")
+    format!(
+        "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{headers}\r\n\r\n{body}"
+    )
 }
 
 #[tokio::test]
@@ -84,13 +86,13 @@ async fn a_request_names_its_host_once_and_its_version_rightly() {
     let server = TestServer::start().await;
     for request in [
         "GET /campaigns HTTP/1.1\r\n\r\n",
-        "GET /campaigns HTTP/1.1\r\nhost: x\r\nhost: x\r\n\r\n",
-        "GET /campaigns HTTP/1.1\r\nhost: x/y\r\n\r\n",
-        "GET /campaigns HTTP/1.1\nhost: x\n\n",
-        "GET  /campaigns HTTP/1.1\r\nhost: x\r\n\r\n",
-        "GET /campaigns HTTP/1.2\r\nhost: x\r\n\r\n",
-        "GET /campaigns\r\nhost: x\r\n\r\n",
-        "GET /cam\0paigns HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /campaigns HTTP/1.1\r\nhost: localhost\r\nhost: x\r\n\r\n",
+        "GET /campaigns HTTP/1.1\r\nhost: localhost/y\r\n\r\n",
+        "GET /campaigns HTTP/1.1\nhost: localhost\n\n",
+        "GET  /campaigns HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "GET /campaigns HTTP/1.2\r\nhost: localhost\r\n\r\n",
+        "GET /campaigns\r\nhost: localhost\r\n\r\n",
+        "GET /cam\0paigns HTTP/1.1\r\nhost: localhost\r\n\r\n",
         // The preface of HTTP/2, which is not spoken here
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
@@ -111,7 +113,7 @@ async fn targets_of_every_form_are_answered_and_an_upgrade_is_ignored() {
         ("GET /campaigns HTTP/1.1\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk", "200"),
         ("GET /campaigns HTTP/1.1\r\nupgrade: websocket", "200"),
     ] {
-        let request = format!("{line}\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let request = format!("{line}\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         let answers = exchange(&server, &request).await;
         assert_eq!(statuses(&answers), [status], "{request:?}: {answers}");
     }
@@ -122,7 +124,7 @@ async fn requests_sent_at_once_are_answered_in_order() {
     let server = TestServer::start().await;
     let event = post(&format!("content-length: {}", EVENT.len()), EVENT);
     let chunked = post("transfer-encoding: chunked", &format!("{:x}\r\n{EVENT}\r\n0\r\n\r\n", EVENT.len()));
-    let last = "GET /campaigns HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let last = "GET /campaigns HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let answers = exchange(&server, [&event, HIDDEN, &chunked, &event, last].concat()).await;
     assert_eq!(statuses(&answers), ["202", "404", "202", "202", "200"], "{answers}");
 }
@@ -139,10 +141,10 @@ async fn more_headers_than_a_request_may_have_are_answered_with_431() {
     let server = TestServer::start().await;
     let with = |count: usize| {
         let headers = "x: y\r\n".repeat(count);
-        format!("GET /campaigns HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
+        format!("GET /campaigns HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n")
     };
     assert_eq!(statuses(&exchange(&server, with(98)).await), ["200"]);
     assert_eq!(statuses(&exchange(&server, with(99)).await), ["431"]);
-    let long = format!("GET /campaigns HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(100_000));
+    let long = format!("GET /campaigns HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(100_000));
     assert_eq!(statuses(&exchange(&server, long).await), ["431"]);
 }

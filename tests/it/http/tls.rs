@@ -30,7 +30,7 @@ const EVENT: &str = r#"{"event_type":"login","user_id":"u"}"#;
 /// Sends an event and returns the answer.
 async fn send(stream: &mut TlsStream<TcpStream>) -> String {
     let request = format!(
-        "POST /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{EVENT}",
+        "POST /events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{EVENT}",
         EVENT.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -73,7 +73,7 @@ async fn clients_that_do_not_shake_hands_hold_nobody_up_and_are_cut_off() {
     let server = server(&ca.issue(HERE), &["--header-timeout=2s"]).await;
     let mut silent = TcpStream::connect(server.addr).await.unwrap();
     let mut plain = TcpStream::connect(server.addr).await.unwrap();
-    plain.write_all(b"GET /campaigns HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    plain.write_all(b"GET /campaigns HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
 
     let answer = send(&mut shake_hands(&server, &ca.file()).await.unwrap()).await;
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
@@ -91,7 +91,7 @@ async fn a_client_that_reads_no_answers_is_cut_off_over_tls_too() {
     let ca = Authority::new();
     let server = server(&ca.issue(HERE), &["--write-timeout=300ms", "--header-timeout=60s"]).await;
     let mut greedy = shake_hands(&server, &ca.file()).await.unwrap();
-    let requests = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let requests = b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
     let sending = async { while greedy.write_all(&requests).await.is_ok() {} };
     tokio::time::timeout(DEADLINE, sending).await.expect("it is cut off");
 }

@@ -1,0 +1,91 @@
+//! Web pages, where nobody is asked for a key. Pure.
+//!
+//! A server that lets everybody in listens on a loopback address only. But a browser on this machine reaches it too, and
+//! sends what any page tells it to: a form to another site, or a request to a name that the page's owner lets point here
+//! (DNS rebinding). So the server wants to be called by a loopback name, and by no page from elsewhere. Routes for sending
+//! events are open to the pages of `CORS_ORIGINS`, and take only bodies that a browser asks about first.
+
+use std::net::IpAddr;
+
+use hyper::HeaderMap;
+use hyper::header::{HOST, ORIGIN};
+
+use crate::api::{Kind, Problem};
+use crate::store::keys::Scope;
+
+/// Refuses what a page from elsewhere has a browser send.
+pub(super) fn refuse(headers: &HeaderMap, needed: Option<Scope>) -> Result<(), Problem> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    // HTTP/1.0 has no Host, and no browser speaks it.
+    if !text(HOST).is_none_or(is_loopback) {
+        let detail = "without keys, this server is called by a loopback name only, such as localhost or 127.0.0.1; use \
+                      --auth=keys for other names";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    let origin = text(ORIGIN).filter(|_| needed != Some(Scope::Ingest));
+    let of_here = |origin: &str| origin.split_once("://").is_some_and(|(_, host)| is_loopback(host));
+    if !origin.is_none_or(of_here) {
+        let detail = "without keys, this server does nothing for web pages of other machines; use --auth=keys, and a key";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    Ok(())
+}
+
+/// Whether a host, perhaps with a port, is a name or an address of this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn refused(host: &'static str, origin: Option<&'static str>, needed: Scope) -> bool {
+        let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
+        headers.extend(origin.map(|origin| (ORIGIN, HeaderValue::from_static(origin))));
+        refuse(&headers, Some(needed)).is_err()
+    }
+
+    #[test]
+    fn a_loopback_name_is_wanted() {
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "localhost.",
+            "shop.localhost:1",
+            "127.0.0.1:8080",
+            "127.1.2.3",
+            "[::1]:80",
+        ] {
+            assert!(!refused(host, None, Scope::Admin), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "10.0.0.1:80",
+            "[::2]",
+            "",
+            "127.0.0.1.evil.example:80",
+        ] {
+            assert!(refused(host, None, Scope::Admin) && refused(host, None, Scope::Ingest), "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_this_machine_may_do_all_and_others_may_ask_to_send_events() {
+        assert!(!refused("localhost", Some("http://localhost:3000"), Scope::Admin));
+        for origin in ["https://evil.example", "null", "", "http://localhost.evil.example"] {
+            assert!(refused("localhost", Some(origin), Scope::Admin), "{origin}");
+            assert!(!refused("localhost", Some(origin), Scope::Ingest), "{origin}");
+        }
+    }
+}
