@@ -216,7 +216,10 @@ async fn fresh_rows_are_summarised_for_the_brin_indexes() {
     partitions::summarize(&stores.pool(), now()).await.unwrap();
     // Nothing is left to summarise.
     let left: i32 = client
-        .query_one("select brin_summarize_new_values('events_20261123_received_at_idx')", &[])
+        .query_one(
+            "select brin_summarize_new_values('events_20261123_received_at_event_id_user_id_idx')",
+            &[],
+        )
         .await
         .unwrap()
         .get(0);
