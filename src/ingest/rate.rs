@@ -1,9 +1,10 @@
 //! How much may be sent with a key that has a rate limit, and the headers that say so (IETF draft
 //! `ratelimit-headers-11`).
 //!
-//! Only routes for sending events take part. A request costs as much as the events in its body, and at least one. The first one is taken before the body is read,
-//! so that a client over its limit costs next to nothing; the others once they are counted. A key gains its rate in events
-//! each second, and saves up as many as one body may hold, so that no body is too large for ever.
+//! Only routes for sending events take part. A request costs as much as the events in its body, and at least one. The first
+//! one is taken before the body is read, so that a client over its limit costs next to nothing; the others once they are
+//! counted. A key gains its rate in events each second, and saves up as many as one body may hold, so that no body is too
+//! large for ever.
 //!
 //! Invariants: the state is a few words a key; it is this process' own and lives with the cached key.
 
