@@ -17,6 +17,19 @@ pub enum LoadError {
         /// What happened.
         source: RequestError,
     },
+    /// The system does not let the tool have so many connections.
+    #[error(
+        "{connections} connections need {needed} open files, and this system allows {}; raise the limit (ulimit -n {needed}, where the hard limit is as high) or give fewer --connections",
+        .allowed.map_or("fewer".to_owned(), |allowed| allowed.to_string())
+    )]
+    OpenFiles {
+        /// Connections that were asked for.
+        connections: u32,
+        /// Files that have to be open.
+        needed: u64,
+        /// Files that may be, if that is known.
+        allowed: Option<u64>,
+    },
     /// The server answered something that ends the run.
     #[error("{target}: {route} was answered {status}: {detail}{hint}")]
     Refused {

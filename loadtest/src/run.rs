@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::report::{Latency, Outcome, Report, Sending, Settings, Storing};
 use crate::sending::{self, Tally};
 use crate::target::{Campaigns, Seen};
-use crate::verify::{Store, Watch, verify};
+use crate::verify::{Expected, Store, Watch, verify};
 use crate::workload::{RunId, Workload};
 
 /// How far the clocks of several servers may be apart, so that none of the run's rows is overlooked.
@@ -43,7 +43,7 @@ async fn drive(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, LoadError> {
     let mut stop = pin!(stop);
-    let tally = Arc::new(Tally::default());
+    let tally = Arc::new(Tally::new(workload.run()));
     progress.phase("preparing");
     let stopped = AtomicBool::new(false);
     let mut watch = {
@@ -66,7 +66,8 @@ async fn drive(
     };
     progress.phase("draining");
     let counts = tally.counts().clone();
-    let outcome = match verify(&mut watch, workload, &counts, campaigns.ids(), load.patience).await {
+    let expected = Expected { workload, counts: &counts, campaigns: campaigns.ids(), alone: load.alone };
+    let outcome = match verify(&mut watch, &expected, load.patience).await {
         Ok(verification) => Outcome::from(verification),
         Err(error) => Outcome::Unknown { reason: error.to_string() },
     };
