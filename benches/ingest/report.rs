@@ -15,7 +15,12 @@ pub(crate) fn write([constant, single, parsing, batch]: &[Figure; 4]) -> anyhow:
         }
         let ratio = figure.of(limit);
         let (least, most) = ratio.spread();
-        println!("{:<14} {:>9.2} of {} (from {least:.2} to {most:.2})", figure.name, ratio.median(), limit.name);
+        println!(
+            "{:<14} {:>9.2} of {} (from {least:.2} to {most:.2})",
+            figure.name,
+            ratio.median(),
+            limit.name
+        );
         report.insert(format!("{}_of_{}", figure.name, limit.name), ratio.json());
     }
     keep("ingest.json", &report.into())
