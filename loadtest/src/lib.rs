@@ -8,6 +8,7 @@ mod load;
 pub mod workload;
 pub mod target;
 pub mod sending;
+pub mod timeline;
 pub mod verify;
 mod report;
 
@@ -17,6 +18,6 @@ mod error;
 
 pub use error::LoadError;
 pub use load::{ApiKey, Load, Pace, Volume};
-pub use progress::Progress;
-pub use report::{Latency, Outcome, Report, Sending, Settings, Storing};
+pub use progress::{Phase, Progress};
+pub use report::{Latency, Outcome, Peaks, Quantile, Report, Sending, Settings, Storing};
 pub use run::{run, run_until};

@@ -11,6 +11,8 @@ use crate::target::Target;
 pub struct Load {
     /// The server that is loaded.
     pub target: Target,
+    /// The server's admin port, whose metrics are read for the report.
+    pub metrics: Option<Target>,
     /// The server's database, which is only read.
     pub database: tokio_postgres::Config,
     /// How much is sent.

@@ -1,21 +1,32 @@
 //! What a run has found: how fast, how late, and whether the server kept its promise.
 
+mod latency;
+mod over_time;
 mod text;
+mod html;
+
+pub use latency::{Latency, Quantile};
+pub use over_time::{Peaks, Storing};
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::load::{Load, Pace};
 use crate::sending::{Counts, Sent};
-use crate::verify::{Sample, Verification};
+use crate::timeline::Sample;
+use crate::verify::Verification;
 
 /// What a run has found. As JSON it is what `--json` writes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// What the fields mean: a change that a reader must know of raises it. Fields may be added without one.
+    pub format: u32,
     /// The run's name; the ids of its events begin with it.
     pub run: String,
+    /// When sending began, by the clock of the machine that sent.
+    pub began: Timestamp,
     /// What was asked for.
     pub settings: Settings,
     /// What was sent.
@@ -24,6 +35,8 @@ pub struct Report {
     pub latency: Latency,
     /// What became of it.
     pub storing: Storing,
+    /// The most that there was at a time.
+    pub peaks: Peaks,
     /// Whether every accepted event is stored once, with the triggers that it must have.
     pub outcome: Outcome,
     /// Campaigns of the run that could not be archived.
@@ -80,32 +93,6 @@ pub struct Sending {
     pub ended_early: Option<String>,
 }
 
-/// How long requests took, in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[expect(missing_docs, reason = "the names say all")]
-pub struct Latency {
-    pub p50: f64,
-    pub p90: f64,
-    pub p99: f64,
-    pub p99_9: f64,
-    pub max: f64,
-}
-
-/// What became of the accepted events, by the receipts of their frames.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Storing {
-    /// From the first request to the last stored event.
-    pub seconds: f64,
-    /// Events stored.
-    pub stored: u64,
-    /// The same a second.
-    pub stored_per_second: f64,
-    /// Events dropped as duplicates.
-    pub duplicates: u64,
-    /// Events kept as dead letters.
-    pub dead_lettered: u64,
-}
-
 /// Whether the server kept its promise.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
@@ -127,6 +114,9 @@ pub enum Outcome {
 }
 
 impl Report {
+    /// The format that this tool writes.
+    pub const FORMAT: u32 = 1;
+
     /// Whether the run did what it was to do, and the server kept its promise.
     #[must_use]
     pub fn passed(&self) -> bool {
@@ -169,36 +159,6 @@ impl Sending {
             resent: counts.resent,
             given_up: counts.given_up,
             ended_early: sent.ended_early,
-        }
-    }
-}
-
-impl Latency {
-    pub(crate) fn of(counts: &Counts) -> Self {
-        let milliseconds = |microseconds| Duration::from_micros(microseconds).as_secs_f64() * 1000.0;
-        let quantile = |quantile| milliseconds(counts.latency.value_at_quantile(quantile));
-        Self {
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p99: quantile(0.99),
-            p99_9: quantile(0.999),
-            max: milliseconds(counts.latency.max()),
-        }
-    }
-}
-
-impl Storing {
-    /// From the samples of a run that is over.
-    pub(crate) fn of(samples: &[Sample]) -> Self {
-        let settled = samples.last().copied().unwrap_or_default().settled;
-        let first_with_all = samples.iter().find(|sample| sample.settled.stored == settled.stored);
-        let seconds = first_with_all.map_or(0.0, |sample| sample.seconds);
-        Self {
-            seconds,
-            stored: settled.stored,
-            stored_per_second: per_second(settled.stored, seconds),
-            duplicates: settled.duplicates,
-            dead_lettered: settled.dead_lettered,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use indicatif::{HumanCount, HumanFloatCount};
 
-use super::{Latency, Outcome, Report, Sending, Settings, Storing};
+use super::{Latency, Outcome, Peaks, Report, Sending, Settings, Storing};
 use crate::verify::Verification;
 
 impl fmt::Display for Report {
@@ -14,6 +14,7 @@ impl fmt::Display for Report {
         self.sending.fmt(f)?;
         self.latency.fmt(f)?;
         self.storing.fmt(f)?;
+        self.peaks.fmt(f)?;
         if self.campaigns_left_active > 0 {
             let left = self.campaigns_left_active;
             row(
@@ -69,7 +70,7 @@ impl fmt::Display for Sending {
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50, p90, p99, p99_9, max } = self;
+        let Self { p50, p90, p99, p99_9, max, .. } = self;
         let line =
             format_args!("p50 {p50:.2}  p90 {p90:.2}  p99 {p99:.2}  p99.9 {p99_9:.2}  max {max:.2}  (ms)");
         row(f, "latency", line)
@@ -84,7 +85,25 @@ impl fmt::Display for Storing {
             Rate { events: self.stored, seconds: self.seconds, per_second: self.stored_per_second },
         )?;
         let (duplicates, dead) = (HumanCount(self.duplicates), HumanCount(self.dead_lettered));
-        row(f, "dropped", format_args!("{duplicates} duplicates, {dead} dead letters"))
+        row(f, "dropped", format_args!("{duplicates} duplicates, {dead} dead letters"))?;
+        row(f, "drained", format_args!("{:.1} s after the last answer", self.drain_seconds))
+    }
+}
+
+impl fmt::Display for Peaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = |rate: f64| HumanFloatCount(rate.round());
+        let (accepted, stored) = (rate(self.accepted_per_second), rate(self.stored_per_second));
+        let queued = match self.queued {
+            Some(queued) => format!(", {} in the queue", HumanCount(queued)),
+            None => String::new(),
+        };
+        let in_flight = HumanCount(self.in_flight);
+        row(
+            f,
+            "peaks",
+            format_args!("{accepted} events/s accepted, {stored} stored; {in_flight} in flight{queued}"),
+        )
     }
 }
 

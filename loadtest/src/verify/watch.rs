@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::store::{Settled, Store};
 use crate::LoadError;
-use crate::progress::Progress;
+use crate::load::{Load, Pace, Volume};
+use crate::progress::{Phase, Progress};
 use crate::sending::Tally;
+use crate::target::Gauge;
+use crate::timeline::{Look, Timeline};
 
 /// Between two looks, unless looking takes longer than a tenth of it.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -21,23 +23,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub struct Watch {
     store: Store,
     tally: Arc<Tally>,
+    queue: Option<Gauge>,
     progress: Progress,
+    pace: Pace,
+    volume: Volume,
     since: Timestamp,
     /// What was settled before the run.
     before: Settled,
     start: Instant,
-    samples: Vec<Sample>,
-}
-
-/// Where a run was at a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Sample {
-    /// Seconds since the run began.
-    pub seconds: f64,
-    /// Events accepted so far, repeated ones included.
-    pub accepted: u64,
-    /// What had become of events so far: those of other clients count, too.
-    pub settled: Settled,
+    /// Whether events are being sent.
+    sending: bool,
+    timeline: Timeline,
 }
 
 /// How a drain ended.
@@ -50,28 +46,40 @@ pub(super) enum Drained {
 }
 
 impl Watch {
-    /// Watches events received since then, from now on.
+    /// Watches events received since then.
     pub async fn begin(
+        load: &Load,
         mut store: Store,
         since: Timestamp,
         tally: Arc<Tally>,
         progress: Progress,
     ) -> Result<Self, LoadError> {
         let before = store.settled(since).await?;
-        let start = Instant::now();
-        Ok(Self { store, tally, progress, since, before, start, samples: vec![Sample::default()] })
+        Ok(Self {
+            store,
+            tally,
+            queue: load.metrics.as_ref().map(Gauge::of_queued_events),
+            progress,
+            pace: load.pace,
+            volume: load.volume,
+            since,
+            before,
+            start: Instant::now(),
+            sending: false,
+            timeline: Timeline::default(),
+        })
     }
 
-    /// Where the run was, from its begin on.
+    /// The run over time, from the begin of sending on.
     #[must_use]
-    pub fn samples(&self) -> &[Sample] {
-        &self.samples
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
-    /// The latest sample.
+    /// What had become of events by the latest look.
     #[must_use]
-    pub fn latest(&self) -> Sample {
-        self.samples.last().copied().unwrap_or_default()
+    pub fn settled(&self) -> Settled {
+        self.timeline.latest().settled
     }
 
     /// The database, and since when its rows matter.
@@ -79,24 +87,30 @@ impl Watch {
         (&mut self.store, self.since)
     }
 
-    /// Watches until dropped. A database that does not answer now is asked again later.
+    /// Watches the sending, which begins now, until dropped. A database that does not answer now is asked again later.
     pub async fn look_on(&mut self) -> Infallible {
+        (self.start, self.sending) = (Instant::now(), true);
         loop {
-            let pause = match self.look().await {
-                Ok(pause) => pause,
-                Err(_) => LOOK_EVERY,
-            };
+            let pause = self.look().await.unwrap_or(LOOK_EVERY);
             tokio::time::sleep(pause).await;
         }
     }
 
     /// Watches until everything accepted is settled, or nothing has moved for `patience`.
     pub(super) async fn drain(&mut self, patience: Duration) -> Result<Drained, LoadError> {
+        self.sending = false;
+        self.progress.phase(Phase::Draining);
+        let drained = self.drained(patience).await;
+        self.progress.phase(Phase::Verifying);
+        drained
+    }
+
+    async fn drained(&mut self, patience: Duration) -> Result<Drained, LoadError> {
         let mut moved = Instant::now();
         loop {
-            let before = self.latest().settled;
+            let before = self.settled();
             let looked = self.look().await;
-            let now = self.latest();
+            let now = self.timeline.latest();
             if looked.is_ok() && now.settled.total() >= now.accepted {
                 return Ok(Drained::All);
             }
@@ -110,14 +124,28 @@ impl Watch {
         }
     }
 
-    /// Takes a sample, and returns how long to wait before the next, so that looking is no load of its own.
+    /// Looks, and returns how long to wait before the next time, so that looking is no load of its own.
     async fn look(&mut self) -> Result<Duration, LoadError> {
         let asked = Instant::now();
         let settled = self.store.settled(self.since).await?.since(self.before);
-        let accepted = self.tally.counts().accepted_events;
-        let sample = Sample { seconds: self.start.elapsed().as_secs_f64(), accepted, settled };
-        self.progress.show(&self.latest(), &sample);
-        self.samples.push(sample);
+        let queued = match &mut self.queue {
+            Some(queue) => queue.read().await,
+            None => None,
+        };
+        let elapsed = self.start.elapsed();
+        let offered = self.offered();
+        let (totals, latencies) = self.tally.look(settled);
+        let look = Look { seconds: elapsed.as_secs_f64(), offered, totals, queued, latencies };
+        self.progress.show(self.volume, &look);
+        self.timeline.push(look);
         Ok(LOOK_EVERY.max(asked.elapsed() * 10))
+    }
+
+    /// Events a second that are due now.
+    fn offered(&self) -> Option<f64> {
+        match self.pace {
+            Pace::Open { rate } if self.sending => Some(rate),
+            _ => None,
+        }
     }
 }
