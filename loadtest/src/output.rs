@@ -1,7 +1,8 @@
 //! The report, to standard output and into the files that were named.
 
+use std::fmt::{Display, Write as _};
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -22,13 +23,17 @@ pub(crate) fn write(cli: &Cli, report: &Report) -> anyhow::Result<()> {
     let mut text = report.to_string();
     if let Some(path) = &cli.json {
         fs::write(path, serde_json::to_vec_pretty(report)?).map_err(|error| unwritable(path, &error))?;
-        text.push_str(&format!("{:<13} {}\n", "as JSON", path.display()));
+        line(&mut text, "as JSON", &path.display());
     }
     if let Some(path) = &cli.html {
         fs::write(path, report.to_html()).map_err(|error| unwritable(path, &error))?;
-        text.push_str(&format!("{:<13} {} (open it in a browser)\n", "with charts", path.display()));
+        line(&mut text, "with charts", &format_args!("{} (open it in a browser)", path.display()));
     }
     io::stdout().write_all(text.as_bytes()).map_err(|error| anyhow!("standard output: {error}"))
+}
+
+fn line(text: &mut String, name: &str, value: &dyn Display) {
+    writeln!(text, "{name:<13} {value}").expect("writing to a string cannot fail");
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {

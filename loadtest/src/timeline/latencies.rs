@@ -84,7 +84,9 @@ mod tests {
 
     fn of(milliseconds: &[u64]) -> Latencies {
         let mut latencies = Latencies::default();
-        milliseconds.iter().for_each(|&latency| latencies.record(Duration::from_millis(latency)));
+        for &latency in milliseconds {
+            latencies.record(Duration::from_millis(latency));
+        }
         latencies
     }
 

@@ -90,9 +90,10 @@ impl Watch {
     /// Watches the sending, which begins now, until dropped. A database that does not answer now is asked again later.
     pub async fn look_on(&mut self) -> Infallible {
         (self.start, self.sending) = (Instant::now(), true);
+        let mut pause = LOOK_EVERY;
         loop {
-            let pause = self.look().await.unwrap_or(LOOK_EVERY);
             tokio::time::sleep(pause).await;
+            pause = self.look().await.unwrap_or(LOOK_EVERY);
         }
     }
 

@@ -80,7 +80,7 @@ impl Chart {
         html! {
             figure.chart id=(self.id) {
                 figcaption {
-                    h3 { (self.title) }
+                    h2 { (self.title) }
                     p { (self.caption) }
                 }
                 @if self.is_empty() {
@@ -135,7 +135,9 @@ impl Chart {
                         span style={ "left:" (percent(across.scale.place(tick))) } { (across.unit.short(tick)) }
                     }
                 }
-                div.name aria-hidden="true" { (across.name) }
+                @if across.unit != Unit::Seconds {
+                    div.name aria-hidden="true" { (across.name) }
+                }
             }
         }
     }

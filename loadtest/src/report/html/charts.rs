@@ -1,5 +1,7 @@
 //! The charts of a report.
 
+use hyper::StatusCode;
+
 use super::chart::{Axis, Chart, Curve, Look};
 use super::scale::Scale;
 use super::unit::Unit;
@@ -8,6 +10,9 @@ use crate::timeline::{Percentiles, Sample, Totals};
 
 /// A latency of less is drawn as this many milliseconds, since an axis of logarithms has no 0.
 const LEAST_LATENCY: f64 = 0.001;
+/// The bounds of the time that a rate is taken over, in seconds; an interval that is longer counts alone.
+const SHORTEST_RATE: f64 = 0.4;
+const LONGEST_RATE: f64 = 1.0;
 /// Statuses that have a curve of their own; the rarest others share one.
 const STATUSES: usize = 4;
 
@@ -46,7 +51,13 @@ impl Run<'_> {
         ];
         curves.retain(|curve| curve.look != Look::Purple || most([curve]) > 0.0);
         curves.retain(|curve| curve.look != Look::Wanted || most([curve]) > 0.0);
-        self.chart("throughput", "Throughput", "events a second", Unit::Rate, curves)
+        self.chart(
+            "throughput",
+            "Throughput",
+            &format!("events a second, {}", self.over()),
+            Unit::Rate,
+            curves,
+        )
     }
 
     fn latency(self) -> Chart {
@@ -124,7 +135,7 @@ impl Run<'_> {
                     _ => looks.next().unwrap_or(Look::Purple),
                 };
                 let values = self.rates(|totals| totals.answered(status));
-                Curve { name: status.to_string(), look, values }
+                Curve { name: named(status), look, values }
             })
             .collect();
         if !others.is_empty() {
@@ -135,7 +146,7 @@ impl Run<'_> {
             let values = self.rates(|totals| totals.failures);
             curves.push(Curve { name: "no answer".into(), look: Look::Wanted, values });
         }
-        self.chart("answers", "Answers by status", "requests answered a second", Unit::Rate, curves)
+        self.chart("answers", "Answers by status", &format!("a second, {}", self.over()), Unit::Rate, curves)
     }
 
     fn chart(
@@ -146,7 +157,7 @@ impl Run<'_> {
         unit: Unit,
         curves: Vec<Curve>,
     ) -> Chart {
-        let end = self.samples.last().map_or(0.0, |sample| sample.seconds);
+        let end = self.end();
         // Without a drain worth the name, a line at the edge says nothing.
         let drained = self.sending > 0.0 && self.sending < end * 0.97;
         Chart {
@@ -165,16 +176,34 @@ impl Run<'_> {
         self.samples.iter().map(of).collect()
     }
 
-    /// What was counted in each interval, a second.
+    /// What was counted a second, over the time before each place that is shown together.
     fn rates(self, of: impl Fn(&Totals) -> u64) -> Vec<Option<f64>> {
-        let mut before = (0.0, 0);
-        let rate = |sample: &Sample| {
-            let now = (sample.seconds, of(&sample.totals));
-            let (seconds, events) = (now.0 - before.0, now.1.saturating_sub(before.1));
-            before = now;
-            (seconds > 0.0).then(|| float(events) / seconds)
+        let begin = Sample::default();
+        let points: Vec<&Sample> = std::iter::once(&begin).chain(self.samples).collect();
+        let (mut from, together) = (0, self.together());
+        let rate = |place: usize| {
+            let now = points[place];
+            while from + 1 < place && now.seconds - points[from + 1].seconds >= together {
+                from += 1;
+            }
+            let seconds = now.seconds - points[from].seconds;
+            let counted = of(&now.totals).saturating_sub(of(&points[from].totals));
+            (seconds >= together / 2.0).then(|| float(counted) / seconds)
         };
-        self.samples.iter().map(rate).collect()
+        (1..points.len()).map(rate).collect()
+    }
+
+    /// Seconds over which a rate is taken. What is stored comes in transactions, and over a shorter time would be none or many.
+    fn together(self) -> f64 {
+        (self.end() / 20.0).clamp(SHORTEST_RATE, LONGEST_RATE)
+    }
+
+    fn over(self) -> String {
+        format!("mean of {:.1} s", self.together())
+    }
+
+    fn end(self) -> f64 {
+        self.samples.last().map_or(0.0, |sample| sample.seconds)
     }
 }
 
@@ -191,12 +220,18 @@ fn distribution(latency: &Latency) -> Chart {
         id: "distribution",
         title: "Latency by percentile",
         caption: "of all accepted requests: that many took no longer (logarithmic)".to_owned(),
-        across: Axis { name: "percentile", unit: Unit::Tail, scale: Scale::Log { from: 1.0, to: last } },
+        across: Axis { name: "percentile", unit: Unit::Tail, scale: Scale::tail(last) },
         up: Axis { name: "latency", unit: Unit::Milliseconds, scale: logarithmic(&curves) },
         at,
         curves,
         mark: None,
     }
+}
+
+/// A status as HTTP calls it.
+fn named(status: u16) -> String {
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    format!("{status} {}", reason.unwrap_or_default()).trim_end().to_owned()
 }
 
 fn logarithmic(curves: &[Curve]) -> Scale {

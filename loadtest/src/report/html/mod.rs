@@ -107,3 +107,6 @@ fn verdict(report: &Report) -> Verdict {
     sentences.extend(troubles);
     Verdict { class, sign, title, sentences }
 }
+
+#[cfg(test)]
+mod tests;

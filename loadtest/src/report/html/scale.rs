@@ -17,6 +17,11 @@ pub(super) enum Scale {
         /// Its end, above `from`.
         to: f64,
     },
+    /// The percentiles of a distribution as the inverse of the tail that is left: from 1, each tenfold as long as the next.
+    Tail {
+        /// Its end, above 1.
+        to: f64,
+    },
 }
 
 /// More ticks than an axis ever has.
@@ -61,8 +66,14 @@ impl Scale {
         let place = match self {
             Self::Linear { to, .. } => value / to,
             Self::Log { from, to } => (value / from).ln() / (to / from).ln(),
+            Self::Tail { to } => value.ln() / to.ln(),
         };
         place.clamp(0.0, 1.0)
+    }
+
+    /// From 0 % to the slowest of so many.
+    pub(super) fn tail(of: f64) -> Self {
+        Self::Tail { to: of.max(10.0) }
     }
 
     /// The values that are written, rising.
@@ -72,6 +83,12 @@ impl Scale {
         match self {
             Self::Linear { to, step } => (0..=MOST_TICKS)
                 .map(|tick| f64::from(tick) * step)
+                .take_while(|tick| *tick <= to * SLACK)
+                .collect(),
+            // The half, and as many nines as there are.
+            Self::Tail { to } => [1.0, 2.0]
+                .into_iter()
+                .chain((1..=MOST_TICKS).map(|nines| 10_f64.powf(f64::from(nines))))
                 .take_while(|tick| *tick <= to * SLACK)
                 .collect(),
             Self::Log { from, to } => {
@@ -154,12 +171,21 @@ mod tests {
         near(&[decade.place(1.0), decade.place(10.0), decade.place(1_000.0)], &[0.0, 0.5, 1.0]);
     }
 
+    #[test]
+    fn percentiles_have_a_tick_for_each_nine() {
+        near(&Scale::tail(801.0).ticks(), &[1.0, 2.0, 10.0, 100.0]);
+        near(&Scale::tail(10_000.0).ticks(), &[1.0, 2.0, 10.0, 100.0, 1_000.0, 10_000.0]);
+        let tail = Scale::tail(100.0);
+        near(&[tail.place(1.0), tail.place(10.0), tail.place(100.0)], &[0.0, 0.5, 1.0]);
+        near(&Scale::tail(0.0).ticks(), &[1.0, 2.0, 10.0]);
+    }
+
     proptest! {
         #[test]
         fn every_axis_has_a_few_ticks_that_rise_along_it(least in 1e-3..1e18_f64, times in 1.0..1e15_f64) {
-            for scale in [Scale::amounts(least), Scale::time(least.min(1e9)), Scale::log(least, least * times)] {
+            for scale in [Scale::amounts(least), Scale::time(least.min(1e9)), Scale::log(least, least * times), Scale::tail(least)] {
                 let ticks = scale.ticks();
-                prop_assert!((1..=10).contains(&ticks.len()), "{:?}: {:?}", scale, ticks);
+                prop_assert!((1..=12).contains(&ticks.len()), "{:?}: {:?}", scale, ticks);
                 let places: Vec<f64> = ticks.iter().map(|tick| scale.place(*tick)).collect();
                 prop_assert!(places.is_sorted_by(|before, after| before < after), "{:?}: {:?}", scale, places);
             }

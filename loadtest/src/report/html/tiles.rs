@@ -8,13 +8,18 @@ use crate::report::{Outcome, Report};
 
 /// All tiles.
 pub(super) fn tiles(report: &Report) -> Markup {
-    let Report { sending, latency, storing, peaks, .. } = report;
+    let Report { settings, sending, latency, storing, peaks, .. } = report;
+    let offered = report.samples.iter().filter_map(|sample| sample.offered_per_second).reduce(f64::max);
     let milliseconds = |value: f64| {
         if latency.requests == 0 { "–".to_owned() } else { Unit::Milliseconds.full(value) }
     };
     let queued = peaks.queued.map(|queued| format!("at most {} in Redis", count(queued)));
     html! {
         div.tiles {
+            (tile("Offered", &offered.map_or_else(|| "Closed loop".to_owned(), |rate| Unit::Rate.full(rate)), &html! {
+                (settings.connections) " connections"
+                br; "of " (count(settings.batch.into())) " events a request"
+            }))
             (tile("Accepted", &Unit::Rate.full(sending.accepted_per_second), &html! {
                 (count(sending.accepted)) " events in " (Unit::Seconds.full(sending.seconds))
                 br; "peak " (Unit::Rate.full(peaks.accepted_per_second))
@@ -57,7 +62,7 @@ fn verified(outcome: &Outcome) -> Markup {
 fn tile(name: &str, figure: &str, more: &Markup) -> Markup {
     html! {
         div.tile {
-            h3 { (name) }
+            p.name { (name) }
             p.figure { (figure) }
             p.more { (more) }
         }
