@@ -71,6 +71,8 @@ pub struct Settings {
 pub struct Sending {
     /// From the first request to the last answer.
     pub seconds: f64,
+    /// Events that were due in an open loop, about; those never sent for want of a free connection have no latency.
+    pub offered: Option<u64>,
     /// Events accepted, repeated ones included.
     pub accepted: u64,
     /// The same a second.
@@ -146,9 +148,16 @@ impl Settings {
 }
 
 impl Sending {
-    pub(crate) fn of(sent: Sent, counts: &Counts) -> Self {
+    /// Events that were due and not answered when sending ended: the server, or the connections, did not keep up.
+    #[must_use]
+    pub fn left_over(&self) -> Option<u64> {
+        Some(self.offered?.saturating_sub(self.accepted + self.refused))
+    }
+
+    pub(crate) fn of(sent: Sent, counts: &Counts, offered: Option<f64>) -> Self {
         Self {
             seconds: sent.duration.as_secs_f64(),
+            offered: offered.map(whole),
             accepted: counts.accepted_events,
             accepted_per_second: per_second(counts.accepted_events, sent.duration.as_secs_f64()),
             refused: counts.refused_events,
@@ -170,6 +179,12 @@ impl From<Verification> for Outcome {
             differences => Self::Broken { differences, verification },
         }
     }
+}
+
+fn whole(events: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate")]
+    let whole = events.round() as u64;
+    whole
 }
 
 fn per_second(events: u64, seconds: f64) -> f64 {

@@ -13,7 +13,7 @@ use crate::load::{Load, Pace, Volume};
 use crate::progress::{Phase, Progress};
 use crate::sending::Tally;
 use crate::target::Gauge;
-use crate::timeline::{Look, Timeline};
+use crate::timeline::{Look, Timeline, Totals};
 
 /// Between two looks, unless looking takes longer than a tenth of it.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -76,10 +76,10 @@ impl Watch {
         &self.timeline
     }
 
-    /// What had become of events by the latest look.
+    /// What was counted by the latest look.
     #[must_use]
-    pub fn settled(&self) -> Settled {
-        self.timeline.latest().settled
+    pub fn latest(&self) -> &Totals {
+        self.timeline.latest()
     }
 
     /// The database, and since when its rows matter.
@@ -99,7 +99,6 @@ impl Watch {
 
     /// Watches until everything accepted is settled, or nothing has moved for `patience`.
     pub(super) async fn drain(&mut self, patience: Duration) -> Result<Drained, LoadError> {
-        self.sending = false;
         self.progress.phase(Phase::Draining);
         let drained = self.drained(patience).await;
         self.progress.phase(Phase::Verifying);
@@ -109,9 +108,11 @@ impl Watch {
     async fn drained(&mut self, patience: Duration) -> Result<Drained, LoadError> {
         let mut moved = Instant::now();
         loop {
-            let before = self.settled();
+            let before = self.latest().settled;
             let looked = self.look().await;
-            let now = self.timeline.latest();
+            // Until that look, sending went on.
+            self.sending = false;
+            let now = self.latest();
             if looked.is_ok() && now.settled.total() >= now.accepted {
                 return Ok(Drained::All);
             }
@@ -134,7 +135,7 @@ impl Watch {
             None => None,
         };
         let elapsed = self.start.elapsed();
-        let offered = self.offered();
+        let offered = self.offered(elapsed);
         let (totals, latencies) = self.tally.look(settled);
         let look = Look { seconds: elapsed.as_secs_f64(), offered, totals, queued, latencies };
         self.progress.show(self.volume, &look);
@@ -142,11 +143,12 @@ impl Watch {
         Ok(LOOK_EVERY.max(asked.elapsed() * 10))
     }
 
-    /// Events a second that are due now.
-    fn offered(&self) -> Option<f64> {
+    /// Events a second that are due so long after the begin of sending.
+    fn offered(&self, elapsed: Duration) -> Option<f64> {
+        let over = matches!(self.volume, Volume::Time(time) if elapsed > time + LOOK_EVERY);
         match self.pace {
-            Pace::Open { rate } if self.sending => Some(rate),
-            _ => None,
+            Pace::Open { rate } if self.sending && !over => Some(rate),
+            Pace::Open { .. } | Pace::Closed => None,
         }
     }
 }

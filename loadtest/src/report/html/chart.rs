@@ -156,6 +156,7 @@ impl Chart {
                         path.area d=(self.area(curve)) {}
                     }
                     path class=(curve.look.class()) d=(self.path(curve)) {}
+                    path class={ "dots " (curve.look.class()) } d=(self.dots(curve)) {}
                 }
             }
         }
@@ -168,15 +169,24 @@ impl Chart {
         })
     }
 
-    /// The curve as a path: a line through neighbours, a dot where there are none.
+    /// The curve as a path: a line through neighbours.
     fn path(&self, curve: &Curve) -> String {
         let mut path = String::new();
+        for stretch in self.stretches(curve).iter().filter(|stretch| stretch.len() > 1) {
+            for (place, (at, value)) in stretch.iter().enumerate() {
+                let step = if place == 0 { 'M' } else { 'L' };
+                write(&mut path, format_args!("{step}{} {}", self.x(*at), self.y(*value)));
+            }
+        }
+        path
+    }
+
+    /// The points of the curve that have no neighbour, each as a line of no length, which ends round on both sides.
+    fn dots(&self, curve: &Curve) -> String {
+        let mut path = String::new();
         for stretch in self.stretches(curve) {
-            let (first, rest) = stretch.split_first().expect("no stretch is empty");
-            write(&mut path, format_args!("M{} {}", self.x(first.0), self.y(first.1)));
-            // A line of no length ends round on both sides, which is a dot.
-            for (at, value) in if rest.is_empty() { &stretch[..] } else { rest } {
-                write(&mut path, format_args!("L{} {}", self.x(*at), self.y(*value)));
+            if let [(at, value)] = stretch[..] {
+                write(&mut path, format_args!("M{0} {1}L{0} {1}", self.x(at), self.y(value)));
             }
         }
         path
@@ -331,7 +341,8 @@ mod tests {
             &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
             &[None, Some(100.0), None, Some(0.0), Some(0.0), Some(f64::NAN)],
         );
-        assert_eq!(chart.path(&chart.curves[0]), "M100 0L100 0M300 1000L400 1000");
+        assert_eq!(chart.path(&chart.curves[0]), "M300 1000L400 1000");
+        assert_eq!(chart.dots(&chart.curves[0]), "M100 0L100 0");
     }
 
     #[test]

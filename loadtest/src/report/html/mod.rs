@@ -92,7 +92,7 @@ fn verdict(report: &Report) -> Verdict {
         }
         Outcome::Kept(_) => {
             let kept = "Every accepted event is stored once, with the triggers that it must have.".to_owned();
-            if troubles.is_empty() {
+            if report.passed() {
                 ("kept", "✓", "Verified", vec![kept])
             } else {
                 ("doubt", "!", "Verified, but not all went well", vec![kept])

@@ -79,7 +79,10 @@ fn setting(value: &Value) -> Markup {
 fn sending(report: &Report) -> Vec<Row> {
     let sending = &report.sending;
     let row = |name: &str, value: u64| (name.to_owned(), html! { (count(value)) });
-    let mut rows = vec![row("events accepted", sending.accepted), row("events refused", sending.refused)];
+    let mut rows = vec![];
+    rows.extend(sending.offered.map(|offered| row("events offered, about", offered)));
+    rows.extend(sending.left_over().map(|left| row("not answered in time", left)));
+    rows.extend([row("events accepted", sending.accepted), row("events refused", sending.refused)]);
     rows.extend(sending.refusal.iter().map(|why| ("first refusal".to_owned(), html! { (why) })));
     rows.extend(sending.answers.iter().map(|(status, number)| row(&format!("answers {status}"), *number)));
     rows.push(row("requests without an answer", sending.failures));

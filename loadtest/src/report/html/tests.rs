@@ -90,7 +90,7 @@ fn a_run_of_one_interval_is_dots() {
     let mut report = small();
     report.samples.truncate(1);
     let page = check(&report);
-    assert!(page.contains("class=\"curve blue\" d=\"M"), "{page}");
+    assert!(page.contains("class=\"dots curve blue\" d=\"M"), "{page}");
 }
 
 #[test]
@@ -109,10 +109,10 @@ fn what_was_not_verified_is_not_called_verified() {
     let unknown = Report { outcome: Outcome::Unknown { reason: "no database".into() }, ..small() };
     let page = check(&unknown);
     assert!(page.contains("Not verified") && page.contains("no database") && !page.contains("✓"), "{page}");
-    let mut refused = small();
-    refused.sending.refused = 3;
-    let page = check(&refused);
-    assert!(page.contains("not all went well") && page.contains("3 events were refused"), "{page}");
+    let mut cut_short = small();
+    cut_short.sending.ended_early = Some("nothing was accepted for 30s".into());
+    let page = check(&cut_short);
+    assert!(page.contains("not all went well") && page.contains("accepted for 30s."), "{page}");
 }
 
 #[test]

@@ -8,18 +8,14 @@ use crate::report::{Outcome, Report};
 
 /// All tiles.
 pub(super) fn tiles(report: &Report) -> Markup {
-    let Report { settings, sending, latency, storing, peaks, .. } = report;
-    let offered = report.samples.iter().filter_map(|sample| sample.offered_per_second).reduce(f64::max);
+    let Report { sending, latency, storing, peaks, .. } = report;
     let milliseconds = |value: f64| {
         if latency.requests == 0 { "–".to_owned() } else { Unit::Milliseconds.full(value) }
     };
     let queued = peaks.queued.map(|queued| format!("at most {} in Redis", count(queued)));
     html! {
         div.tiles {
-            (tile("Offered", &offered.map_or_else(|| "Closed loop".to_owned(), |rate| Unit::Rate.full(rate)), &html! {
-                (settings.connections) " connections"
-                br; "of " (count(settings.batch.into())) " events a request"
-            }))
+            (offered(report))
             (tile("Accepted", &Unit::Rate.full(sending.accepted_per_second), &html! {
                 (count(sending.accepted)) " events in " (Unit::Seconds.full(sending.seconds))
                 br; "peak " (Unit::Rate.full(peaks.accepted_per_second))
@@ -35,9 +31,26 @@ pub(super) fn tiles(report: &Report) -> Markup {
             (tile("Drained in", &Unit::Seconds.full(storing.drain_seconds), &html! { "after the last answer" }))
             (verified(&report.outcome))
             (tile("Told to wait", &count(busy(report)), &html! {
-                "answers 429 and 503" br; (count(sending.failures)) " requests without an answer"
+                "answers 429 and 503" br; (count(sending.failures)) " without an answer"
             }))
         }
+    }
+}
+
+fn offered(report: &Report) -> Markup {
+    let (settings, sending) = (&report.settings, &report.sending);
+    let most = report.samples.iter().filter_map(|sample| sample.offered_per_second).reduce(f64::max);
+    let connections = html! { (settings.connections) " connections, " (settings.batch) " events each" };
+    match (most, sending.left_over()) {
+        (Some(most), Some(left)) => tile(
+            "Offered",
+            &Unit::Rate.full(most),
+            &html! {
+                (count(left)) " not answered in time"
+                br; (connections)
+            },
+        ),
+        _ => tile("Offered", "Closed loop", &connections),
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) fn with_samples(samples: Vec<Sample>) -> Report {
         },
         sending: Sending {
             seconds: 1.0,
+            offered: Some(1_200),
             accepted: 1_000,
             accepted_per_second: 1_000.0,
             refused: 0,
