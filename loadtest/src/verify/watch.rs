@@ -70,7 +70,7 @@ impl Watch {
         })
     }
 
-    /// The run over time, from the begin of sending on.
+    /// The run over time, from the begin of sending until nothing was left to wait for.
     #[must_use]
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
@@ -139,7 +139,9 @@ impl Watch {
         let (totals, latencies) = self.tally.look(settled);
         let look = Look { seconds: elapsed.as_secs_f64(), offered, totals, queued, latencies };
         self.progress.show(self.volume, &look);
-        self.timeline.push(look);
+        if self.sending || look.totals.in_flight() > 0 || look.totals != *self.latest() {
+            self.timeline.push(look);
+        }
         Ok(LOOK_EVERY.max(asked.elapsed() * 10))
     }
 

@@ -127,7 +127,7 @@ impl Chart {
                 div.picture {
                     (self.picture())
                     @if let Some((value, why)) = self.mark {
-                        span.mark style={ "left:" (percent(across.scale.place(value))) } { (why) }
+                        span.note style={ "right:" (percent(1.0 - across.scale.place(value))) } { (why) }
                     }
                 }
                 div.across aria-hidden="true" {

@@ -18,7 +18,13 @@ const STATUSES: usize = 4;
 
 /// All charts, in the order in which they are read.
 pub(super) fn charts(report: &Report) -> Vec<Chart> {
-    let run = Run { samples: &report.samples, sending: report.sending.seconds };
+    let begin = Sample::default();
+    let samples: Vec<&Sample> = if report.samples.is_empty() {
+        Vec::new()
+    } else {
+        std::iter::once(&begin).chain(&report.samples).collect()
+    };
+    let run = Run { samples: &samples, sending: report.sending.seconds };
     vec![
         run.throughput(),
         run.latency(),
@@ -32,7 +38,8 @@ pub(super) fn charts(report: &Report) -> Vec<Chart> {
 /// A run over time.
 #[derive(Clone, Copy)]
 struct Run<'a> {
-    samples: &'a [Sample],
+    /// Its begin, and the end of each interval.
+    samples: &'a [&'a Sample],
     /// Seconds until the last answer.
     sending: f64,
 }
@@ -173,24 +180,23 @@ impl Run<'_> {
     }
 
     fn values(self, of: impl Fn(&Sample) -> Option<f64>) -> Vec<Option<f64>> {
-        self.samples.iter().map(of).collect()
+        self.samples.iter().copied().map(of).collect()
     }
 
     /// What was counted a second, over the time before each place that is shown together.
     fn rates(self, of: impl Fn(&Totals) -> u64) -> Vec<Option<f64>> {
-        let begin = Sample::default();
-        let points: Vec<&Sample> = std::iter::once(&begin).chain(self.samples).collect();
         let (mut from, together) = (0, self.together());
         let rate = |place: usize| {
-            let now = points[place];
-            while from + 1 < place && now.seconds - points[from + 1].seconds >= together {
+            let now = self.samples[place];
+            while from + 1 < place && now.seconds - self.samples[from + 1].seconds >= together {
                 from += 1;
             }
-            let seconds = now.seconds - points[from].seconds;
-            let counted = of(&now.totals).saturating_sub(of(&points[from].totals));
+            let before = self.samples[from];
+            let seconds = now.seconds - before.seconds;
+            let counted = of(&now.totals).saturating_sub(of(&before.totals));
             (seconds >= together / 2.0).then(|| float(counted) / seconds)
         };
-        (1..points.len()).map(rate).collect()
+        (0..self.samples.len()).map(rate).collect()
     }
 
     /// Seconds over which a rate is taken. What is stored comes in transactions, and over a shorter time would be none or many.
