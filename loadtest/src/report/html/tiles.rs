@@ -40,17 +40,23 @@ pub(super) fn tiles(report: &Report) -> Markup {
 fn offered(report: &Report) -> Markup {
     let (settings, sending) = (&report.settings, &report.sending);
     let most = report.samples.iter().filter_map(|sample| sample.offered_per_second).reduce(f64::max);
-    let connections = html! { (settings.connections) " connections, " (settings.batch) " events each" };
-    match (most, sending.left_over()) {
-        (Some(most), Some(left)) => tile(
+    match (most, sending.offered, sending.left_over()) {
+        (Some(most), Some(all), Some(left)) => tile(
             "Offered",
             &Unit::Rate.full(most),
             &html! {
-                (count(left)) " not answered in time"
-                br; (connections)
+                "about " (count(all)) " events"
+                br; (count(left)) " not answered"
             },
         ),
-        _ => tile("Offered", "Closed loop", &connections),
+        _ => tile(
+            "Offered",
+            "Closed loop",
+            &html! {
+                (settings.connections) " connections"
+                br; (settings.batch) " events a request"
+            },
+        ),
     }
 }
 

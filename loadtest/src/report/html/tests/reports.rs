@@ -123,7 +123,8 @@ fn verification() -> Verification {
 pub(super) fn empty() -> Report {
     let report = with_samples(Vec::new());
     Report {
-        sending: Sending { seconds: 0.0, accepted: 0, answers: [].into(), ..report.sending },
+        sending: Sending { offered: None, accepted: 0, answers: [].into(), ..report.sending },
+        storing: Storing { stored: 0, duplicates: 0, ..report.storing },
         latency: Latency::default(),
         outcome: Outcome::Kept(Verification::default()),
         ..report
