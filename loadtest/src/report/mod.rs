@@ -1,5 +1,7 @@
 //! What a run has found: how fast, how late, and whether the server kept its promise.
 
+#[cfg(test)]
+mod fixtures;
 mod latency;
 mod over_time;
 mod text;

@@ -162,3 +162,26 @@ impl fmt::Display for Rate {
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(f, "{name:<13} {value}")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::report::fixtures::{broken, small};
+
+    #[test]
+    fn a_report_is_a_line_a_fact_and_the_verdict_last() {
+        insta::assert_snapshot!(small());
+    }
+
+    #[test]
+    fn a_broken_promise_is_said_last_and_loudly() {
+        let text = broken().to_string();
+        let lines: Vec<&str> = text.lines().rev().take(2).collect();
+        assert_eq!(
+            lines,
+            [
+                "DIFFERENT     campaign 7 has 39 triggers and must have 40",
+                "DIFFERENT     2 accepted events are not stored: lt-1, lt-2",
+            ]
+        );
+    }
+}

@@ -1,7 +1,5 @@
 //! The page of reports of every shape: that it is well-formed, loads nothing, and shows texts as texts.
 
-mod reports;
-
 use html5ever::tendril::TendrilSink;
 use html5ever::tokenizer::TokenizerOpts;
 use html5ever::{ParseOpts, parse_document};
@@ -9,8 +7,8 @@ use markup5ever_rcdom::{Handle, NodeData, RcDom};
 use proptest::prelude::*;
 
 use super::*;
+use crate::report::fixtures::{self, HOSTILE, broken, empty, hostile, small, with_samples};
 use crate::timeline::Sample;
-use reports::{HOSTILE, broken, empty, hostile, small, with_samples};
 
 /// An element of a page: its name and its attributes.
 type Element = (String, Vec<(String, String)>);
@@ -140,7 +138,7 @@ proptest! {
             .into_iter()
             .map(|(length, accepted, in_flight, queued, milliseconds)| {
                 seconds += length;
-                reports::sample(seconds, accepted, in_flight, queued, milliseconds)
+                fixtures::sample(seconds, accepted, in_flight, queued, milliseconds)
             })
             .collect();
         check(&with_samples(samples));
