@@ -110,7 +110,7 @@ impl Cli {
                 anyhow!("the database's URL is not of the form postgres://user:password@host:port/database: {error}")
             })?;
         Ok(Load {
-            target: target.with_key(self.key.clone().map(ApiKey::new)),
+            target: target.with_key(self.key()?),
             database,
             volume: match (self.events, self.duration) {
                 (Some(events), _) => Volume::Events(events),
@@ -131,6 +131,16 @@ impl Cli {
             alone: self.alone,
             patience: self.patience,
         })
+    }
+
+    fn key(&self) -> anyhow::Result<Option<ApiKey>> {
+        let Some(key) = self.key.clone().filter(|key| !key.is_empty()) else { return Ok(None) };
+        if key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Some(ApiKey::new(key)));
+        }
+        Err(anyhow!(
+            "--key, or API_KEY, holds characters that no key has; was it copied whole, and nothing else?"
+        ))
     }
 
     fn pace(&self) -> anyhow::Result<Pace> {

@@ -118,6 +118,9 @@ impl fmt::Display for Verification {
             "events",
             format_args!("{accepted} different ones accepted, {stored} found, {doubtful} of them doubtful"),
         )?;
+        if let Some(why) = &self.dead_letter {
+            row(f, "dead letters", format_args!("{} of them, the first: {why}", count(&self.dead_lettered)))?;
+        }
         row(
             f,
             "triggers",
