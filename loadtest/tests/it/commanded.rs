@@ -4,9 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use campaign_manager::config::{Auth, StoreConfig};
-use campaign_manager::store;
-use campaign_manager::store::keys::{NewKey, Scope};
+use campaign_manager::config::Auth;
+use campaign_manager::store::keys::Scope;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::system::{System, output, tool};
@@ -51,15 +50,10 @@ async fn a_database_that_is_not_there_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_no_key_or_no_server_is_told_what_to_do() {
     let system = System::start(Auth::Keys, &[]).await;
-    let pool = store::connect(&system.urls.database_url, &StoreConfig::for_one_command()).unwrap();
-    let key = async |scope| {
-        let new = NewKey { name: "load", scope, rate_limit: None };
-        store::keys::create(&pool, &new).await.unwrap().0
-    };
-    let (ingest, admin) = (key(Scope::Ingest).await, key(Scope::Admin).await);
+    let (ingest, admin) = (system.key(Scope::Ingest, None).await, system.key(Scope::Admin, None).await);
     let without = said(system.tool(&[]), &[]).await;
     assert!(without.contains("give a key of scope admin with --key"), "{without}");
-    let lesser = said(system.tool(&[]), &["--key", ingest.expose()]).await;
+    let lesser = said(system.tool(&[]), &["--key", &ingest]).await;
     assert!(lesser.contains("--key must be of scope admin"), "{lesser}");
     let odd = said(system.tool(&[]), &["--key", "cmk_\n"]).await;
     assert!(odd.contains("--key") && odd.contains("characters"), "{odd}");
@@ -69,9 +63,9 @@ async fn who_has_no_key_or_no_server_is_told_what_to_do() {
     )
     .await;
     assert!(nobody.contains("is `campaign-manager up` running there?"), "{nobody}");
-    let ran = system.run(&["--events", "100", "--key", admin.expose()]).await;
+    let ran = system.run(&["--events", "100", "--key", &admin]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(!(ran.out + &ran.err).contains(admin.expose()), "keys are not shown");
+    assert!(!(ran.out + &ran.err).contains(&admin), "keys are not shown");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

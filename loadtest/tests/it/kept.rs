@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use loadtest::workload::{RunId, Shape, Workload};
 use serde_json::{Value, json};
 
+use campaign_manager::config::Auth;
+use campaign_manager::store::keys::Scope;
+
 use crate::system::{Ran, System};
 
 /// What a run of so many events must come to.
@@ -133,4 +136,17 @@ async fn many_connections_are_opened_and_each_may_be_used() {
     let ran = system.run(&["--connections", "700", "--batch", "1", "--events", "2100", "--alone"]).await;
     assert_passed(&ran);
     assert_eq!(ran.report["outcome"]["stored"], 2_100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_wants_to_be_left_alone_is_and_the_run_goes_on() {
+    // A key saves up as many events as go into a second or a body.
+    let system = System::start(Auth::Keys, &["--max-events=100"]).await;
+    let key = system.key(Scope::Admin, Some(1_000)).await;
+    let ran = system.run(&["--events", "3000", "--key", &key, "--alone"]).await;
+    assert_passed(&ran);
+    let sending = &ran.report["sending"];
+    assert!(sending["answers"]["429"].as_u64() > Some(0) && sending["resent"].as_u64() > Some(0), "{ran:?}");
+    // Three thousand at a thousand a second, of which the first thousand may go at once.
+    assert!(sending["seconds"].as_f64() > Some(1.5), "{ran:?}");
 }

@@ -1,5 +1,6 @@
 //! A system of a test's own, with a private Redis and Postgres, and the real tool run against it.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -7,7 +8,8 @@ use campaign_manager::config::{Auth, QueueConfig, ServerUrls, StoreConfig};
 use campaign_manager::embedded::{Profile, Stores};
 use campaign_manager::ops::Readiness;
 use campaign_manager::roles::{Addresses, Serve, ServeSettings, Worker, WorkerSettings};
-use campaign_manager::store::migrate::migrate;
+use campaign_manager::store::keys::{self, NewKey, Scope};
+use campaign_manager::store::{self, migrate::migrate};
 use clap::Parser as _;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -72,6 +74,14 @@ impl System {
             tokio_postgres::connect(self.urls.database_url.expose(), NoTls).await.unwrap();
         tokio::spawn(async { drop(connection.await) });
         client
+    }
+
+    /// A new API key.
+    pub(crate) async fn key(&self, scope: Scope, rate_limit: Option<u32>) -> String {
+        let pool = store::connect(&self.urls.database_url, &StoreConfig::for_one_command()).unwrap();
+        let rate_limit = rate_limit.and_then(NonZeroU32::new);
+        let (key, _) = keys::create(&pool, &NewKey { name: "load", scope, rate_limit }).await.unwrap();
+        key.expose().to_owned()
     }
 
     /// The first column of the only row of the answer.
