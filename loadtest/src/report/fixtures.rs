@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use crate::Finding;
 use crate::report::{Latency, Outcome, Peaks, Quantile, Report, Sending, Settings, Storing};
 use crate::timeline::{Percentiles, Sample, Totals};
-use crate::verify::{CampaignDifference, Finding, Settled, Verification};
+use crate::verify::{CampaignDifference, Settled, Verification};
 
 /// What a page must never hold as it is.
 pub(super) const HOSTILE: &str = "</script></style><script>alert('1')</script><b onclick=\"x\">&amp;<!--";
@@ -59,11 +60,14 @@ pub(super) fn with_samples(samples: Vec<Sample>) -> Report {
             target: "http://127.0.0.1:8080".into(),
             connections: 4,
             batch: 10,
-            rate: Some(1_000.0),
+            rate: Some("1000".into()),
             seed: 1,
             users: 100_000,
             campaigns: 20,
             duplicates: 0.05,
+            poison: 0.0,
+            payload: None,
+            skew: 2,
         },
         sending: Sending {
             seconds: 1.0,

@@ -60,7 +60,7 @@ impl Watch {
             tally,
             queue: load.metrics.as_ref().map(Gauge::of_queued_events),
             progress,
-            pace: load.pace,
+            pace: load.pace.clone(),
             volume: load.volume,
             since,
             before,
@@ -148,9 +148,6 @@ impl Watch {
     /// Events a second that are due so long after the begin of sending.
     fn offered(&self, elapsed: Duration) -> Option<f64> {
         let over = matches!(self.volume, Volume::Time(time) if elapsed > time + LOOK_EVERY);
-        match self.pace {
-            Pace::Open { rate } if self.sending && !over => Some(rate),
-            Pace::Open { .. } | Pace::Closed => None,
-        }
+        if self.sending && !over { self.pace.rate_at(elapsed) } else { None }
     }
 }
