@@ -83,7 +83,7 @@ fn verdict(report: &Report) -> Verdict {
     let sending = &report.sending;
     let mut troubles: Vec<String> =
         sending.ended_early.iter().map(|why| format!("Sending ended early: {why}.")).collect();
-    if sending.refused > 0 {
+    if sending.refused > 0 && !report.passed() {
         troubles.push(format!("{} events were refused.", tables::count(sending.refused)));
     }
     let (class, sign, title, mut sentences) = match &report.outcome {
