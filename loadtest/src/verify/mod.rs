@@ -3,10 +3,12 @@
 mod fingerprint;
 mod receipts;
 mod audit;
+mod database;
 mod store;
 mod watch;
 
 pub use audit::{CampaignDifference, Verification};
+pub use database::{Database, InvalidDatabase};
 pub use receipts::Receipts;
 pub use store::{Settled, Store};
 pub use watch::{Sample, Watch};

@@ -8,3 +8,4 @@ mod poison;
 mod kept;
 mod broken;
 mod commanded;
+mod secured;
