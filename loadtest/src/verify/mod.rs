@@ -2,6 +2,7 @@
 
 mod fingerprint;
 mod receipts;
+mod letters;
 mod audit;
 mod database;
 mod store;
