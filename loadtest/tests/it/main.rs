@@ -4,7 +4,7 @@
 
 mod system;
 
-mod poison;
+mod formats;
 mod kept;
 mod broken;
 mod commanded;
