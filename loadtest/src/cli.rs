@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use jiff::SignedDuration;
 use loadtest::target::Target;
 use loadtest::workload::{Payload, Shape};
-use loadtest::{ApiKey, Legs, Load, Pace, Volume};
+use loadtest::{ApiKey, Legs, Load, Pace, Volume, tls};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// Where `campaign-manager up` leaves its addresses, unless told otherwise.
@@ -27,6 +27,10 @@ pub(crate) struct Cli {
     /// The server [default: HTTP_ADDR of the env file, otherwise http://127.0.0.1:8080]
     #[arg(long)]
     url: Option<String>,
+    /// The CA certificates as PEM by which the certificate of an https:// server is verified [default: those of the
+    /// system]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The server's database, which is only read [default: DATABASE_URL of the env file, otherwise of the environment]
     #[arg(long)]
     database_url: Option<String>,
@@ -116,12 +120,9 @@ impl Cli {
             self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
         let database = database_url
             .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
-            .parse()
-            .map_err(|error| {
-                anyhow!("the database's URL is not of the form postgres://user:password@host:port/database: {error}")
-            })?;
+            .parse()?;
         Ok(Load {
-            target: target.with_key(self.key()?),
+            target: self.trusted(target)?.with_key(self.key()?),
             metrics: admin.as_deref().map(str::parse).transpose()?,
             database,
             volume: match (self.events, self.duration) {
@@ -143,6 +144,14 @@ impl Cli {
             alone: self.alone,
             patience: self.patience,
         })
+    }
+
+    fn trusted(&self, target: Target) -> anyhow::Result<Target> {
+        match (target.is_secure(), &self.ca) {
+            (true, ca) => Ok(target.trusting(tls::trusting(ca.as_deref())?)),
+            (false, None) => Ok(target),
+            (false, Some(_)) => Err(anyhow!("--ca is for a server with TLS; write https:// in --url")),
+        }
     }
 
     fn key(&self) -> anyhow::Result<Option<ApiKey>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use crate::target::{RequestError, Target};
+use crate::target::RequestError;
 
 /// A run that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum LoadError {
     #[error("{target}: {source}; is `campaign-manager up` running there?")]
     Unreachable {
         /// The server.
-        target: Target,
+        target: String,
         /// What happened.
         source: RequestError,
     },
@@ -34,7 +34,7 @@ pub enum LoadError {
     #[error("{target}: {route} was answered {status}: {detail}{hint}")]
     Refused {
         /// The server.
-        target: Target,
+        target: String,
         /// What was asked.
         route: String,
         /// The answer's status.

@@ -8,6 +8,7 @@ mod load;
 mod rate;
 mod finding;
 mod open_files;
+pub mod tls;
 pub mod workload;
 pub mod target;
 pub mod sending;

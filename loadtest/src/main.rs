@@ -22,7 +22,8 @@ const INTERRUPTED: u8 = 130;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match drive(&cli).await {
+    // A run holds a lot, which is better off the stack.
+    match Box::pin(drive(&cli)).await {
         Ok(code) => code,
         Err(error) => {
             complain(&error.to_string());

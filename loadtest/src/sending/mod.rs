@@ -26,7 +26,7 @@ const OPEN_AT_ONCE: usize = 64;
 
 /// Opens the connections that the run uses, all before it begins.
 pub async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
-    let unreachable = |source| LoadError::Unreachable { target: load.target.clone(), source };
+    let unreachable = |source| LoadError::Unreachable { target: load.target.to_string(), source };
     let opening = (0..load.connections.get()).map(|_| async {
         let mut connection = Connection::new(&load.target);
         connection.open().await.map(|()| connection).map_err(unreachable)

@@ -186,7 +186,7 @@ impl Campaigns {
         match answer {
             Ok(answer) if answer.status == status => Ok(answer),
             Ok(answer) => Err(problem::refused(&self.target, route, &answer)),
-            Err(source) => Err(LoadError::Unreachable { target: self.target.clone(), source }),
+            Err(source) => Err(LoadError::Unreachable { target: self.target.to_string(), source }),
         }
     }
 

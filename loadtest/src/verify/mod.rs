@@ -2,11 +2,14 @@
 
 mod fingerprint;
 mod receipts;
+mod letters;
 mod audit;
+mod database;
 mod store;
 mod watch;
 
 pub use audit::{CampaignDifference, Verification};
+pub use database::{Database, InvalidDatabase};
 pub use receipts::Receipts;
 pub use store::{Settled, Store};
 pub use watch::Watch;

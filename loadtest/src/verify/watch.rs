@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn what_a_ramp_offers_is_its_mean() {
-        let mean = offered(&open("0..1000"), Volume::Time(RUN), Duration::from_secs(2), Duration::from_secs(4));
+        let mean =
+            offered(&open("0..1000"), Volume::Time(RUN), Duration::from_secs(2), Duration::from_secs(4));
         assert!(mean.is_some_and(|mean| (mean - 300.0).abs() < 1e-6), "{mean:?}");
     }
 

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use campaign_manager::config::Auth;
 use campaign_manager::store::keys::Scope;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::system::{System, output, tool};
+use crate::system::{System, output, tool, until};
 
 async fn said(mut command: Command, arguments: &[&str]) -> String {
     command.args(arguments);
@@ -86,12 +85,7 @@ async fn a_ctrl_c_ends_the_sending_and_what_was_accepted_is_verified() {
     let system = System::open().await;
     let child = system.tool(&["--duration", "10m", "--connections", "2"]).spawn().unwrap();
     let sent = "select count(*) from events where event_id like 'lt-%-e%'";
-    let begun = tokio::time::timeout(Duration::from_mins(1), async {
-        while system.count(sent).await == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-    begun.await.expect("events");
+    until("events", async || system.count(sent).await > 0).await;
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
     let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));

@@ -4,7 +4,8 @@
 
 mod system;
 
-mod poison;
+mod formats;
 mod kept;
 mod broken;
 mod commanded;
+mod secured;

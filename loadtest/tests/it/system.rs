@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use campaign_manager::config::{Auth, QueueConfig, ServerUrls, StoreConfig};
 use campaign_manager::embedded::{Profile, Stores};
@@ -91,7 +92,7 @@ impl System {
 
     /// Where the server is.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.serve.addr())
+        format!("{}://{}", self.serve.scheme(), self.serve.addr())
     }
 
     /// The tool, told where this system is, and to write its report beside it.
@@ -123,4 +124,16 @@ pub(crate) async fn output(mut command: Command) -> (Option<i32>, String, String
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Waits until `condition` holds; past the deadline the test fails, naming `what` it waited for.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    const DEADLINE: Duration = Duration::from_mins(1);
+    const LOOK: Duration = Duration::from_millis(20);
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, waiting).await.is_ok(), "waited {DEADLINE:?} in vain: {what}");
 }
