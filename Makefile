@@ -73,4 +73,6 @@ bench: setup ## Measure each figure against its limit or peer
 	$(CARGO) bench $(ARGS)
 
 loadtest: setup ## Load what `make run` has started, and verify that nothing was lost; ARGS="--help" lists the flags
-	@$(SETTINGS) $(CARGO) run --release --package loadtest -- --env-file "$${DATA_DIR:-.data}/run.env" $(ARGS)
+	@mkdir -p target/loadtest
+	@$(SETTINGS) $(CARGO) run --release --package loadtest -- --env-file "$${DATA_DIR:-.data}/run.env" \
+		--html target/loadtest/report.html --json target/loadtest/report.json $(ARGS)

@@ -34,7 +34,7 @@ pub(crate) struct Cli {
     /// The server's database, which is only read [default: DATABASE_URL of the env file, otherwise of the environment]
     #[arg(long)]
     database_url: Option<String>,
-    /// A file with HTTP_ADDR and DATABASE_URL, such as `campaign-manager up` writes [default: .data/run.env, if it is
+    /// A file with HTTP_ADDR, ADMIN_ADDR and DATABASE_URL, such as `campaign-manager up` writes [default: .data/run.env, if it is
     /// there and neither --url, --database-url nor DATABASE_URL is given]
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
@@ -87,9 +87,18 @@ pub(crate) struct Cli {
     /// For how long nothing may be accepted, or stored, before the run is given up
     #[arg(long, default_value = "30s", value_parser = duration)]
     patience: Duration,
+    /// The server's admin port, whose metrics say how deep its queue is [default: ADMIN_ADDR of the env file]
+    #[arg(long, value_name = "URL")]
+    admin_url: Option<String>,
     /// Write the report as JSON, too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", overrides_with = "json")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the report as one HTML page with charts, too
+    #[arg(long, value_name = "FILE", overrides_with = "html")]
+    pub(crate) html: Option<PathBuf>,
+    /// Do not show how the run goes
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 /// What an env file says.
@@ -97,6 +106,7 @@ pub(crate) struct Cli {
 struct EnvFile {
     http_addr: Option<String>,
     database_url: Option<String>,
+    admin_addr: Option<String>,
 }
 
 impl Cli {
@@ -105,6 +115,7 @@ impl Cli {
         let file = self.env_file()?;
         let url = self.url.clone().or(file.http_addr.map(|addr| format!("http://{addr}")));
         let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse()?;
+        let admin = self.admin_url.clone().or(file.admin_addr.map(|addr| format!("http://{addr}")));
         let database_url =
             self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
         let database = database_url
@@ -112,6 +123,7 @@ impl Cli {
             .parse()?;
         Ok(Load {
             target: self.trusted(target)?.with_key(self.key()?),
+            metrics: admin.as_deref().map(str::parse).transpose()?,
             database,
             volume: match (self.events, self.duration) {
                 (Some(events), _) => Volume::Events(events),
@@ -186,6 +198,7 @@ impl EnvFile {
             match line.map_err(unreadable)? {
                 (name, value) if name == "HTTP_ADDR" => read.http_addr = Some(value),
                 (name, value) if name == "DATABASE_URL" => read.database_url = Some(value),
+                (name, value) if name == "ADMIN_ADDR" => read.admin_addr = Some(value),
                 _ => {}
             }
         }

@@ -12,6 +12,7 @@ pub mod tls;
 pub mod workload;
 pub mod target;
 pub mod sending;
+pub mod timeline;
 pub mod verify;
 mod report;
 
@@ -22,7 +23,7 @@ mod error;
 pub use error::LoadError;
 pub use finding::Finding;
 pub use load::{ApiKey, Load, Pace, Volume};
-pub use progress::Progress;
+pub use progress::{Phase, Progress};
 pub use rate::{InvalidRate, Legs, Rate};
-pub use report::{Latency, Outcome, Report, Sending, Settings, Storing};
+pub use report::{Latency, Outcome, Peaks, Quantile, Report, Sending, Settings, Storing};
 pub use run::{run, run_until};

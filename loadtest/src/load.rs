@@ -13,6 +13,8 @@ use crate::verify::Database;
 pub struct Load {
     /// The server that is loaded.
     pub target: Target,
+    /// The server's admin port, whose metrics are read for the report.
+    pub metrics: Option<Target>,
     /// The server's database, which is only read.
     pub database: Database,
     /// How much is sent.

@@ -12,7 +12,7 @@ pub use audit::{CampaignDifference, Verification};
 pub use database::{Database, InvalidDatabase};
 pub use receipts::Receipts;
 pub use store::{Settled, Store};
-pub use watch::{Sample, Watch};
+pub use watch::Watch;
 
 use std::time::{Duration, Instant};
 
