@@ -82,7 +82,7 @@ async fn drive(
         settings: Settings::of(load),
         storing: Storing::of(watch.timeline(), sent.duration),
         peaks: Peaks::of(watch.timeline()),
-        sending: Sending::of(sent, &counts, watch.timeline().offered()),
+        sending: Sending::of(sent, &counts, watch.offered()),
         latency: Latency::of(&counts.latency),
         outcome,
         campaigns_left_active: 0,

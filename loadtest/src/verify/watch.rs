@@ -31,6 +31,8 @@ pub struct Watch {
     /// What was settled before the run.
     before: Settled,
     start: Instant,
+    /// The time of the latest look, since `start`.
+    looked: Duration,
     /// Whether events are being sent.
     sending: bool,
     timeline: Timeline,
@@ -65,6 +67,7 @@ impl Watch {
             since,
             before,
             start: Instant::now(),
+            looked: Duration::ZERO,
             sending: false,
             timeline: Timeline::default(),
         })
@@ -74,6 +77,17 @@ impl Watch {
     #[must_use]
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    /// Events that were due so far in an open loop, about, and no more than there are.
+    #[must_use]
+    pub fn offered(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "exact for the first 2^53 events")]
+        let most = match self.volume {
+            Volume::Events(events) => events.get() as f64,
+            Volume::Time(_) => f64::INFINITY,
+        };
+        self.timeline.offered().map(|offered| offered.min(most))
     }
 
     /// What was counted by the latest look.
@@ -135,7 +149,8 @@ impl Watch {
             None => None,
         };
         let elapsed = self.start.elapsed();
-        let offered = self.offered(elapsed);
+        let offered = self.sending.then(|| offered(&self.pace, self.volume, self.looked, elapsed)).flatten();
+        self.looked = elapsed;
         let (totals, latencies) = self.tally.look(settled);
         let look = Look { seconds: elapsed.as_secs_f64(), offered, totals, queued, latencies };
         self.progress.show(self.volume, &look);
@@ -144,10 +159,42 @@ impl Watch {
         }
         Ok(LOOK_EVERY.max(asked.elapsed() * 10))
     }
+}
 
-    /// Events a second that are due so long after the begin of sending.
-    fn offered(&self, elapsed: Duration) -> Option<f64> {
-        let over = matches!(self.volume, Volume::Time(time) if elapsed > time + LOOK_EVERY);
-        (self.sending && !over).then(|| self.pace.rate_at(elapsed)).flatten()
+/// Events a second that are due from one time to a later one on average, which is exact where the rate changes evenly. None
+/// in a closed loop, and none once the time of sending is over.
+fn offered(pace: &Pace, volume: Volume, from: Duration, to: Duration) -> Option<f64> {
+    let end = match volume {
+        Volume::Time(time) => to.min(time),
+        Volume::Events(_) => to,
+    };
+    let due = end.checked_sub(from).filter(|due| !due.is_zero())?;
+    let mean = f64::midpoint(pace.rate_at(from)?, pace.rate_at(end)?);
+    Some(mean * due.div_duration_f64(to.saturating_sub(from)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Legs;
+
+    #[test]
+    fn what_is_offered_ends_with_the_time_of_sending() {
+        let time = Duration::from_secs(10);
+        let rate: Legs = "0..200".parse().expect("a rate");
+        let pace = Pace::Open(rate.over(time));
+        let offered = |from, to| {
+            offered(&pace, Volume::Time(time), Duration::from_millis(from), Duration::from_millis(to))
+        };
+        assert_eq!(offered(4_900, 5_100), Some(100.0));
+        assert_eq!(offered(9_000, 13_000), Some(190.0 / 4.0), "a quarter of it");
+        assert_eq!(offered(10_300, 10_500), None);
+        assert_eq!(offered(200, 200), None);
+    }
+
+    #[test]
+    fn a_closed_loop_offers_nothing_of_itself() {
+        let volume = Volume::Time(Duration::from_secs(10));
+        assert_eq!(offered(&Pace::Closed, volume, Duration::ZERO, Duration::from_secs(1)), None);
     }
 }

@@ -136,7 +136,7 @@ impl Run<'_> {
             .into_iter()
             .map(|(status, _)| {
                 let look = match status {
-                    200..=299 => Look::Green,
+                    202 => Look::Green,
                     429 => Look::Orange,
                     500.. => Look::Red,
                     _ => looks.next().unwrap_or(Look::Purple),

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::tables::count;
 use super::unit::Unit;
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, per_second};
 
 /// All tiles.
 pub(super) fn tiles(report: &Report) -> Markup {
@@ -39,10 +39,11 @@ pub(super) fn tiles(report: &Report) -> Markup {
 
 fn offered(report: &Report) -> Markup {
     let (settings, sending) = (&report.settings, &report.sending);
-    let most = report.samples.iter().filter_map(|sample| sample.offered_per_second).reduce(f64::max);
+    let rates = report.samples.iter().filter_map(|sample| sample.offered_per_second);
+    let most = rates.reduce(f64::max);
     match (most, sending.offered, sending.left_over()) {
         (Some(most), Some(all), Some(left)) => tile(
-            "Offered",
+            if most > per_second(all, sending.seconds) * 1.1 { "Offered at most" } else { "Offered" },
             &Unit::Rate.full(most),
             &html! {
                 "about " (count(all)) " events"
