@@ -71,7 +71,7 @@ impl Service {
 
     /// Answers a request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let started = Instant::now();
+        let (started, _underway) = (Instant::now(), metrics::request());
         let (head, mut body) = request.into_parts();
         let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(told(&head));
         metrics::http_request(answer.status().as_u16(), started.elapsed());

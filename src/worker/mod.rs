@@ -5,6 +5,7 @@ mod halt;
 mod backoff;
 mod stage;
 mod batch;
+mod channel;
 mod catalog;
 mod maintenance;
 mod watch;

@@ -11,10 +11,11 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
 use deadpool_postgres::Pool;
+use jiff::Timestamp;
 
 use super::batch::{Fate, Matched, event_count};
+use super::channel::{Inlet, Outlet};
 use super::claimant::Claimant;
 use super::error::ServerFailure as _;
 use super::fold::first_of_their_ids;
@@ -40,13 +41,14 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn run(
         mut self,
-        batches: &Receiver<Matched>,
-        committed: &Sender<Vec<Acknowledgement>>,
+        batches: &Inlet<Matched>,
+        committed: &Outlet<Vec<Acknowledgement>>,
     ) -> Result<(), Ended> {
-        for mut batch in batches {
+        for mut batch in batches.batches() {
             let started = Instant::now();
             self.store(&mut batch)?;
-            metrics::stage_done(metrics::Stage::Store, batch.fates.len(), Some(started.elapsed()));
+            metrics::stage_done(metrics::Stage::Store, batch.fates.len());
+            metrics::stage_took(metrics::Stage::Store, started.elapsed());
             let done = batch.deliveries.iter().map(Delivery::acknowledgement).collect();
             if committed.send(done).is_err() {
                 return Ok(());
@@ -203,9 +205,11 @@ async fn write_once(
 
 /// Counts what was committed now; frames that had a receipt were counted when it was written.
 fn count(receipts: &[Receipt], unstored: &[bool], batch: &Matched) {
+    let now = Timestamp::now();
     for (receipt, unstored) in receipts.iter().zip(unstored) {
         if *unstored {
-            metrics::frame_stored(receipt);
+            let age = Duration::try_from(now.duration_since(receipt.received_at)).unwrap_or_default();
+            metrics::frame_stored(receipt, receipt.letter.is_none().then_some(age));
         } else {
             tracing::debug!(shard = %receipt.shard, entry = %receipt.entry, "frame was stored before; only acknowledging it");
             metrics::frame_redelivered();

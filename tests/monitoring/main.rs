@@ -13,7 +13,7 @@ mod prometheus;
 mod scene;
 
 mod alerts;
-// mod catalogue;
+mod catalogue;
 mod layout;
 mod panels;
 mod pictures;
