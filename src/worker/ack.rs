@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::channel::Inlet;
 use super::stage::{Ended, Stage};
-use crate::ops::{fail_point, metrics};
+use crate::ops::fail_point;
+use crate::ops::metrics::{self, RedisOperation};
 use crate::queue::{self, Acknowledgement, Pool};
 
 /// The most frames acknowledged in one round trip.
@@ -32,7 +33,11 @@ impl Ack {
             {
                 entries.extend(more);
             }
-            self.stage.persist(async || queue::acknowledge(&mut *self.redis.get().await?, &entries).await)?;
+            self.stage.persist(async || {
+                let mut link = self.redis.get().await?;
+                let asked = queue::acknowledge(&mut link, &entries);
+                metrics::timed(RedisOperation::Acknowledge, asked).await
+            })?;
             fail_point::reached("acknowledged");
             metrics::frames_acknowledged(entries.len());
             metrics::stage_done(metrics::Stage::Ack, entries.iter().map(|entry| entry.events as usize).sum());

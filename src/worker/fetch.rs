@@ -14,7 +14,8 @@ use super::batch::Fetched;
 use super::batching::{Appetite, BatchLimits, cut, each_once};
 use super::channel::Outlet;
 use super::stage::{Ended, Stage};
-use crate::ops::{fail_point, metrics};
+use crate::ops::fail_point;
+use crate::ops::metrics::{self, PostgresOperation};
 use crate::queue::{self, Consumer, Delivery, Pool, QueueError};
 use crate::store;
 
@@ -30,7 +31,7 @@ pub(super) struct Fetch {
     /// A frame delivered more often is a suspect.
     pub(super) max_deliveries: u64,
     pub(super) redis: Pool,
-    pub(super) postgres: deadpool_postgres::Pool,
+    pub(super) postgres: store::Pool,
     /// How long Postgres may take to answer.
     pub(super) timeout: Duration,
     /// How many frames have left the queue, of those that were sent on.
@@ -85,7 +86,9 @@ impl Fetch {
         self.until_all_done()?;
         // A trial that waits for Postgres would look like one that ended its worker.
         let asked = async |client: &mut tokio_postgres::Client| Ok(client.batch_execute("").await?);
-        self.stage.persist(async || store::within(self.timeout, &self.postgres, asked).await)?;
+        self.stage.persist(async || {
+            store::within(self.timeout, &self.postgres, PostgresOperation::Probe, asked).await
+        })?;
         let Delivery { shard, entry, times, .. } = suspect;
         let redis = self.redis.clone();
         let trials =

@@ -41,7 +41,7 @@ pub struct Servers {
     /// For the connection that reads, which may block.
     pub links: Links,
     /// For the rows.
-    pub postgres: deadpool_postgres::Pool,
+    pub postgres: crate::store::Pool,
     /// How long an attempt to store a batch may take.
     pub transaction_timeout: Duration,
     /// The campaigns to match against; may be exchanged at any time.

@@ -11,7 +11,6 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 
 use super::batch::{Fate, Matched, event_count};
@@ -21,9 +20,9 @@ use super::error::ServerFailure as _;
 use super::fold::first_of_their_ids;
 use super::matching::Matching;
 use super::stage::{Ended, Stage};
-use crate::ops::metrics;
+use crate::ops::metrics::{self, PostgresOperation};
 use crate::queue::{Acknowledgement, Delivery};
-use crate::store::{self, Action, Partitions, Receipt, StoreError, Stored};
+use crate::store::{self, Action, Partitions, Pool, Receipt, StoreError, Stored};
 
 /// How a worker stores.
 #[derive(Debug)]
@@ -144,7 +143,7 @@ impl Store {
     fn probe(&self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
         self.stage.persist(async || {
             let probing = async |client: &mut _| store::probe(client, batch.rows_of(range)).await;
-            match store::within(self.timeout, &self.postgres, probing).await {
+            match store::within(self.timeout, &self.postgres, PostgresOperation::Probe, probing).await {
                 Err(error) if error.action() == Action::Refuse => Ok(Some(error)),
                 other => other.map(|()| None),
             }
@@ -200,7 +199,7 @@ async fn write_once(
         partitions.ensure_at(client, batch.times()).await?;
         store::store(client, &batch.epochs, receipts, |unstored| batch.rows(unstored)).await
     };
-    store::within(timeout, postgres, writing).await
+    store::within(timeout, postgres, PostgresOperation::Store, writing).await
 }
 
 /// Counts what was committed now; frames that had a receipt were counted when it was written.

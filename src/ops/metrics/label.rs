@@ -149,11 +149,11 @@ label! {
         Probe = "probe",
         /// Which frames of a batch have a receipt.
         Receipts = "receipts",
-        /// Under which epochs claims hold, and to restore what is missing.
+        /// Under which epochs claims hold; where some are missing, until they are restored.
         Epochs = "epochs",
         /// Which campaigns changed.
         Campaigns = "campaigns",
-        /// To make, drop and seal partitions.
+        /// To make partitions, bring their indexes up to date, and drop them.
         Partitions = "partitions",
         /// What became of the events of two days.
         Ledger = "ledger",
