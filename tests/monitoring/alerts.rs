@@ -40,8 +40,13 @@ fn every_alert_is_tested_for_firing_and_for_not_firing() {
     let mut tested = BTreeSet::new();
     for test in &tests {
         let own = format!(r#"ALERTS{{alertname="{}", alertstate="firing"}}"#, test.name);
-        assert!(test.promql_expr_test.iter().all(|expected| expected.expr == own), "{} asks for others", test.name);
-        let fires = |fires| test.promql_expr_test.iter().any(|expected| expected.exp_samples.is_empty() != fires);
+        assert!(
+            test.promql_expr_test.iter().all(|expected| expected.expr == own),
+            "{} asks for others",
+            test.name
+        );
+        let fires =
+            |fires| test.promql_expr_test.iter().any(|expected| expected.exp_samples.is_empty() != fires);
         assert!(fires(true) && fires(false), "{} is to fire at one time and not at another", test.name);
         assert!(tested.insert(test.name.clone()), "{} has two tests", test.name);
     }
@@ -53,7 +58,11 @@ fn every_alert_says_how_bad_it_is_and_what_to_do() {
     let anchors = anchors("docs/troubleshooting.md");
     for (name, rule) in alerts() {
         assert!(name.starts_with("CampaignManager"), "{name}: others' alerts go to the same Alertmanager");
-        assert!(["warning", "critical"].contains(&rule.labels["severity"].as_str()), "{name}: {:?}", rule.labels);
+        assert!(
+            ["warning", "critical"].contains(&rule.labels["severity"].as_str()),
+            "{name}: {:?}",
+            rule.labels
+        );
         for part in ["summary", "description"] {
             assert!(rule.annotations[part].len() > 20, "{name} has no {part}");
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use campaign_manager::ops::metrics::{CATALOGUE, Kind, Metric};
+use campaign_manager::queue::CLAIM_BYTES;
 
 use crate::dashboard::{Dashboard, filled_in, queries};
 use crate::promql::{Named, Series};
@@ -22,8 +23,10 @@ const OTHERS: [(&str, &[&str]); 8] = [
     ("process_threads", &[]),
 ];
 /// What no panel shows, and why.
-const NOT_SHOWN: [(&str, &str); 1] =
-    [("campaign_manager_stage_batches_total", "the number of samples of stage_batch_events, which is shown, is the same")];
+const NOT_SHOWN: [(&str, &str); 1] = [(
+    "campaign_manager_stage_batches_total",
+    "the number of samples of stage_batch_events, which is shown, is the same",
+)];
 
 /// The recording rules, by name.
 fn recorded() -> BTreeMap<String, Rule> {
@@ -61,7 +64,8 @@ fn check(place: &str, expr: &str, recorded: &BTreeMap<String, Rule>) {
     for Series { name, labels } in &named.series {
         let allowed = labels_of(name, recorded);
         for (label, value) in labels {
-            let values = allowed.get(label).unwrap_or_else(|| unreachable!("{place}: {name} has no label {label}"));
+            let values =
+                allowed.get(label).unwrap_or_else(|| unreachable!("{place}: {name} has no label {label}"));
             if let (Some(value), Some(values)) = (value, values) {
                 assert!(values.contains(&value.as_str()), "{place}: {label} of {name} is never {value}");
             }
@@ -95,6 +99,12 @@ fn what_rules_name_exists_with_the_labels_that_they_name() {
     for rule in rules() {
         check(rule.record.as_deref().or(rule.alert.as_deref()).unwrap(), &rule.expr, &recorded);
     }
+}
+
+#[test]
+fn the_rule_for_what_is_needed_counts_claims_as_ingest_does() {
+    let needed = &recorded()["job:campaign_manager_queue_needed_bytes:max"].expr;
+    assert!(needed.contains(&format!("{CLAIM_BYTES} * campaign_manager_queue_events")), "{needed}");
 }
 
 #[test]

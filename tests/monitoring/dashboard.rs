@@ -97,18 +97,22 @@ impl Dashboard {
     /// The selectors that the values of its variables are taken from.
     pub(crate) fn selectors(&self) -> impl Iterator<Item = &str> {
         let definitions = self.templating.list.iter().filter_map(|variable| variable.definition.as_deref());
-        definitions.map(|definition| {
-            definition.strip_prefix("label_values(").unwrap().rsplit_once(", ").unwrap().0
-        })
+        definitions
+            .map(|definition| definition.strip_prefix("label_values(").unwrap().rsplit_once(", ").unwrap().0)
     }
 }
 
 /// Every query of every dashboard: where it stands, and what it asks.
 pub(crate) fn queries() -> Vec<(String, Target)> {
     let panels = Dashboard::all().into_iter().flat_map(|dashboard| {
-        dashboard.panels.into_iter().map(move |panel| (format!("{}: {}", dashboard.title, panel.title), panel))
+        dashboard
+            .panels
+            .into_iter()
+            .map(move |panel| (format!("{}: {}", dashboard.title, panel.title), panel))
     });
-    panels.flat_map(|(place, panel)| panel.targets.into_iter().map(move |target| (place.clone(), target))).collect()
+    panels
+        .flat_map(|(place, panel)| panel.targets.into_iter().map(move |target| (place.clone(), target)))
+        .collect()
 }
 
 /// A query with the variables as Grafana would fill them in.

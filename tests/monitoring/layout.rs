@@ -70,7 +70,8 @@ fn each_panel_says_what_it_means_and_in_which_unit() {
 
 #[test]
 fn each_query_goes_to_the_provisioned_prometheus_unless_another_is_chosen() {
-    let provisioned = fs::read_to_string(format!("{GRAFANA}/provisioning/datasources/prometheus.yml")).unwrap();
+    let provisioned =
+        fs::read_to_string(format!("{GRAFANA}/provisioning/datasources/prometheus.yml")).unwrap();
     let provisioned: Provisioned = serde_saphyr::from_str(&provisioned).unwrap();
     let chosen = json!({"type": "prometheus", "uid": "${datasource}"});
     for dashboard in Dashboard::all() {

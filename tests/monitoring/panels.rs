@@ -81,7 +81,9 @@ async fn no_rule_fails_and_a_healthy_system_is_not_alarming() {
     until("each rule was evaluated", PATIENCE, async || {
         let groups = scene.prometheus.ask("/api/v1/rules", &[]).await["groups"].clone();
         let rules = groups.as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
-        rules.inspect(|rule| assert_eq!(rule["lastError"], Value::Null, "{rule}")).all(|rule| rule["health"] == "ok")
+        rules
+            .inspect(|rule| assert_eq!(rule["lastError"], Value::Null, "{rule}"))
+            .all(|rule| rule["health"] == "ok")
     })
     .await;
     let alerts = scene.prometheus.ask("/api/v1/alerts", &[]).await["alerts"].clone();

@@ -28,7 +28,8 @@ pub(crate) struct Series {
 impl Named {
     /// What this expression names.
     pub(crate) fn of(expr: &str) -> Self {
-        let parsed = promql_parser::parser::parse(expr).unwrap_or_else(|error| unreachable!("{expr}: {error}"));
+        let parsed =
+            promql_parser::parser::parse(expr).unwrap_or_else(|error| unreachable!("{expr}: {error}"));
         let mut named = Self::default();
         walk_expr(&mut named, &parsed).unwrap();
         named

@@ -57,7 +57,8 @@ impl Scene {
 
     /// Events that become dead letters.
     pub(crate) async fn send_poison(&self, events: usize) {
-        let event = |number| json!({"event_id": format!("bad{number}"), "event_type": "purchase", "user_id": "u"});
+        let event =
+            |number| json!({"event_id": format!("bad{number}"), "event_type": "purchase", "user_id": "u"});
         let events: Vec<Value> = (0..events).map(event).collect();
         self.post("/events", &json!(events), StatusCode::ACCEPTED).await;
     }
@@ -71,7 +72,10 @@ impl Scene {
     /// Keeps batches waiting in Postgres for so long.
     pub(crate) async fn stall_postgres(&self, time: Duration) {
         let seconds = time.as_secs();
-        self.in_postgres(&format!("begin; lock table events in share mode; select pg_sleep({seconds}); commit")).await;
+        self.in_postgres(&format!(
+            "begin; lock table events in share mode; select pg_sleep({seconds}); commit"
+        ))
+        .await;
     }
 
     /// Ends the load and `up`.
