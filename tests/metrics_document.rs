@@ -2,7 +2,6 @@
 //!
 //! `UPDATE_DOCS=1 cargo test --test metrics_document` writes the list anew.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use campaign_manager::ops::metrics::{CATALOGUE, Label, Metric, Part};
@@ -26,14 +25,10 @@ fn row(metric: &Metric) -> String {
 }
 
 fn list() -> String {
+    let head = "| name | type | shown by | labels | meaning |\n|---|---|---|---|---|\n";
     let mut text = BEGIN.to_owned();
     for group in CATALOGUE.chunk_by(|one, next| one.group == next.group) {
-        write!(
-            text,
-            "\n### {}\n\n| name | type | shown by | labels | meaning |\n|---|---|---|---|---|\n",
-            group[0].group
-        )
-        .unwrap();
+        text.extend(["\n### ", group[0].group, "\n\n", head]);
         text.extend(group.iter().map(row));
     }
     text
