@@ -89,15 +89,15 @@ def number(value, unit, decimals=None):
     if not math.isfinite(value):
         return "–"
     if unit == "percentunit":
-        return f"{value * 100:.{1 if decimals is None else decimals}f} %"
+        return (f"{value * 100:.2g} %" if abs(value) < 0.1 else f"{value * 100:.0f} %") if decimals is None else f"{value * 100:.{decimals}f} %"
     if unit == "s":
         size, name = next(((size, name) for size, name in SECONDS if abs(value) >= size), (1, "s"))
         return f"{value / size:.3g} {name}"
     if unit in ("bytes", "Bps"):
         prefixes = ["", "Ki", "Mi", "Gi", "Ti"] if unit == "bytes" else ["", "k", "M", "G", "T"]
         base = 1024 if unit == "bytes" else 1000
-        power = min(4, int(math.log(abs(value), base))) if abs(value) >= 1 else 0
-        return f"{value / base**power:.3g} {prefixes[power]}B" + ("/s" if unit == "Bps" else "")
+        power = min(4, int(math.log(abs(value), base) + 1e-9)) if abs(value) >= 1 else 0
+        return f"{value / base**power:.4g} {prefixes[power]}B" + ("/s" if unit == "Bps" else "")
     if unit == "none":
         return f"{value:.{decimals}f}" if decimals is not None else f"{value:g}"
     power = min(3, int(math.log(abs(value), 1000))) if abs(value) >= 1 else 0
@@ -144,6 +144,7 @@ def graph(axes, panel, prometheus):
                 right.yaxis.set_major_formatter(formatter(override(panel, name, "unit")))
                 right.tick_params(labelsize=6, colors=FAINT, length=0)
                 right.set_ylim(bottom=0)
+                right.spines[:].set_visible(False)
             dash = "--" if override(panel, name, "custom.lineStyle") else "-"
             when = [datetime.datetime.fromtimestamp(time) for time in times]
             on.plot(when, values, color=colour, linestyle=dash, linewidth=1.1, label=name)
@@ -154,6 +155,8 @@ def graph(axes, panel, prometheus):
     if "max" in defaults:
         axes.set_ylim(top=defaults["max"] * 1.02)
     axes.yaxis.set_major_formatter(formatter(defaults["unit"], defaults.get("decimals")))
+    if custom["scaleDistribution"]["type"] != "log":
+        axes.yaxis.set_major_locator(locator(defaults))
     over_time(axes, prometheus)
     axes.grid(color="#e4e6e8", linewidth=0.6)
     handles, labels = axes.get_legend_handles_labels()
@@ -165,6 +168,20 @@ def graph(axes, panel, prometheus):
     )
 
 
+class Binary(ticker.MaxNLocator):
+    """Steps that are round in KiB, MiB and GiB."""
+
+    def tick_values(self, low, high):
+        step = 2 ** max(0, math.ceil(math.log2(max(high - low, 1) / 6)))
+        return [step * at for at in range(math.floor(low / step), math.ceil(high / step) + 1)]
+
+
+def locator(defaults):
+    if defaults["unit"] == "bytes":
+        return Binary()
+    return ticker.MaxNLocator(nbins=6, integer=defaults.get("decimals") == 0)
+
+
 def formatter(unit, decimals=None):
     return ticker.FuncFormatter(lambda value, _: number(value, unit, decimals))
 
@@ -172,7 +189,7 @@ def formatter(unit, decimals=None):
 def over_time(axes, prometheus):
     start, end = (datetime.datetime.fromtimestamp(time) for time in (prometheus.start, prometheus.end))
     axes.set_xlim(start, end)
-    axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=3, maxticks=5))
+    axes.xaxis.set_major_locator(ticker.LinearLocator(4))
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M:%S"))
 
 

@@ -6,16 +6,20 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use bb8_redis::redis::cmd;
 use reqwest::{Client, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::prometheus::Prometheus;
-use crate::support::{Oracle, Up, connect, folder, migrated_folder};
+use crate::support::{Oracle, Up, connect, connect_redis, folder, migrated_folder};
 
 /// A rule of Postgres that some events break: they become dead letters.
 const REFUSE: &str = "alter table events add constraint no_bad check (event_id not like 'bad%')";
+
+/// What Redis may use; far more than it does.
+const MAX_MEMORY: &str = "256mb";
 
 /// All of it. Fields drop in order: folders last.
 pub(crate) struct Scene {
@@ -27,10 +31,11 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Starts it; Prometheus looks so often. Nothing is sent yet.
+    /// Starts it, with a limit for Redis' memory; Prometheus looks so often. Nothing is sent yet.
     pub(crate) async fn start(every: Duration) -> Self {
         let folders = [migrated_folder().await, folder()];
         let up = Up::start(folders[0].path(), &[]).await;
+        limit_memory(&up.env["REDIS_URL"]).await;
         let oracle = Oracle::new(up.env["HTTP_ADDR"].parse().unwrap()).await;
         let prometheus = Prometheus::start(folders[1].path(), &up.env["ADMIN_ADDR"], every).await;
         let client = Client::builder().no_proxy().build().unwrap();
@@ -94,4 +99,12 @@ impl Scene {
     async fn in_postgres(&self, statements: &str) {
         connect(&self.up.env["DATABASE_URL"]).await.batch_execute(statements).await.unwrap();
     }
+}
+
+/// As an operator would set it.
+async fn limit_memory(redis: &str) {
+    let mut redis = connect_redis(redis).await.unwrap();
+    let mut limit = cmd("CONFIG");
+    limit.arg("SET").arg("maxmemory").arg(MAX_MEMORY);
+    limit.exec_async(&mut redis).await.unwrap();
 }
