@@ -8,15 +8,15 @@ use std::process::{Command, Output};
 use crate::GRAFANA;
 use crate::rules::{Rule, files, rules, tests};
 
-/// Runs promtool, and expects that it finds nothing.
-fn promtool(arguments: &[&str], files: &[impl AsRef<Path>]) {
+/// Runs promtool, and expects that it finds nothing; what it says.
+fn promtool(arguments: &[&str], files: &[impl AsRef<Path>]) -> String {
     let mut command = Command::new("promtool");
     command.args(arguments).args(files.iter().map(AsRef::as_ref));
     let Output { status, stdout, stderr } =
         command.output().expect("infra/setup.sh monitoring installs Prometheus, with promtool");
     let said = [stdout, stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-    println!("{command:?}\n{said}");
-    assert!(status.success(), "promtool {arguments:?}: {status}");
+    assert!(status.success(), "promtool {arguments:?}: {status}\n{said}");
+    said
 }
 
 fn alerts() -> impl Iterator<Item = (String, Rule)> {
@@ -25,13 +25,13 @@ fn alerts() -> impl Iterator<Item = (String, Rule)> {
 
 #[test]
 fn prometheus_takes_the_configuration_and_the_rules() {
-    promtool(&["check", "config"], &[format!("{GRAFANA}/prometheus.yml")]);
-    promtool(&["check", "rules", "--lint=all", "--lint-fatal"], &files("alerts"));
+    println!("{}", promtool(&["check", "config"], &[format!("{GRAFANA}/prometheus.yml")]));
+    println!("{}", promtool(&["check", "rules", "--lint=all", "--lint-fatal"], &files("alerts")));
 }
 
 #[test]
 fn alerts_fire_when_they_should_and_only_then() {
-    promtool(&["test", "rules"], &files("alerts/tests"));
+    println!("{}", promtool(&["test", "rules"], &files("alerts/tests")));
 }
 
 #[test]

@@ -36,9 +36,10 @@ fn recorded() -> BTreeMap<String, Rule> {
 /// The metric of the catalogue that a series belongs to, a part of a histogram also.
 fn metric_of(series: &str) -> Option<&'static Metric> {
     let named = |name: &str| CATALOGUE.iter().find(|metric| metric.name == name);
-    let histogram = ["_bucket", "_sum", "_count"].iter().filter_map(|part| named(series.strip_suffix(part)?));
-    let histogram = histogram.filter(|metric| matches!(metric.kind, Kind::Histogram)).next();
-    histogram.or_else(|| named(series).filter(|metric| !matches!(metric.kind, Kind::Histogram)))
+    let is_histogram = |metric: &&Metric| matches!(metric.kind, Kind::Histogram);
+    let part = ["_bucket", "_sum", "_count"].iter().find_map(|part| series.strip_suffix(part));
+    let of_histogram = part.and_then(named).filter(is_histogram);
+    of_histogram.or_else(|| named(series).filter(|metric| !is_histogram(metric)))
 }
 
 /// The labels that a series may have; of some, with all their values.

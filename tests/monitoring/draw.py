@@ -41,8 +41,10 @@ class Prometheus:
         self.url = url
         self.end = self.ask("query", query="time()")["result"][0]
         self.end = float(self.end)
-        self.start = self.end - (seconds or self.known())
-        self.step = max(1, round((self.end - self.start) / 300))
+        seconds = seconds or self.known()
+        self.step = max(1, round(seconds / 300))
+        self.times = [self.end - self.step * ago for ago in reversed(range(int(seconds / self.step) + 1))]
+        self.start = self.times[0]
 
     def known(self):
         """For how many seconds there is data."""
@@ -63,15 +65,17 @@ class Prometheus:
 
     def series(self, target):
         """[(legend, times, values)], in the order of the answer."""
-        found = self.ask("query_range", query=self.fill_in(target["expr"]), start=self.start, end=self.end, step=self.step)
+        # an instant query is one with a single step
+        start = self.end if target.get("instant") else self.start
+        found = self.ask("query_range", query=self.fill_in(target["expr"]), start=start, end=self.end, step=self.step)
         series = []
         for one in found["result"]:
-            samples = {float(time): float(value) for time, value in one["values"]}
-            times = [self.start + self.step * at for at in range(int((self.end - self.start) / self.step) + 1)]
-            near = {round((time - self.start) / self.step): value for time, value in samples.items()}
-            values = [near.get(at, math.nan) for at in range(len(times))]
-            values = [value if math.isfinite(value) else math.nan for value in values]
-            series.append((legend(target.get("legendFormat", ""), one["metric"]), times, values))
+            # Prometheus leaves out the steps at which there is nothing
+            values = [math.nan] * len(self.times)
+            for time, text in one["values"]:
+                value = float(text)
+                values[round((time - self.start) / self.step)] = value if math.isfinite(value) else math.nan
+            series.append((legend(target.get("legendFormat", ""), one["metric"]), self.times, values))
         return series
 
     def rows(self, target):
@@ -152,6 +156,8 @@ def graph(axes, panel, prometheus):
         axes.set_yscale("log")
     elif "min" in defaults:
         axes.set_ylim(bottom=defaults["min"])
+        if not any(value > 0 for _, _, values in series for value in values):
+            axes.set_ylim(top=1)
     if "max" in defaults:
         axes.set_ylim(top=defaults["max"] * 1.02)
     axes.yaxis.set_major_formatter(formatter(defaults["unit"], defaults.get("decimals")))
@@ -229,7 +235,7 @@ def stat(axes, panel, prometheus):
         box = pyplot.Rectangle((at * width, 0), width, 1, color=threshold(panel, value), transform=axes.transAxes)
         axes.add_patch(box)
         text = mapped.get(f"{value:g}", number(value, defaults["unit"], defaults.get("decimals")))
-        size = min(17, 60 / len(text)) / (1.3 if len(values) > 1 else 1)
+        size = min(17, 110 / len(text)) / (1.3 if len(values) > 1 else 1)
         middle = (at + 0.5) * width
         axes.text(middle, 0.48, text, fontsize=size, color="white", weight="bold", ha="center", va="center", transform=axes.transAxes)
         if panel["options"]["textMode"] == "value_and_name":
@@ -278,7 +284,8 @@ def draw(dashboard, prometheus):
         frame.spines[:].set_color("#d8dadc")
         figure.text((left + 0.14) / wide, (top - 0.17) / high, panel["title"], fontsize=8, color=TEXT, va="center")
         small = panel["type"] in ("stat", "table")
-        axes = inside(figure, place, rows, (0.12, 0.12, 0.12, 0.32) if small else (0.72, 0.52, 0.3, 0.4))
+        right = 0.72 if '"right"' in json.dumps(panel["fieldConfig"]["overrides"]) else 0.3
+        axes = inside(figure, place, rows, (0.12, 0.12, 0.12, 0.32) if small else (0.72, 0.52, right, 0.4))
         axes.tick_params(labelsize=6, colors=FAINT, length=0)
         axes.spines[:].set_visible(False)
         KINDS[panel["type"]](axes, panel, prometheus)

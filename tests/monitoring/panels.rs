@@ -60,7 +60,9 @@ async fn every_panel_shows_something_of_a_loaded_system() {
         if empty.len() < before {
             // The last ones are what a failed test is about.
             println!("{} queries show nothing yet", empty.len());
-            empty.iter().for_each(|(place, target)| println!("  {place}: {}", target.expr));
+            for (place, target) in &empty {
+                println!("  {place}: {}", target.expr);
+            }
         }
         empty.is_empty()
     })
