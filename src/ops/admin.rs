@@ -39,6 +39,7 @@ impl Admin {
     /// Whether anybody asks for them or not.
     async fn keep_up(&self) {
         let mut ticks = tokio::time::interval(UPKEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.metrics.keep_up();

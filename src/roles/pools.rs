@@ -12,6 +12,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) async fn watch_pools(redis: queue::Pool, postgres: store::Pool) {
     let (mut redis_gauges, mut postgres_gauges) = (PoolGauges::redis(), PoolGauges::postgres());
     let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         redis_gauges.show(redis.state());

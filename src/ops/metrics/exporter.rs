@@ -90,3 +90,28 @@ impl std::fmt::Debug for Exporter {
         f.debug_struct("Exporter").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_shows_the_series_of_its_parts_from_the_start_and_records_no_others() {
+        let (exporter, handles) = Exporter::of(&[Part::Serve]).expect("every histogram has buckets");
+        let shown = exporter.render();
+        assert!(shown.contains("campaign_manager_ingest_events_total{result=\"rejected\"} 0\n"), "{shown}");
+        assert!(shown.contains("campaign_manager_http_request_seconds_bucket{le=\"+Inf\"} 0\n"), "{shown}");
+        handles.http_rate_limited_total.increment(1);
+        handles.triggers_total.increment(1);
+        let shown = exporter.render();
+        assert!(shown.contains("campaign_manager_http_rate_limited_total 1\n"), "{shown}");
+        assert!(!shown.contains("campaign_manager_triggers_total"), "a worker's: {shown}");
+    }
+
+    #[test]
+    fn histograms_are_never_summaries() {
+        let (exporter, _handles) =
+            Exporter::of(&[Part::Serve, Part::Worker]).expect("every histogram has buckets");
+        assert!(!exporter.render().contains("summary"));
+    }
+}
