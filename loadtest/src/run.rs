@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::LoadError;
 use crate::load::Load;
 use crate::progress::Progress;
 use crate::report::{Latency, Outcome, Report, Sending, Settings, Storing};
 use crate::sending::{self, Tally};
 use crate::target::{Campaigns, Seen};
-use crate::verify::{Store, Watch, verify};
+use crate::verify::{Expected, Store, Watch, verify};
 use crate::workload::{RunId, Workload};
+use crate::{LoadError, open_files};
 
 /// How far the clocks of several servers may be apart, so that none of the run's rows is overlooked.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
@@ -25,6 +25,7 @@ pub async fn run(load: &Load) -> Result<Report, LoadError> {
 
 /// Does a run that sends no more once `stop` is ready; what was accepted by then is verified.
 pub async fn run_until(load: &Load, stop: impl Future<Output = ()>) -> Result<Report, LoadError> {
+    open_files::allow(load.connections.get())?;
     let progress = Progress::new();
     let workload = Arc::new(Workload::new(RunId::random(), &load.shape, Timestamp::now()));
     let mut campaigns = Campaigns::new(&load.target);
@@ -43,7 +44,7 @@ async fn drive(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, LoadError> {
     let mut stop = pin!(stop);
-    let tally = Arc::new(Tally::default());
+    let tally = Arc::new(Tally::new(workload.run()));
     progress.phase("preparing");
     let stopped = AtomicBool::new(false);
     let mut watch = {
@@ -66,7 +67,8 @@ async fn drive(
     };
     progress.phase("draining");
     let counts = tally.counts().clone();
-    let outcome = match verify(&mut watch, workload, &counts, campaigns.ids(), load.patience).await {
+    let expected = Expected { workload, counts: &counts, campaigns: campaigns.ids(), alone: load.alone };
+    let outcome = match verify(&mut watch, &expected, load.patience).await {
         Ok(verification) => Outcome::from(verification),
         Err(error) => Outcome::Unknown { reason: error.to_string() },
     };

@@ -28,14 +28,18 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { target, connections, batch, rate, seed, users, campaigns, duplicates } = self;
+        let Self { target, connections, batch, rate, seed, users, campaigns, duplicates, poison, .. } = self;
         let pace = match rate {
-            Some(rate) => format!("open loop at {} events/s", HumanFloatCount(*rate)),
+            Some(rate) => format!("open loop at {rate} events/s"),
             None => "closed loop".to_owned(),
         };
         row(f, "server", target)?;
         row(f, "load", format_args!("{pace}, connections {connections}, batch {batch}, seed {seed}"))?;
-        row(f, "workload", format_args!("users {users}, campaigns {campaigns}, duplicates {duplicates}"))
+        row(
+            f,
+            "workload",
+            format_args!("users {users}, campaigns {campaigns}, duplicates {duplicates}, poison {poison}"),
+        )
     }
 }
 
@@ -114,6 +118,9 @@ impl fmt::Display for Verification {
             "events",
             format_args!("{accepted} different ones accepted, {stored} found, {doubtful} of them doubtful"),
         )?;
+        if let Some(why) = &self.dead_letter {
+            row(f, "dead letters", format_args!("{} of them, the first: {why}", count(&self.dead_lettered)))?;
+        }
         row(
             f,
             "triggers",
