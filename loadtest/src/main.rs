@@ -22,8 +22,7 @@ const INTERRUPTED: u8 = 130;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // A run holds a lot, which is better off the stack.
-    match Box::pin(drive(&cli)).await {
+    match drive(&cli).await {
         Ok(code) => code,
         Err(error) => {
             complain(&error.to_string());
@@ -36,16 +35,20 @@ async fn drive(cli: &Cli) -> anyhow::Result<ExitCode> {
     let load = cli.load()?;
     output::check(cli)?;
     let progress = if cli.quiet { Progress::hidden() } else { Progress::on_stderr() };
-    let stop = async {
-        if ctrl_c().await.is_ok() {
-            progress.say("sending ends; what was accepted is verified (Ctrl-C again ends it all)");
-        } else {
-            // Without signals nobody can stop the run.
-            std::future::pending::<()>().await;
+    // Said at once, whatever is being done just then.
+    let told = tokio::spawn({
+        let progress = progress.clone();
+        async move {
+            if ctrl_c().await.is_ok() {
+                progress.say("sending ends; what was accepted is verified (Ctrl-C again ends it all)");
+            } else {
+                // Without signals nobody can stop the run.
+                std::future::pending::<()>().await;
+            }
         }
-    };
+    });
     let report = tokio::select! {
-        report = run_until(&load, &progress, stop) => report?,
+        report = Box::pin(run_until(&load, &progress, async { drop(told.await) })) => report?,
         () = second_ctrl_c() => {
             progress.say("ended; the campaigns of the run, whose names begin with lt-, may still be active");
             return Ok(ExitCode::from(INTERRUPTED));

@@ -60,7 +60,7 @@ pub(super) fn with_samples(samples: Vec<Sample>) -> Report {
             target: "http://127.0.0.1:8080".into(),
             connections: 4,
             batch: 10,
-            rate: Some("1000".into()),
+            rate: Some("1000".to_owned()),
             seed: 1,
             users: 100_000,
             campaigns: 20,

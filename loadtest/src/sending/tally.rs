@@ -234,19 +234,6 @@ mod tests {
     }
 
     #[test]
-    fn each_latency_is_seen_by_one_look() {
-        let tally = Tally::new(&RunId::random());
-        tally.accept(&good(&[0, 1]), &[], Duration::from_millis(3));
-        let (totals, first) = tally.look(Settled::default());
-        assert_eq!((totals.accepted, first.requests()), (2, 1));
-        tally.accept(&good(&[2]), &[(0, "bad".into())], Duration::from_millis(4));
-        tally.accept(&good(&[3]), &[], Duration::from_millis(5));
-        let (totals, second) = tally.look(Settled::default());
-        assert_eq!((totals.accepted, totals.refused, second.requests()), (3, 1, 2));
-        assert_eq!(tally.counts().latency.len(), first.requests() + second.requests());
-    }
-
-    #[test]
     fn poison_must_be_refused_and_nothing_else() {
         let run = RunId::random();
         let tally = Tally::new(&run);
@@ -263,6 +250,19 @@ mod tests {
         assert_eq!(counts.accepted_poison.examples, [run.event_id(12)]);
         assert_eq!(numbers(&counts.accepted), [11, 13], "no obligation to store poison");
         assert_eq!((counts.refused_events, counts.accepted_events), (4, 4));
+    }
+
+    #[test]
+    fn each_latency_is_seen_by_one_look() {
+        let tally = Tally::new(&RunId::random());
+        tally.accept(&good(&[0, 1]), &[], Duration::from_millis(3));
+        let (totals, first) = tally.look(Settled::default());
+        assert_eq!((totals.accepted, first.requests()), (2, 1));
+        tally.accept(&good(&[2]), &[(0, "bad".into())], Duration::from_millis(4));
+        tally.accept(&good(&[3]), &[], Duration::from_millis(5));
+        let (totals, second) = tally.look(Settled::default());
+        assert_eq!((totals.accepted, totals.refused, second.requests()), (3, 1, 2));
+        assert_eq!(tally.counts().latency.len(), first.requests() + second.requests());
     }
 
     #[test]

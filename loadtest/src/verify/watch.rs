@@ -169,8 +169,8 @@ fn offered(pace: &Pace, volume: Volume, from: Duration, to: Duration) -> Option<
         Volume::Events(_) => to,
     };
     let due = end.checked_sub(from).filter(|due| !due.is_zero())?;
-    let rate = pace.rate_at(from + due / 2)?;
-    Some(rate * due.div_duration_f64(to.saturating_sub(from)))
+    let mean = f64::midpoint(pace.rate_at(from)?, pace.rate_at(end)?);
+    Some(mean * due.div_duration_f64(to.saturating_sub(from)))
 }
 
 #[cfg(test)]
@@ -178,33 +178,23 @@ mod tests {
     use super::*;
     use crate::Legs;
 
-    const RUN: Duration = Duration::from_secs(10);
-
-    fn open(rate: &str) -> Pace {
-        let legs: Legs = rate.parse().expect("a rate");
-        Pace::Open(legs.over(RUN))
-    }
-
-    #[test]
-    fn what_a_ramp_offers_is_its_mean() {
-        let mean =
-            offered(&open("0..1000"), Volume::Time(RUN), Duration::from_secs(2), Duration::from_secs(4));
-        assert!(mean.is_some_and(|mean| (mean - 300.0).abs() < 1e-6), "{mean:?}");
-    }
-
     #[test]
     fn what_is_offered_ends_with_the_time_of_sending() {
-        let (pace, volume) = (open("100"), Volume::Time(RUN));
-        let offered =
-            |from, to| offered(&pace, volume, Duration::from_millis(from), Duration::from_millis(to));
-        assert_eq!(offered(0, 200), Some(100.0));
-        assert_eq!(offered(9_900, 10_300), Some(25.0), "a quarter of it");
+        let time = Duration::from_secs(10);
+        let rate: Legs = "0..200".parse().expect("a rate");
+        let pace = Pace::Open(rate.over(time));
+        let offered = |from, to| {
+            offered(&pace, Volume::Time(time), Duration::from_millis(from), Duration::from_millis(to))
+        };
+        assert_eq!(offered(4_900, 5_100), Some(100.0));
+        assert_eq!(offered(9_000, 13_000), Some(190.0 / 4.0), "a quarter of it");
         assert_eq!(offered(10_300, 10_500), None);
         assert_eq!(offered(200, 200), None);
     }
 
     #[test]
     fn a_closed_loop_offers_nothing_of_itself() {
-        assert_eq!(offered(&Pace::Closed, Volume::Time(RUN), Duration::ZERO, RUN), None);
+        let volume = Volume::Time(Duration::from_secs(10));
+        assert_eq!(offered(&Pace::Closed, volume, Duration::ZERO, Duration::from_secs(1)), None);
     }
 }
