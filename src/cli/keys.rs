@@ -11,7 +11,7 @@ use campaign_manager::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, 
 use clap::{Args, Subcommand};
 use deadpool_postgres::Pool;
 
-use super::MigrateArgs as Database;
+use super::Database;
 use super::printable::printable;
 
 /// What the list shows of a name.
