@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, bail};
 use campaign_manager::api::dead_letters::View;
-use campaign_manager::config::{QueueConfig, ServerUrls, StoreConfig};
+use campaign_manager::config::{DatabaseUrl, QueueConfig, ServerUrls, StoreConfig};
 use campaign_manager::queue::{self, Pool};
 use campaign_manager::replay::{self, ReplayError, Replayed};
 use campaign_manager::store;
