@@ -1,6 +1,9 @@
 """The images: small, of cached layers, and not root's. There is no engine in the tests; `images` in ci.yml builds and runs them."""
 
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
 from repository import INFRA, ROOT, compose, dockerfile, tool
@@ -74,6 +77,20 @@ def test_the_build_sees_what_it_needs_and_nothing_of_the_developer():
     assert all((ROOT / path).exists() for path in seen)
     included = re.findall(r'include_str!\("((?:\.\./)+[^"]+)"\)', (ROOT / "src/api/openapi.rs").read_text())
     assert {path.replace("../", "") for path in included} <= seen
+
+
+def test_cargo_finds_every_target_in_what_the_build_sees(tmp_path):
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#*"]
+    for line in lines:
+        if line.startswith("!"):
+            source, target = ROOT / line[1:], tmp_path / line[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+        else:
+            shutil.rmtree(tmp_path / line, ignore_errors=True)
+    command = [os.environ.get("CARGO", "cargo"), "metadata", "--no-deps", "--offline", "--format-version=1"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_compose_builds_the_images_that_there_are():

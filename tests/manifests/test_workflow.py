@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from repository import ROOT, WORKFLOW, tool
+from repository import ROOT, WORKFLOW, compose, tool
 
 SAID = yaml.safe_load(WORKFLOW.read_text())
 JOBS = SAID["jobs"]
@@ -52,4 +52,17 @@ def test_what_ci_run_runs_is_run():
     runs += " " + " ".join(f"make {target}" for target in JOBS["test"]["strategy"]["matrix"]["target"])
     assert targets((ROOT / ".ci/run").read_text()) - {"setup"} <= targets(runs)
     assert {"lint", "fuzz"} <= targets(runs) and "cargo bench --locked --no-run" in runs
-    assert JOBS["images"]["strategy"]["matrix"]["image"] == ["api", "worker", "pubsub"]
+
+
+def test_all_images_are_built_as_the_compose_file_names_them_and_tried_together():
+    steps = JOBS["images"]["steps"]
+    built = {step["with"]["tags"]: step["with"]["file"] for step in steps if "build-push" in step.get("uses", "")}
+    wanted = {
+        service["image"].replace(":latest", ":ci"): service["build"]["dockerfile"]
+        for service in compose()["services"].values()
+        if "build" in service
+    }
+    assert built == wanted and JOBS["images"]["env"]["TAG"] == "ci"
+    runs = " ".join(step.get("run", "") for step in steps)
+    assert "up --no-build --wait" in runs and "infra/smoke.sh" in runs
+    assert all(not step["with"].get("push") for step in steps if "build-push" in step.get("uses", ""))
