@@ -16,7 +16,8 @@ use campaign_manager::config::{
 };
 use campaign_manager::embedded::{Profile, Stores};
 use campaign_manager::offline::{self, OfflineError, Reporting};
-use campaign_manager::ops::{Signals, metrics};
+use campaign_manager::ops::Signals;
+use campaign_manager::ops::metrics::{self, Part};
 use campaign_manager::roles::{
     Addresses, Process, Serve, ServeSettings, Worker, WorkerSettings, remove_env, welcome,
 };
@@ -177,7 +178,7 @@ impl Cli {
 
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let ServeArgs { urls, auth, settings, common } = args;
-    let (mut signals, metrics) = (Signals::listen()?, metrics::install()?);
+    let (mut signals, metrics) = (Signals::listen()?, metrics::install(&[Part::Serve])?);
     let mut process = Process::default();
     let serve =
         Serve::start(&urls, auth, &common.queue, &common.store, &settings, &mut process.readiness).await?;
@@ -190,7 +191,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
 async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
     let WorkerArgs { urls, settings, common } = args;
-    let (mut signals, metrics) = (Signals::listen()?, metrics::install()?);
+    let (mut signals, metrics) = (Signals::listen()?, metrics::install(&[Part::Worker])?);
     let mut process = Process::default();
     let worker =
         Worker::start(&urls, &common.queue, &common.store, &settings, &mut process.readiness).await?;
@@ -223,7 +224,7 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
     let (mut key, mut admin) = (None, None);
     if !args.stores_only {
         // Before anything counts.
-        let metrics = metrics::install()?;
+        let metrics = metrics::install(&[Part::Serve, Part::Worker])?;
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
         process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
         let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 use jiff::SignedDuration;
 use loadtest::target::Target;
-use loadtest::workload::Shape;
-use loadtest::{ApiKey, Load, Pace, Volume};
+use loadtest::workload::{Payload, Shape};
+use loadtest::{ApiKey, Legs, Load, Pace, Volume, tls};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// Where `campaign-manager up` leaves its addresses, unless told otherwise.
@@ -27,10 +27,14 @@ pub(crate) struct Cli {
     /// The server [default: HTTP_ADDR of the env file, otherwise http://127.0.0.1:8080]
     #[arg(long)]
     url: Option<String>,
+    /// The CA certificates as PEM by which the certificate of an https:// server is verified [default: those of the
+    /// system]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The server's database, which is only read [default: DATABASE_URL of the env file, otherwise of the environment]
     #[arg(long)]
     database_url: Option<String>,
-    /// A file with HTTP_ADDR and DATABASE_URL, such as `campaign-manager up` writes [default: .data/run.env, if it is
+    /// A file with HTTP_ADDR, ADMIN_ADDR and DATABASE_URL, such as `campaign-manager up` writes [default: .data/run.env, if it is
     /// there and neither --url, --database-url nor DATABASE_URL is given]
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
@@ -49,10 +53,11 @@ pub(crate) struct Cli {
     /// Events in a request; 1 sends JSON, more send NDJSON
     #[arg(long, default_value = "100", value_parser = batch)]
     batch: NonZeroU32,
-    /// Send so many events a second, whether the server keeps up or not (open loop); without it, send as fast as the
-    /// server answers (closed loop)
-    #[arg(long, value_parser = rate)]
-    rate: Option<f64>,
+    /// Send so many events a second, whether the server keeps up or not (open loop): 1000, or rising evenly over the
+    /// duration as 1000..50000, or in steps that share it, as 1000,2000,5000; without it, send as fast as the server
+    /// answers (closed loop)
+    #[arg(long)]
+    rate: Option<Legs>,
     /// How many users the events are of
     #[arg(long, default_value = "100000")]
     users: NonZeroU32,
@@ -62,15 +67,38 @@ pub(crate) struct Cli {
     /// The share of events that repeat one sent before
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     duplicates: f64,
+    /// The share of events that the server must refuse, for reasons of many kinds
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = any_share)]
+    poison: f64,
+    /// The size of events in bytes of JSON, or from the least to the most as 200..8000, small ones far likelier [default:
+    /// as large as what they say, about 300]
+    #[arg(long, value_name = "BYTES")]
+    payload: Option<Payload>,
+    /// How much likelier some users and products are: 0 is all alike, event types too; with 2 a tenth of the users does
+    /// nearly half of what happens
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(..=16))]
+    skew: u8,
     /// The events and campaigns are drawn from it: the same seed, the same events
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Nobody else sends to this server: then its receipts must be of exactly what this run has sent
+    #[arg(long)]
+    alone: bool,
     /// For how long nothing may be accepted, or stored, before the run is given up
     #[arg(long, default_value = "30s", value_parser = duration)]
     patience: Duration,
+    /// The server's admin port, whose metrics say how deep its queue is [default: ADMIN_ADDR of the env file]
+    #[arg(long, value_name = "URL")]
+    admin_url: Option<String>,
     /// Write the report as JSON, too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", overrides_with = "json")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the report as one HTML page with charts, too
+    #[arg(long, value_name = "FILE", overrides_with = "html")]
+    pub(crate) html: Option<PathBuf>,
+    /// Do not show how the run goes
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 /// What an env file says.
@@ -78,6 +106,7 @@ pub(crate) struct Cli {
 struct EnvFile {
     http_addr: Option<String>,
     database_url: Option<String>,
+    admin_addr: Option<String>,
 }
 
 impl Cli {
@@ -86,22 +115,21 @@ impl Cli {
         let file = self.env_file()?;
         let url = self.url.clone().or(file.http_addr.map(|addr| format!("http://{addr}")));
         let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse()?;
+        let admin = self.admin_url.clone().or(file.admin_addr.map(|addr| format!("http://{addr}")));
         let database_url =
             self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
         let database = database_url
             .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
-            .parse()
-            .map_err(|error| {
-                anyhow!("the database's URL is not of the form postgres://user:password@host:port/database: {error}")
-            })?;
+            .parse()?;
         Ok(Load {
-            target: target.with_key(self.key.clone().map(ApiKey::new)),
+            target: self.trusted(target)?.with_key(self.key()?),
+            metrics: admin.as_deref().map(str::parse).transpose()?,
             database,
             volume: match (self.events, self.duration) {
                 (Some(events), _) => Volume::Events(events),
                 (None, time) => Volume::Time(time.unwrap_or(DEFAULT_TIME)),
             },
-            pace: self.rate.map_or(Pace::Closed, |rate| Pace::Open { rate }),
+            pace: self.pace()?,
             connections: self.connections,
             batch: self.batch,
             shape: Shape {
@@ -109,9 +137,41 @@ impl Cli {
                 users: self.users,
                 campaigns: self.campaigns,
                 duplicates: self.duplicates,
+                poison: self.poison,
+                payload: self.payload,
+                skew: self.skew,
             },
+            alone: self.alone,
             patience: self.patience,
         })
+    }
+
+    fn trusted(&self, target: Target) -> anyhow::Result<Target> {
+        match (target.is_secure(), &self.ca) {
+            (true, ca) => Ok(target.trusting(tls::trusting(ca.as_deref())?)),
+            (false, None) => Ok(target),
+            (false, Some(_)) => Err(anyhow!("--ca is for a server with TLS; write https:// in --url")),
+        }
+    }
+
+    fn key(&self) -> anyhow::Result<Option<ApiKey>> {
+        let Some(key) = self.key.clone().filter(|key| !key.is_empty()) else { return Ok(None) };
+        if key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Some(ApiKey::new(key)));
+        }
+        Err(anyhow!(
+            "--key, or API_KEY, holds characters that no key has; was it copied whole, and nothing else?"
+        ))
+    }
+
+    fn pace(&self) -> anyhow::Result<Pace> {
+        let Some(legs) = self.rate.clone() else { return Ok(Pace::Closed) };
+        if self.events.is_some() && !legs.is_fixed() {
+            return Err(anyhow!(
+                "--rate {legs} changes over the duration; give --duration instead of --events"
+            ));
+        }
+        Ok(Pace::Open(legs.over(self.duration.unwrap_or(DEFAULT_TIME))))
     }
 
     /// The env file that was named; the one in its usual place only where nothing else says what is meant.
@@ -138,6 +198,7 @@ impl EnvFile {
             match line.map_err(unreadable)? {
                 (name, value) if name == "HTTP_ADDR" => read.http_addr = Some(value),
                 (name, value) if name == "DATABASE_URL" => read.database_url = Some(value),
+                (name, value) if name == "ADMIN_ADDR" => read.admin_addr = Some(value),
                 _ => {}
             }
         }
@@ -162,12 +223,12 @@ fn batch(text: &str) -> Result<NonZeroU32, String> {
     })
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    let allowed = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    allowed.ok_or_else(|| "write a number above 0".to_owned())
-}
-
 fn share(text: &str) -> Result<f64, String> {
     let allowed = text.parse().ok().filter(|share| (0.0..=0.95).contains(share));
     allowed.ok_or_else(|| "write a number from 0 to 0.95".to_owned())
+}
+
+fn any_share(text: &str) -> Result<f64, String> {
+    let allowed = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    allowed.ok_or_else(|| "write a number from 0 to 1".to_owned())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use crate::target::{RequestError, Target};
+use crate::target::RequestError;
 
 /// A run that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -13,15 +13,28 @@ pub enum LoadError {
     #[error("{target}: {source}; is `campaign-manager up` running there?")]
     Unreachable {
         /// The server.
-        target: Target,
+        target: String,
         /// What happened.
         source: RequestError,
+    },
+    /// The system does not let the tool have so many connections.
+    #[error(
+        "{connections} connections need {needed} open files, and this system allows {}; raise the limit (ulimit -n {needed}, where the hard limit is as high) or give fewer --connections",
+        .allowed.map_or("fewer".to_owned(), |allowed| allowed.to_string())
+    )]
+    OpenFiles {
+        /// Connections that were asked for.
+        connections: u32,
+        /// Files that have to be open.
+        needed: u64,
+        /// Files that may be, if that is known.
+        allowed: Option<u64>,
     },
     /// The server answered something that ends the run.
     #[error("{target}: {route} was answered {status}: {detail}{hint}")]
     Refused {
         /// The server.
-        target: Target,
+        target: String,
         /// What was asked.
         route: String,
         /// The answer's status.
@@ -60,6 +73,13 @@ pub enum LoadError {
     },
 }
 
+/// What a wrong user, password or name of a database is answered with.
+const LOGIN: [SqlState; 3] = [
+    SqlState::INVALID_PASSWORD,
+    SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+    SqlState::INVALID_CATALOG_NAME,
+];
+
 /// The server's own message where it sent one: the client's is only "db error".
 fn describe(error: &tokio_postgres::Error) -> String {
     use std::error::Error as _;
@@ -67,8 +87,13 @@ fn describe(error: &tokio_postgres::Error) -> String {
         (Some(refusal), _) if *refusal.code() == SqlState::UNDEFINED_TABLE => {
             format!("{}; does --database-url name the server's own database?", refusal.message())
         }
+        (Some(refusal), _) if LOGIN.contains(refusal.code()) => {
+            format!("{}; are user, password and database in --database-url right?", refusal.message())
+        }
         (Some(refusal), _) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
-        (None, Some(source)) => format!("{error}: {source}"),
+        (None, Some(source)) => {
+            format!("{error}: {source}; is --database-url right, and does the server's Postgres run?")
+        }
         (None, None) => error.to_string(),
     }
 }

@@ -5,9 +5,14 @@
 //! waited for, the rows are compared, the campaigns archived. The modules in the order of a run:
 
 mod load;
+mod rate;
+mod finding;
+mod open_files;
+pub mod tls;
 pub mod workload;
 pub mod target;
 pub mod sending;
+pub mod timeline;
 pub mod verify;
 mod report;
 
@@ -16,7 +21,9 @@ mod run;
 mod error;
 
 pub use error::LoadError;
+pub use finding::Finding;
 pub use load::{ApiKey, Load, Pace, Volume};
-pub use progress::Progress;
-pub use report::{Latency, Outcome, Report, Sending, Settings, Storing};
+pub use progress::{Phase, Progress};
+pub use rate::{InvalidRate, Legs, Rate};
+pub use report::{Latency, Outcome, Peaks, Quantile, Report, Sending, Settings, Storing};
 pub use run::{run, run_until};

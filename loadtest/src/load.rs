@@ -4,15 +4,19 @@ use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
+use crate::Rate;
 use crate::target::Target;
+use crate::verify::Database;
 
 /// What a run is to do, wholly.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// The server that is loaded.
     pub target: Target,
+    /// The server's admin port, whose metrics are read for the report.
+    pub metrics: Option<Target>,
     /// The server's database, which is only read.
-    pub database: tokio_postgres::Config,
+    pub database: Database,
     /// How much is sent.
     pub volume: Volume,
     /// When a request is sent.
@@ -23,6 +27,8 @@ pub struct Load {
     pub batch: NonZeroU32,
     /// What the events are.
     pub shape: crate::workload::Shape,
+    /// Whether nobody else sends to the server, so that its receipts must be of this run's events and no more.
+    pub alone: bool,
     /// For how long nothing may move before the run is given up: no request accepted, nothing stored.
     pub patience: Duration,
 }
@@ -37,15 +43,24 @@ pub enum Volume {
 }
 
 /// When a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Pace {
     /// As soon as a connection has its answer: as fast as the server takes them.
     Closed,
     /// On a schedule, whether the server keeps up or not. Latency counts from the scheduled time.
-    Open {
-        /// Events a second; above 0.
-        rate: f64,
-    },
+    Open(Rate),
+}
+
+impl Pace {
+    /// The events a second that are offered at this time after the first request was due; none in a closed loop, which
+    /// offers whatever is taken.
+    #[must_use]
+    pub fn rate_at(&self, elapsed: Duration) -> Option<f64> {
+        match self {
+            Self::Closed => None,
+            Self::Open(rate) => Some(rate.at(elapsed)),
+        }
+    }
 }
 
 /// An API key: not shown.

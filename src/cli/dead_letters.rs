@@ -76,7 +76,7 @@ pub(super) async fn run(action: DeadLettersAction) -> anyhow::Result<()> {
     }
 }
 
-fn connect(url: &DatabaseUrl) -> anyhow::Result<deadpool_postgres::Pool> {
+fn connect(url: &DatabaseUrl) -> anyhow::Result<store::Pool> {
     Ok(store::connect(url, &StoreConfig::for_one_command())?)
 }
 
@@ -132,7 +132,7 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
 
 async fn replay_some(
     redis: &Pool,
-    postgres: &deadpool_postgres::Pool,
+    postgres: &store::Pool,
     queue: &QueueConfig,
     ids: &[i64],
 ) -> anyhow::Result<Replayed> {
@@ -154,7 +154,7 @@ async fn replay_some(
 
 async fn replay_all(
     redis: &Pool,
-    postgres: &deadpool_postgres::Pool,
+    postgres: &store::Pool,
     queue: &QueueConfig,
     reason: Option<&str>,
 ) -> anyhow::Result<Replayed> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::QueueMarks;
 use crate::ops::metrics;
-use crate::queue::{self, Depth, Eviction, Memory, Pool, QueueError, Shard, Shards};
+use crate::queue::{self, Depth, Eviction, Memory, Pool, QueueError, Shard, Shards, Sight};
 
 /// Between two looks at Redis.
 const LOOK: Duration = Duration::from_millis(250);
@@ -75,10 +75,10 @@ impl Gate {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let looked = look(&pool, shards).await;
+            let looked = queue::look(&pool, shards).await;
             let mut state = self.lock();
             match looked {
-                Ok((memory, depths)) => state.learn(memory, depths),
+                Ok(sight) => state.learn(sight),
                 // Whoever appends is told so.
                 Err(error) if error.will_pass() => {}
                 Err(error) => state.refuse(&error),
@@ -99,12 +99,6 @@ impl Gate {
         // Each change of it is a single step, so a panic elsewhere leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn look(pool: &Pool, shards: Shards) -> Result<(Memory, Vec<Depth>), QueueError> {
-    let mut link = pool.get().await?;
-    let memory = queue::memory(&mut link).await?;
-    Ok((memory, queue::queued(&mut link, shards).await?))
 }
 
 impl State {
@@ -144,13 +138,14 @@ impl State {
         (self.memory.needed(queued, held), mark(self.marks.low), mark(self.marks.high))
     }
 
-    fn learn(&mut self, memory: Memory, depths: Vec<Depth>) {
-        let queued: Depth = depths.iter().copied().sum();
-        metrics::queue_depth(queued, memory.used);
+    fn learn(&mut self, Sight { memory, depths, .. }: Sight) {
         if self.unusable.is_some() {
             tracing::info!("Redis may be written to again; accepting events");
         }
         (self.memory, self.depths, self.unusable) = (memory, depths, None);
+        let (_, low, high) = self.pressure(0);
+        metrics::queue_marks(low, high);
+        metrics::ingest_open(self.closed.is_none());
     }
 
     fn refuse(&mut self, error: &QueueError) {
@@ -159,6 +154,7 @@ impl State {
             tracing::error!(%error, "refusing events");
         }
         self.unusable = Some(why);
+        metrics::ingest_open(false);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 
 use campaign_manager::config::AdminConfig;
+use campaign_manager::ops::metrics::Exporter;
 use campaign_manager::roles::Process;
-use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::support::{DEADLINE, Settings, TestStores, run, start_worker_in, until};
 
@@ -17,7 +17,7 @@ async fn get(url: &str) -> (u16, String) {
 async fn readiness_names_the_check_that_fails_and_recovers() {
     let mut stores = TestStores::start().await;
     let mut process = Process::default();
-    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    let metrics = Exporter::detached().unwrap();
     let worker = start_worker_in(&stores, &Settings::with(&[]), &mut process.readiness).await;
     process.worker = Some(worker);
     let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

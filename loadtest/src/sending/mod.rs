@@ -12,7 +12,7 @@ pub use tally::{Counts, Tally};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::task::JoinSet;
 
 use crate::LoadError;
@@ -21,14 +21,17 @@ use crate::target::Connection;
 use crate::workload::Workload;
 use sender::{Halt, Shared};
 
+/// So many connections open at once, so that thousands do not overrun the queue of those that wait to be accepted.
+const OPEN_AT_ONCE: usize = 64;
+
 /// Opens the connections that the run uses, all before it begins.
 pub async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
-    let unreachable = |source| LoadError::Unreachable { target: load.target.clone(), source };
-    try_join_all((0..load.connections.get()).map(|_| async {
+    let unreachable = |source| LoadError::Unreachable { target: load.target.to_string(), source };
+    let opening = (0..load.connections.get()).map(|_| async {
         let mut connection = Connection::new(&load.target);
         connection.open().await.map(|()| connection).map_err(unreachable)
-    }))
-    .await
+    });
+    stream::iter(opening).buffer_unordered(OPEN_AT_ONCE).try_collect().await
 }
 
 /// How sending went.

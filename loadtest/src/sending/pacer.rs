@@ -6,12 +6,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
 use super::schedule::Schedule;
 use crate::load::{Load, Pace};
+
+/// How long the thread sleeps at most, so that it notices when the run is over.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Lets requests go.
 #[derive(Debug)]
@@ -35,15 +38,23 @@ pub(super) struct Open {
 impl Pacer {
     /// A pacer of which the first request is due now.
     pub(super) fn start(load: &Load) -> Self {
-        match load.pace {
+        match &load.pace {
             Pace::Closed => Self::Closed,
-            Pace::Open { rate } => {
-                let schedule = Schedule::new(rate / f64::from(load.batch.get()));
+            Pace::Open(rate) => {
+                let schedule = Schedule::new(rate, load.batch.get());
                 let (start, due) = (Instant::now(), Arc::new(Semaphore::new(0)));
-                let releasing = Arc::clone(&due);
-                std::thread::spawn(move || release(schedule, start, &releasing));
+                let (releasing, released) = (Arc::clone(&due), schedule.clone());
+                std::thread::spawn(move || release(&released, start, &releasing));
                 Self::Open(Open { schedule, start, due, taken: AtomicU64::new(0) })
             }
+        }
+    }
+
+    /// How many requests are due before then; no limit in a closed loop.
+    pub(super) fn due_before(&self, elapsed: Duration) -> u64 {
+        match self {
+            Self::Closed => u64::MAX,
+            Self::Open(Open { schedule, .. }) => schedule.due_before(elapsed),
         }
     }
 
@@ -61,12 +72,12 @@ impl Drop for Open {
     }
 }
 
-fn release(schedule: Schedule, start: Instant, due: &Semaphore) {
+fn release(schedule: &Schedule, start: Instant, due: &Semaphore) {
     let mut released = 0;
     while !due.is_closed() {
         let so_far = schedule.due_by(start.elapsed());
         due.add_permits(usize::try_from(so_far - released).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS));
         released = so_far;
-        std::thread::sleep(schedule.due(released).saturating_sub(start.elapsed()));
+        std::thread::sleep(schedule.due(released).saturating_sub(start.elapsed()).min(LOOK_EVERY));
     }
 }

@@ -42,17 +42,18 @@ pub(super) enum Halt {
 
 impl Shared {
     pub(super) fn new(load: &Load, workload: Arc<Workload>, tally: Arc<Tally>) -> Self {
+        let (pacer, batch) = (Pacer::start(load), u64::from(load.batch.get()));
         let end = match load.volume {
             Volume::Events(events) => events.get(),
-            Volume::Time(_) => u64::MAX,
+            Volume::Time(time) => pacer.due_before(time).saturating_mul(batch),
         };
         Self {
             workload,
             tally,
-            pacer: Pacer::start(load),
+            pacer,
             next: AtomicU64::new(0),
             end,
-            batch: u64::from(load.batch.get()),
+            batch,
             patience: load.patience,
             halt: watch::Sender::new(None),
         }
@@ -92,46 +93,58 @@ pub(super) async fn send(shared: Arc<Shared>, mut connection: Connection) {
 }
 
 /// Sends a request until it is accepted, refused, or given up.
-async fn deliver(shared: &Shared, connection: &mut Connection, batch: Batch, due: Instant) {
-    let Batch { numbers, body } = batch;
+async fn deliver(shared: &Shared, connection: &mut Connection, mut batch: Batch, due: Instant) {
     let media_type = if shared.batch == 1 { "application/json" } else { "application/x-ndjson" };
-    let (body, began, mut backoff) = (Bytes::from(body), Instant::now(), Backoff::new());
+    let body = Bytes::from(std::mem::take(&mut batch.body));
+    let (began, mut backoff) = (Instant::now(), Backoff::new());
     loop {
-        let (wait, obstacle) = match connection.post("/events", media_type, body.clone()).await {
+        let (told, obstacle) = match connection.post("/events", media_type, body.clone()).await {
             Ok(answer) => {
                 shared.tally.answered(answer.status);
-                match judge(&answer, numbers.len()) {
+                match judge(&answer, &batch) {
                     Verdict::Accepted { refused } => {
-                        return shared.tally.accept(&numbers, &refused, due.elapsed());
+                        return shared.tally.accept(&batch, &refused, due.elapsed());
                     }
-                    Verdict::Again(wait) => (wait, format!("the last answer was {}", answer.status)),
+                    Verdict::Again { told, uncertain } => {
+                        if uncertain {
+                            shared.tally.uncertain(batch.numbers.len());
+                        }
+                        (told, format!("the last answer was {}", answer.status))
+                    }
                     Verdict::Hopeless(why) => {
-                        shared.tally.give_up(&numbers);
+                        shared.tally.give_up(&batch);
                         return shared.halt(Halt::Hopeless(why));
                     }
                 }
             }
             Err(error) => {
                 shared.tally.failed(error.to_string());
+                shared.tally.uncertain(batch.numbers.len());
                 (None, error.to_string())
             }
         };
-        if shared.is_stuck(began) {
-            shared
-                .halt(Halt::Hopeless(format!("nothing was accepted for {:?}; {obstacle}", shared.patience)));
-        }
         tokio::select! {
             biased;
-            () = shared.halted() => return shared.tally.give_up(&numbers),
-            () = tokio::time::sleep(wait.unwrap_or_else(|| backoff.next())) => shared.tally.resent(),
+            () = shared.halted() => return shared.tally.give_up(&batch),
+            () = shared.stuck(began) => shared.halt(Halt::Hopeless(format!(
+                "nothing was accepted for {:?}; {obstacle}", shared.patience
+            ))),
+            () = tokio::time::sleep(backoff.next(told, rand::random())) => {}
         }
+        if shared.halt.borrow().is_some() {
+            return shared.tally.give_up(&batch);
+        }
+        shared.tally.resent();
     }
 }
 
 impl Shared {
-    /// Whether nobody has had anything accepted for too long, and this request has been tried for as long.
-    fn is_stuck(&self, began: Instant) -> bool {
-        let last = self.tally.counts().last_accepted.map_or(began, |last| last.max(began));
-        last.elapsed() > self.patience
+    /// Waits until nobody has had anything accepted for too long, and this request has been tried for as long.
+    async fn stuck(&self, began: Instant) {
+        loop {
+            let last = self.tally.counts().last_accepted.map_or(began, |last| last.max(began));
+            let Some(left) = self.patience.checked_sub(last.elapsed()) else { return };
+            tokio::time::sleep(left).await;
+        }
     }
 }

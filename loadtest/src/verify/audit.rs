@@ -1,19 +1,19 @@
 //! What the tool knows of a run, held against the rows that the database has of it. Pure: the rows are handed in.
 //!
-//! Each stored event is compared on its own: that it was sent, that it is there once, and that its row names the campaigns
-//! that it must. The rows of `triggers` are compared as a [`Fingerprint`] a campaign, so nothing is kept of them.
+//! Each accepted event is compared on its own: that it is stored or a dead letter, that its row is there once and names the
+//! campaigns that it must. The rows of `triggers` are compared as a [`Fingerprint`] a campaign, so nothing is kept of them.
 
 use std::collections::HashMap;
 
 use fixedbitset::FixedBitSet;
 use serde::Serialize;
 
+use super::Receipts;
 use super::fingerprint::Fingerprint;
+use super::letters::DeadLetters;
+use crate::Finding;
 use crate::sending::Counts;
 use crate::workload::Workload;
-
-/// How many of the ids that something is wrong with are named.
-const EXAMPLES: usize = 5;
 
 /// A comparison under way.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Audit<'a> {
     /// The run's campaigns by the server's ids, as places in the workload's rules.
     places: HashMap<i64, usize>,
     seen: FixedBitSet,
+    dead: DeadLetters,
+    dead_unsent: Finding,
     twice: Finding,
     unsent: Finding,
     mislabelled: Finding,
@@ -39,8 +41,16 @@ pub struct Verification {
     pub stored: u64,
     /// Stored events of requests that had to be given up: they may be there or not.
     pub doubtful: u64,
-    /// Accepted events that are not stored.
+    /// Accepted events that are not stored but dead letters.
+    pub dead_lettered: u64,
+    /// Why the first of them is.
+    pub dead_letter: Option<String>,
+    /// Accepted events that are neither stored nor dead letters.
     pub missing: Finding,
+    /// Events that are stored and dead letters, too.
+    pub dead_and_stored: Finding,
+    /// Dead letters of events that were not sent, or were refused.
+    pub dead_unsent: Finding,
     /// Events that are stored more than once.
     pub twice: Finding,
     /// Stored events that were not sent, or were refused.
@@ -55,15 +65,12 @@ pub struct Verification {
     pub triggers_found: u64,
     /// Campaigns whose triggers are not those that there must be.
     pub campaigns: Vec<CampaignDifference>,
-}
-
-/// Events that something is wrong with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// How many.
-    pub count: u64,
-    /// Some of them.
-    pub examples: Vec<String>,
+    /// Good events that the server refused.
+    pub refused_good: Finding,
+    /// Poison events that the server accepted.
+    pub accepted_poison: Finding,
+    /// The sum by receipts.
+    pub receipts: Receipts,
 }
 
 /// A campaign whose triggers are not those that there must be.
@@ -77,23 +84,17 @@ pub struct CampaignDifference {
     pub found: u64,
 }
 
-impl Finding {
-    fn add(&mut self, example: impl FnOnce() -> String) {
-        self.count += 1;
-        if self.examples.len() < EXAMPLES {
-            self.examples.push(example());
-        }
-    }
-}
-
 impl<'a> Audit<'a> {
     /// A comparison with what `counts` says was sent; `campaigns` are the server's ids for the workload's rules.
     pub(super) fn new(workload: &'a Workload, counts: &'a Counts, campaigns: &[i64]) -> Self {
+        let events = counts.accepted.len().max(counts.doubtful.len());
         Self {
             workload,
             counts,
             places: campaigns.iter().enumerate().map(|(place, &id)| (id, place)).collect(),
-            seen: FixedBitSet::with_capacity(counts.accepted.len().max(counts.doubtful.len())),
+            seen: FixedBitSet::with_capacity(events),
+            dead: DeadLetters::new(events),
+            dead_unsent: Finding::default(),
             twice: Finding::default(),
             unsent: Finding::default(),
             mislabelled: Finding::default(),
@@ -126,15 +127,71 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// What all rows together say.
-    pub(super) fn finish(self) -> Verification {
-        let accepted = &self.counts.accepted;
-        let mut missing = Finding::default();
-        for place in accepted.difference(&self.seen) {
-            missing.add(|| self.workload.run().event_id(place as u64));
+    /// Takes the dead letter of an event, which nobody has replayed.
+    pub(super) fn dead_letter(&mut self, event_id: &str, reason: &str) {
+        match self.sent(event_id) {
+            Some((_, place)) => self.dead.add(place, reason),
+            None => self.dead_unsent.add(|| event_id.to_owned()),
         }
-        let expected = self.expected();
+    }
+
+    /// Takes the dead letter of a whole frame, which may hold others' events, too.
+    pub(super) fn dead_frame(&mut self, frame: &[u8], reason: &str) {
+        for event_id in self.workload.run().events_in(frame) {
+            match self.sent(&event_id) {
+                Some((_, place)) => self.dead.add_in_frame(place, reason),
+                None => self.dead_unsent.add(|| event_id),
+            }
+        }
+    }
+
+    /// What all rows together say, and the receipts.
+    pub(super) fn finish(self, receipts: Receipts) -> Verification {
+        let accepted = &self.counts.accepted;
+        let dead = self.dead.not_in(&self.seen);
+        let missing = self.named(accepted.difference(&self.seen).filter(|&place| !dead.contains(place)));
+        let dead_and_stored = self.named(self.dead.in_vain(&self.seen));
+        let expected = self.expected(&dead);
+        let campaigns = self.differences(&expected);
         let total = |fingerprints: &[Fingerprint]| fingerprints.iter().map(|print| print.count).sum();
+        Verification {
+            accepted: accepted.count_ones(..) as u64,
+            stored: self.seen.count_ones(..) as u64,
+            doubtful: self.seen.difference(accepted).count() as u64,
+            dead_lettered: dead.intersection(accepted).count() as u64,
+            dead_letter: self.dead.first_reason(),
+            missing,
+            dead_and_stored,
+            dead_unsent: self.dead_unsent,
+            twice: self.twice,
+            unsent: self.unsent,
+            mislabelled: self.mislabelled,
+            stray_triggers: self.stray_triggers,
+            triggers_expected: total(&expected),
+            triggers_found: total(&self.found),
+            campaigns,
+            refused_good: self.counts.refused_good.clone(),
+            accepted_poison: self.counts.accepted_poison.clone(),
+            receipts,
+        }
+    }
+
+    /// The triggers that there must be, a fingerprint for each rule: of all that is accepted or stored, but not `dead`.
+    fn expected(&self, dead: &FixedBitSet) -> Vec<Fingerprint> {
+        let mut expected = vec![Fingerprint::default(); self.places.len()];
+        let live = self.counts.accepted.union(&self.seen).filter(|&place| !dead.contains(place));
+        for number in live.map(|place| place as u64) {
+            for rule in self.workload.triggered_by(number) {
+                if let Some(fingerprint) = expected.get_mut(rule) {
+                    fingerprint.add(number);
+                }
+            }
+        }
+        expected
+    }
+
+    /// The campaigns whose triggers are others than these.
+    fn differences(&self, expected: &[Fingerprint]) -> Vec<CampaignDifference> {
         let mut campaigns: Vec<CampaignDifference> = self
             .places
             .iter()
@@ -146,32 +203,13 @@ impl<'a> Audit<'a> {
             })
             .collect();
         campaigns.sort_unstable_by_key(|difference| difference.campaign_id);
-        Verification {
-            accepted: accepted.count_ones(..) as u64,
-            stored: self.seen.count_ones(..) as u64,
-            doubtful: self.seen.difference(accepted).count() as u64,
-            missing,
-            twice: self.twice,
-            unsent: self.unsent,
-            mislabelled: self.mislabelled,
-            stray_triggers: self.stray_triggers,
-            triggers_expected: total(&expected),
-            triggers_found: total(&self.found),
-            campaigns,
-        }
+        campaigns
     }
 
-    /// The triggers that there must be, a fingerprint for each rule.
-    fn expected(&self) -> Vec<Fingerprint> {
-        let mut expected = vec![Fingerprint::default(); self.places.len()];
-        for number in self.counts.accepted.union(&self.seen).map(|place| place as u64) {
-            for rule in self.workload.triggered_by(number) {
-                if let Some(fingerprint) = expected.get_mut(rule) {
-                    fingerprint.add(number);
-                }
-            }
-        }
-        expected
+    fn named(&self, places: impl Iterator<Item = usize>) -> Finding {
+        let mut finding = Finding::default();
+        places.for_each(|place| finding.add(|| self.workload.run().event_id(place as u64)));
+        finding
     }
 
     /// The event's number, and its place in the sets, if it may be stored.
@@ -188,26 +226,24 @@ impl Verification {
     #[must_use]
     pub fn differences(&self) -> Vec<String> {
         let findings = [
-            (&self.missing, "accepted events are not stored"),
+            (&self.refused_good, "events were refused that are good"),
+            (&self.accepted_poison, "events were accepted that must be refused"),
+            (&self.missing, "accepted events are neither stored nor dead letters"),
             (&self.twice, "rows repeat an event that is stored already"),
-            (&self.unsent, "stored events were never sent, or were refused"),
+            (&self.unsent, "stored events were never sent, or had to be refused"),
+            (&self.dead_and_stored, "events are stored and dead letters, too"),
+            (&self.dead_unsent, "dead letters are of events that were never sent, or had to be refused"),
             (&self.mislabelled, "stored events name other campaigns than they must"),
-            (&self.stray_triggers, "triggers are of events that were never sent, or were refused"),
+            (&self.stray_triggers, "triggers are of events that were never sent, or had to be refused"),
         ];
         let mut differences: Vec<String> = findings
             .into_iter()
             .filter(|(finding, _)| finding.count > 0)
-            .map(|(finding, what)| format!("{} {what}: {}", finding.count, finding.named()))
+            .map(|(finding, what)| format!("{} {what}: {finding}", finding.count))
             .collect();
         differences.extend(self.campaigns.iter().map(CampaignDifference::in_words));
+        differences.extend(self.receipts.difference());
         differences
-    }
-}
-
-impl Finding {
-    fn named(&self) -> String {
-        let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
-        format!("{}{more}", self.examples.join(", "))
     }
 }
 

@@ -1,13 +1,18 @@
 //! Whether the server kept its promise: every accepted event stored once, with the triggers that it must have.
 
 mod fingerprint;
+mod receipts;
+mod letters;
 mod audit;
+mod database;
 mod store;
 mod watch;
 
-pub use audit::{CampaignDifference, Finding, Verification};
+pub use audit::{CampaignDifference, Verification};
+pub use database::{Database, InvalidDatabase};
+pub use receipts::Receipts;
 pub use store::{Settled, Store};
-pub use watch::{Sample, Watch};
+pub use watch::Watch;
 
 use std::time::{Duration, Instant};
 
@@ -17,21 +22,32 @@ use crate::workload::Workload;
 use audit::Audit;
 use watch::Drained;
 
+/// What there must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// What was to be sent.
+    pub workload: &'a Workload,
+    /// What became of it, as the server said.
+    pub counts: &'a Counts,
+    /// The server's ids of the campaigns, one for each rule of the workload.
+    pub campaigns: &'a [i64],
+    /// Whether nobody else sends.
+    pub alone: bool,
+}
+
 /// Waits until what was accepted is stored, or nothing moves any more, and compares.
 pub async fn verify(
     watch: &mut Watch,
-    workload: &Workload,
-    counts: &Counts,
-    campaigns: &[i64],
+    expected: &Expected<'_>,
     patience: Duration,
 ) -> Result<Verification, LoadError> {
     let (mut fewest, mut fell) = (u64::MAX, Instant::now());
     loop {
         let drained = watch.drain(patience).await?;
-        let verification = compare(watch, workload, counts, campaigns).await?;
+        let verification = compare(watch, expected).await?;
         let missing = verification.missing.count;
         // Enough events are settled, but not these: others' events, or doubtful ones, were counted in their place.
-        let may_come = drained == Drained::All && missing > watch.latest().settled.dead_lettered;
+        let may_come = drained == Drained::All && missing > 0;
         if missing < fewest {
             (fewest, fell) = (missing, Instant::now());
         }
@@ -42,14 +58,16 @@ pub async fn verify(
     }
 }
 
-async fn compare(
-    watch: &mut Watch,
-    workload: &Workload,
-    counts: &Counts,
-    campaigns: &[i64],
-) -> Result<Verification, LoadError> {
+async fn compare(watch: &mut Watch, expected: &Expected<'_>) -> Result<Verification, LoadError> {
+    let &Expected { workload, counts, campaigns, alone } = expected;
     let mut audit = Audit::new(workload, counts, campaigns);
     let (store, since) = watch.store();
     store.read(workload.run(), since, campaigns, &mut audit).await?;
-    Ok(audit.finish())
+    let receipts = Receipts {
+        accepted: counts.accepted_events,
+        uncertain: counts.uncertain_events,
+        settled: watch.latest().settled,
+        alone,
+    };
+    Ok(audit.finish(receipts))
 }

@@ -7,8 +7,9 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, GenericClient, IsolationLevel, Row};
 
+use super::Database;
 use super::audit::Audit;
 use crate::LoadError;
 use crate::workload::RunId;
@@ -19,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// The database. A connection that broke is opened anew.
 #[derive(Debug)]
 pub struct Store {
-    config: Config,
+    database: Database,
     client: Option<Client>,
 }
 
@@ -55,23 +56,15 @@ impl Settled {
 impl Store {
     /// The database, not connected yet.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let mut config = config.clone();
-        config.application_name("loadtest");
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(TIMEOUT);
-        }
-        if config.get_options().is_none() {
-            config.options("-c default_transaction_read_only=on");
-        }
-        Self { config, client: None }
+    pub fn new(database: &Database) -> Self {
+        Self { database: database.clone(), client: None }
     }
 
     /// Whether the event is stored.
     pub async fn has(&mut self, event_id: &str, since: Timestamp) -> Result<bool, LoadError> {
         let query = "select from events where received_at >= $1 and event_id = $2";
         let mut found = false;
-        self.rows(query, &[&since, &event_id], |_| {
+        rows(self.client().await?, query, &[&since, &event_id], |_| {
             found = true;
             Ok(())
         })
@@ -85,7 +78,7 @@ impl Store {
             "select coalesce(sum(stored), 0), coalesce(sum(duplicates), 0), coalesce(sum(dead_lettered), 0)
             from frames where received_at >= $1";
         let mut settled = Settled::default();
-        self.rows(QUERY, &[&since], |row| {
+        rows(self.client().await?, QUERY, &[&since], |row| {
             let count = |column| row.try_get::<_, i64>(column).map(i64::unsigned_abs);
             settled = Settled { stored: count(0)?, duplicates: count(1)?, dead_lettered: count(2)? };
             Ok(())
@@ -94,7 +87,7 @@ impl Store {
         Ok(settled)
     }
 
-    /// Hands every row of the run to `audit`.
+    /// Hands every row of the run to `audit`, all as they were at one moment.
     pub(super) async fn read(
         &mut self,
         run: &RunId,
@@ -106,49 +99,57 @@ impl Store {
             "select event_id, campaign_ids from events where received_at >= $1 and event_id like $2";
         const TRIGGERS: &str = "select campaign_id, event_id from triggers
             where received_at >= $1 and event_id like $2 and campaign_id = any($3)";
+        const LETTERS: &str = "select event_id, reason || ': ' || detail,
+                case when event_id is null then coalesce(frame, payload) end
+            from dead_letters
+            where created_at >= $1 and replayed_at is null and (event_id is null or event_id like $2)";
         let ids = format!("{}%", run.event_prefix());
-        self.rows(EVENTS, &[&since, &ids], |row| {
+        let client = self.client().await?;
+        let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+        let snapshot = within(snapshot.read_only(true).start()).await?;
+        rows(&snapshot, EVENTS, &[&since, &ids], |row| {
             audit.event(row.try_get(0)?, &row.try_get::<_, Vec<i64>>(1)?);
             Ok(())
         })
         .await?;
-        self.rows(TRIGGERS, &[&since, &ids, &campaigns], |row| {
+        rows(&snapshot, TRIGGERS, &[&since, &ids, &campaigns], |row| {
             audit.trigger(row.try_get(0)?, row.try_get(1)?);
             Ok(())
         })
-        .await
+        .await?;
+        rows(&snapshot, LETTERS, &[&since, &ids], |row| {
+            match (row.try_get(0)?, row.try_get::<_, Option<&[u8]>>(2)?) {
+                (Some(event_id), _) => audit.dead_letter(event_id, row.try_get(1)?),
+                (None, frame) => audit.dead_frame(frame.unwrap_or_default(), row.try_get(1)?),
+            }
+            Ok(())
+        })
+        .await?;
+        within(snapshot.commit()).await
     }
 
-    /// Hands each row of the answer to `take`.
-    async fn rows(
-        &mut self,
-        query: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-        mut take: impl FnMut(&Row) -> Result<(), tokio_postgres::Error>,
-    ) -> Result<(), LoadError> {
-        let client = self.client().await?;
-        let rows = within(client.query_raw(query, parameters.iter().copied())).await?;
-        let mut rows = pin!(rows);
-        while let Some(row) = within(rows.try_next()).await? {
-            take(&row)?;
-        }
-        Ok(())
-    }
-
-    async fn client(&mut self) -> Result<&Client, LoadError> {
+    async fn client(&mut self) -> Result<&mut Client, LoadError> {
         let client = match self.client.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => self.connect().await?,
+            None => within(self.database.connect(TIMEOUT)).await?,
         };
         Ok(self.client.insert(client))
     }
+}
 
-    async fn connect(&self) -> Result<Client, LoadError> {
-        let (client, connection) = within(self.config.connect(NoTls)).await?;
-        // How the connection ends is told to whoever asks something on it.
-        tokio::spawn(async { drop(connection.await) });
-        Ok(client)
+/// Hands each row of the answer to `take`.
+async fn rows(
+    client: &impl GenericClient,
+    query: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+    mut take: impl FnMut(&Row) -> Result<(), tokio_postgres::Error>,
+) -> Result<(), LoadError> {
+    let rows = within(client.query_raw(query, parameters.iter().copied())).await?;
+    let mut rows = pin!(rows);
+    while let Some(row) = within(rows.try_next()).await? {
+        take(&row)?;
     }
+    Ok(())
 }
 
 async fn within<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, LoadError> {

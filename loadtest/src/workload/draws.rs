@@ -11,6 +11,8 @@ pub(super) enum Purpose {
     Repeat = 2,
     Rule = 3,
     Product = 4,
+    Flaw = 5,
+    Payload = 6,
 }
 
 /// A source of draws.
@@ -29,15 +31,16 @@ impl Draws {
         self.0.random_range(0..end)
     }
 
-    /// A number below `end`, the small ones far likelier: a tenth of the numbers is drawn nearly half of the time.
-    pub(super) fn below_skewed(&mut self, end: u32) -> u32 {
+    /// A number below `end`, the small ones likelier: of skew 0 all alike; of skew 2, a tenth of the numbers is drawn
+    /// nearly half of the time.
+    pub(super) fn below_skewed(&mut self, end: u32, skew: u8) -> u32 {
         let uniform: f64 = self.0.random();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "the product is in 0..end"
         )]
-        let drawn = (f64::from(end) * uniform * uniform * uniform) as u32;
+        let drawn = (0..=skew).fold(f64::from(end), |drawn, _| drawn * uniform) as u32;
         drawn
     }
 

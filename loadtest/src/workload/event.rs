@@ -1,11 +1,11 @@
 //! One event: drawn from the seed and its number, written as JSON.
 //!
-//! Invariant: an event with the same seed, number and users has the same bytes in every process, apart from its id's
-//! run and its timestamp.
+//! Invariant: an event of the same number and shape has the same bytes in every process, apart from its id's run and its
+//! timestamp.
 
 use std::io::Write;
-use std::num::NonZeroU32;
 
+use super::Shape;
 use super::draws::{Draws, Purpose};
 use super::market::{CHANNELS, COUNTRIES, CURRENCIES, KINDS, PRODUCTS, Product, QUANTITIES};
 use super::run_id::RunId;
@@ -27,19 +27,21 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event of this number. Few of the users do most of what happens, and few products are most of what is sold.
+    /// The event of this number. Unless the shape is even, few of the users do most of what happens, few products are
+    /// most of what is sold, and most of what happens is of few kinds.
     #[must_use]
-    pub(super) fn draw(seed: u64, number: u64, users: NonZeroU32) -> Self {
+    pub(super) fn draw(shape: &Shape, number: u64) -> Self {
+        let &Shape { seed, users, skew, .. } = shape;
         let mut draws = Draws::new(seed, Purpose::Event, number);
-        let sku = draws.below_skewed(PRODUCTS);
+        let sku = draws.below_skewed(PRODUCTS, skew);
         let Product { category, cents } = Product::of_sku(sku);
         Self {
-            kind: draws.weighted(&KINDS),
+            kind: if skew == 0 { draws.one_of(&KINDS).0 } else { draws.weighted(&KINDS) },
             category,
             currency: draws.weighted(&CURRENCIES),
             cents,
             quantity: draws.weighted(&QUANTITIES),
-            user: draws.below_skewed(users.get()),
+            user: draws.below_skewed(users.get(), skew),
             sku,
             country: draws.weighted(&COUNTRIES),
             channel: draws.weighted(&CHANNELS),
@@ -53,17 +55,17 @@ impl Event {
     }
 
     /// Appends the event to `out`, in the envelope of `POST /events`.
-    pub(super) fn write(&self, run: &RunId, number: u64, timestamp: &str, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, run: &RunId, shape: &Shape, number: u64, timestamp: &str, out: &mut Vec<u8>) {
         let Self { kind, category, currency, quantity, user, sku, country, channel, session, .. } = self;
         let (price, price_cents) = (self.cents / 100, self.cents % 100);
         let (amount, amount_cents) = (self.amount_cents() / 100, self.amount_cents() % 100);
+        let start = out.len();
         write!(
             out,
             concat!(
                 r#"{{"event_id":"{}-e{}","event_type":"{}","user_id":"user-{:06}","timestamp":"{}","#,
                 r#""properties":{{"sku":"SKU-{:05}","category":"{}","price":{}.{:02},"quantity":{},"#,
-                r#""amount":{}.{:02},"currency":"{}"}},"#,
-                r#""context":{{"country":"{}","channel":"{}","session":"{:016x}"}}}}"#,
+                r#""amount":{}.{:02},"currency":"{}""#,
             ),
             run,
             number,
@@ -78,10 +80,14 @@ impl Event {
             amount,
             amount_cents,
             currency,
-            country,
-            channel,
-            session,
         )
         .expect("a Vec takes any write");
+        let end = format!(
+            r#"}},"context":{{"country":"{country}","channel":"{channel}","session":"{session:016x}"}}}}"#
+        );
+        if let Some(payload) = shape.payload {
+            payload.describe(shape.seed, number, out.len() - start + end.len(), out);
+        }
+        out.extend_from_slice(end.as_bytes());
     }
 }

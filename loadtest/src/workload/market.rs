@@ -34,6 +34,9 @@ pub(super) const CATEGORIES: [&str; 10] =
 /// How many products there are.
 pub(super) const PRODUCTS: u32 = 20_000;
 
+/// How much likelier cheap products are than dear ones.
+const PRICE_SKEW: u8 = 2;
+
 /// Something that the shop sells; the same in every run, whatever the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Product {
@@ -47,6 +50,6 @@ impl Product {
     pub(super) fn of_sku(sku: u32) -> Self {
         let mut draws = Draws::new(0, Purpose::Product, u64::from(sku));
         let category = draws.one_of(&CATEGORIES);
-        Self { category, cents: draws.below_skewed(900) * 100 + 99 }
+        Self { category, cents: draws.below_skewed(900, PRICE_SKEW) * 100 + 99 }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 
 const SHAPE: Shape =
-    Shape { seed: 11, users: NonZeroU32::new(1_000).unwrap(), campaigns: 200, duplicates: 0.2 };
+    Shape { users: NonZeroU32::new(1_000).unwrap(), campaigns: 200, duplicates: 0.2, ..Shape::of_seed(11) };
 
 fn workload(shape: &Shape) -> Workload {
     let timestamp = "2026-11-23T05:00:00.5Z".parse().expect("a time");
@@ -116,4 +116,55 @@ fn few_users_and_event_types_make_most_events() {
     }
     assert!((4_300..5_000).contains(&first_tenth), "{first_tenth}");
     assert!((4_300..4_700).contains(&views), "{views}");
+}
+
+#[test]
+fn without_skew_users_and_event_types_are_alike() {
+    let workload = workload(&Shape { duplicates: 0.0, skew: 0, ..SHAPE });
+    let documents = documents(&workload.batch(0..10_000));
+    let user = |document: &Value| document["user_id"].as_str().expect("a user") < "user-000100";
+    let tenth = documents.iter().filter(|document| user(document)).count();
+    let views = documents.iter().filter(|document| document["event_type"] == "product_viewed").count();
+    assert!((900..1_100).contains(&tenth) && (1_150..1_350).contains(&views), "{tenth} {views}");
+}
+
+#[test]
+fn events_are_as_large_as_was_asked_for_and_small_ones_are_likelier() {
+    let sizes = |payload: &str| -> Vec<usize> {
+        let workload =
+            workload(&Shape { payload: Some(payload.parse().expect("a size")), duplicates: 0.0, ..SHAPE });
+        let batch = workload.batch(0..2_000);
+        assert_eq!(documents(&batch).len(), 2_000);
+        batch.body.split(|&byte| byte == b'\n').map(<[u8]>::len).filter(|&size| size > 0).collect()
+    };
+    assert!(sizes("1000").iter().all(|&size| size == 1_000));
+    let sizes_drawn = sizes("500..8500");
+    assert!(sizes_drawn.iter().all(|size| (500..=8_500).contains(size)));
+    let small = sizes_drawn.iter().filter(|size| **size < 1_300).count();
+    assert!((850..1_000).contains(&small), "{small}");
+    assert!(sizes_drawn.iter().any(|size| *size > 8_000));
+    assert!(sizes("1").iter().all(|size| (280..340).contains(size)), "what happens is not cut");
+}
+
+#[test]
+fn the_share_of_poison_is_what_was_asked_for_and_a_repeated_event_stays_poison() {
+    assert_eq!(workload(&SHAPE).batch(0..1_000).poison, Vec::<usize>::new());
+    let batch = workload(&Shape { poison: 0.1, ..SHAPE }).batch(0..10_000);
+    assert!((800..1_200).contains(&batch.poison.len()), "{}", batch.poison.len());
+    let mut kinds: HashMap<u64, bool> = HashMap::new();
+    for (place, number) in batch.numbers.iter().enumerate() {
+        let is_poison = batch.poison.binary_search(&place).is_ok();
+        assert_eq!(*kinds.entry(*number).or_insert(is_poison), is_poison, "{number}");
+    }
+}
+
+#[test]
+fn what_is_no_size_is_refused_with_what_is_one() {
+    for text in ["", "0", "-1", "200..100", "100..", "17000000", "many"] {
+        let refusal = text.parse::<Payload>().expect_err(text).to_string();
+        assert!(refusal.contains("200..8000"), "{refusal}");
+    }
+    for text in ["1000", "200..8000"] {
+        assert_eq!(text.parse::<Payload>().expect(text).to_string(), text);
+    }
 }

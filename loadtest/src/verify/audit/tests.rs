@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 use super::*;
-use crate::sending::Tally;
 use crate::workload::{RunId, Shape};
 
 /// The server's ids of the run's campaigns, one a rule.
@@ -21,21 +20,29 @@ struct Run {
     counts: Counts,
     events: Vec<(String, Vec<i64>)>,
     triggers: Vec<(i64, String)>,
+    letters: Vec<String>,
+    frames: Vec<Vec<u8>>,
 }
 
 impl Run {
     /// Of events 0 to 999, the even ones below 900 were accepted, and those from 900 on are doubtful.
     fn new() -> Self {
-        let shape = Shape { seed: 3, users: NonZeroU32::MIN, campaigns: 50, duplicates: 0.0 };
+        let shape = Shape { users: NonZeroU32::MIN, campaigns: 50, ..Shape::of_seed(3) };
         let workload = Workload::new(RunId::random(), &shape, jiff::Timestamp::UNIX_EPOCH);
-        let tally = Tally::default();
-        let mut counts = tally.counts().clone();
+        let mut counts = Counts::default();
         let (accepted, doubtful) = (&mut counts.accepted, &mut counts.doubtful);
         accepted.grow(900);
         doubtful.grow(1_000);
         (0..900).step_by(2).for_each(|number| accepted.insert(number));
         (900..1_000).for_each(|number| doubtful.insert(number));
-        let mut run = Self { workload, counts, events: Vec::new(), triggers: Vec::new() };
+        let mut run = Self {
+            workload,
+            counts,
+            events: Vec::new(),
+            triggers: Vec::new(),
+            letters: Vec::new(),
+            frames: Vec::new(),
+        };
         (0..900).step_by(2).for_each(|number| run.store(number));
         run
     }
@@ -51,7 +58,23 @@ impl Run {
         let mut audit = Audit::new(&self.workload, &self.counts, &CAMPAIGNS.collect::<Vec<_>>());
         self.events.iter().for_each(|(id, campaigns)| audit.event(id, campaigns));
         self.triggers.iter().for_each(|(campaign, id)| audit.trigger(*campaign, id));
-        audit.finish()
+        self.letters.iter().for_each(|id| audit.dead_letter(id, "refused: a constraint"));
+        self.frames.iter().for_each(|frame| audit.dead_frame(frame, "poison frame: it ended a worker"));
+        audit.finish(Receipts::default())
+    }
+
+    /// Takes the rows of the event away.
+    fn lose(&mut self, number: u64) -> String {
+        let id = self.workload.run().event_id(number);
+        self.events.retain(|(event, _)| *event != id);
+        self.triggers.retain(|(_, event)| *event != id);
+        id
+    }
+
+    /// An accepted event that triggers something.
+    fn triggering(&self) -> u64 {
+        let triggers = |number: &u64| self.workload.triggered_by(*number).next().is_some();
+        (0..900).step_by(2).find(triggers).expect("some do")
     }
 
     /// The one difference that there is.
@@ -93,7 +116,7 @@ fn a_missing_event_is_named() {
     let place =
         run.events.iter().position(|(_, campaigns)| campaigns.is_empty()).expect("some trigger nothing");
     let (id, _) = run.events.remove(place);
-    assert_eq!(run.difference(), format!("1 accepted events are not stored: {id}"));
+    assert_eq!(run.difference(), format!("1 accepted events are neither stored nor dead letters: {id}"));
 }
 
 #[test]
@@ -147,4 +170,84 @@ fn a_trigger_of_an_event_that_was_not_sent_is_named() {
     let id = run.workload.run().event_id(1);
     run.triggers.push((campaign(0), id.clone()));
     assert!(run.difference().ends_with(&id), "{}", run.difference());
+}
+
+#[test]
+fn a_dead_letter_accounts_for_an_accepted_event_and_its_triggers() {
+    let mut run = Run::new();
+    let before = run.verify().triggers_expected;
+    let number = run.triggering();
+    let id = run.lose(number);
+    run.letters.push(id);
+    let verification = run.verify();
+    assert_eq!(verification.differences(), Vec::<String>::new());
+    assert_eq!((verification.stored, verification.dead_lettered), (449, 1));
+    assert_eq!(verification.dead_letter.as_deref(), Some("refused: a constraint"));
+    assert!(verification.triggers_expected < before);
+}
+
+#[test]
+fn a_trigger_of_a_dead_letter_shows_at_its_campaign() {
+    let mut run = Run::new();
+    let number = run.triggering();
+    let triggers = run.triggers.clone();
+    let id = run.lose(number);
+    run.triggers = triggers;
+    run.letters.push(id);
+    assert!(run.verify().differences().iter().all(|difference| difference.starts_with("campaign ")));
+    assert!(!run.verify().differences().is_empty());
+}
+
+#[test]
+fn an_event_that_is_stored_and_a_dead_letter_is_named() {
+    let mut run = Run::new();
+    let id = run.events[0].0.clone();
+    run.letters.push(id.clone());
+    assert_eq!(run.difference(), format!("1 events are stored and dead letters, too: {id}"));
+    assert_eq!(run.verify().dead_lettered, 0);
+}
+
+#[test]
+fn a_dead_letter_of_an_event_that_was_not_sent_is_named() {
+    let mut run = Run::new();
+    let id = run.workload.run().event_id(1);
+    run.letters.push(id.clone());
+    let difference = run.difference();
+    assert!(difference.starts_with("1 dead letters are of events that were never sent"), "{difference}");
+    assert!(difference.ends_with(&id), "{difference}");
+}
+
+#[test]
+fn a_frame_put_aside_accounts_for_the_events_in_it_of_which_some_may_be_stored_already() {
+    let mut run = Run::new();
+    let frame = |run: &Run, numbers: &[u64]| {
+        let mut frame = b"cf\x01\0\xff\xfe1".to_vec();
+        for &number in numbers {
+            let id = run.workload.run().event_id(number);
+            // As a frame holds it: the id alone, and then the JSON.
+            frame
+                .extend_from_slice(format!("{id}7purchase{{\"event_id\":\"{id}\",\"event_type\"").as_bytes());
+        }
+        frame
+    };
+    let (one, other) = (run.lose(2), run.lose(44));
+    assert_ne!(one, other);
+    run.frames.push(frame(&run, &[2, 4]));
+    run.frames.push(frame(&run, &[44, 2]));
+    run.frames.push(b"of somebody else {\"event_id\":\"lt-aaaaaaaaaaaa-e2\"".to_vec());
+    let verification = run.verify();
+    assert_eq!(verification.differences(), Vec::<String>::new());
+    assert_eq!((verification.stored, verification.dead_lettered), (448, 2));
+    run.frames.push(frame(&run, &[3]));
+    assert!(run.difference().starts_with("1 dead letters are of events that were never sent"));
+}
+
+#[test]
+fn what_the_server_refused_or_took_though_it_must_not_is_named() {
+    let mut run = Run::new();
+    run.counts.refused_good.add(|| "e-1 (a whim)".to_owned());
+    assert_eq!(run.difference(), "1 events were refused that are good: e-1 (a whim)");
+    run.counts.refused_good = Finding::default();
+    run.counts.accepted_poison.add(|| "e-2".to_owned());
+    assert_eq!(run.difference(), "1 events were accepted that must be refused: e-2");
 }
