@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -88,7 +89,13 @@ def seconds(text):
 @functools.cache
 def compose():
     """The compose file as Docker's compose reads it, with no variable set."""
-    return json.loads(tool("docker-compose", "--file", str(COMPOSE), "config", "--format", "json", env={"PATH": ""}))
+    return compose_with({})
+
+
+def compose_with(variables):
+    """The same, with these variables and no others, whatever the machine and infra/.env set."""
+    command = ["docker-compose", "--env-file", os.devnull, "--file", str(COMPOSE), "config", "--format", "json"]
+    return json.loads(tool(*command, env=variables))
 
 
 @functools.cache

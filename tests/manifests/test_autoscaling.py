@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from repository import K8S, named, of_kind, overlay, settings
+from repository import K8S, ROOT, named, of_kind, overlay, settings
 
 ADAPTER = yaml.safe_load((K8S / "prometheus-adapter/values.yaml").read_text())["rules"]
 SCALED = yaml.safe_load((K8S / "components/keda/scaled-object.yaml").read_text())["spec"]
@@ -39,6 +39,14 @@ def test_the_adapter_provides_what_is_asked_for_and_no_more():
     assert asked("Pods") == provided("custom") == {"campaign_manager_http_requests_in_flight"}
     assert asked("External") == provided("external")
     assert asked("External") == {"campaign_manager_queue_events", "campaign_manager_queue_oldest_seconds"}
+
+
+def test_the_program_shows_them():
+    catalogue = (ROOT / "docs/metrics.md").read_text()
+    for name in asked("Pods"):
+        assert f"| `{name}` | gauge | serve |" in catalogue
+    for name in asked("External"):
+        assert f"| `{name}` | gauge | all |" in catalogue, "the workers' number follows it while none of one role is there"
 
 
 def test_each_rule_reads_the_metric_that_it_is_named_after():

@@ -1,13 +1,10 @@
 """The compose file, as Docker's compose reads it."""
 
-import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from repository import COMPOSE, INFRA, ROOT, TOOLS, compose, tool
+from repository import COMPOSE, INFRA, ROOT, compose, compose_with, tool
 
 SERVICES = sorted(compose()["services"])
 # Ends by itself
@@ -114,10 +111,7 @@ def test_grafana_is_told_where_its_things_are():
 
 
 def test_passwords_can_be_set_in_one_place():
-    said = {"REDIS_PASSWORD": "canary-r", "POSTGRES_PASSWORD": "canary-p", "PATH": os.environ["PATH"]}
-    command = [TOOLS / "docker-compose", "--file", COMPOSE, "config", "--format", "json"]
-    ran = subprocess.run(command, capture_output=True, text=True, env=said, check=True)
-    services = json.loads(ran.stdout)["services"]
+    services = compose_with({"REDIS_PASSWORD": "canary-r", "POSTGRES_PASSWORD": "canary-p"})["services"]
     for name in ("serve", "worker"):
         assert services[name]["environment"]["REDIS_URL"] == "redis://:canary-r@redis:6379"
         assert ":canary-p@" in services[name]["environment"]["DATABASE_URL"]
