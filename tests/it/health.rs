@@ -53,7 +53,7 @@ async fn a_worker_says_how_to_mend_a_database_without_the_schema() {
 async fn the_command_health_ends_as_the_process_fares() {
     let mut stores = TestStores::start().await;
     let mut process = Process::default();
-    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    let metrics = Exporter::detached().unwrap();
     process.worker = Some(start_worker_in(&stores, &Settings::with(&[]), &mut process.readiness).await);
     let everywhere = "0.0.0.0:0".parse().unwrap();
     let admin = process.open_admin(&AdminConfig { addr: everywhere }, metrics).await.unwrap();
