@@ -7,7 +7,7 @@ import pytest
 import yaml
 from repository import K8S, OVERLAYS, containers, kustomized, named, of_kind, overlay, pods
 
-# The oldest and the newest release that is looked after, as of the manifests' last change
+# The oldest release that infra/README.md names, and the newest that there are schemas of
 VERSIONS = ("1.31", "1.37")
 # Kinds of others, whose schemas are not Kubernetes' own
 FOREIGN = {"ServiceMonitor", "ScaledObject"}

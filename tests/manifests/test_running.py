@@ -16,7 +16,7 @@ import urllib.request
 import pytest
 from repository import INFRA, ROOT, compose, environment, image_environment, named, overlay, seconds, settings
 
-PROGRAM = os.path.join(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "debug/campaign-manager")
+PROGRAM = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/campaign-manager"
 PATIENCE = 60
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
