@@ -114,10 +114,15 @@ fn verified(verification: &Verification) -> Vec<Row> {
     let row = |name: &str, value: u64| (name.to_owned(), html! { (count(value)) });
     let finding = |name: &str, finding: &Finding| (name.to_owned(), found(finding));
     vec![
+        row("accepted, repeated ones included", verification.receipts.accepted),
+        row("of them by receipts stored", verification.receipts.settled.stored),
+        row("of them by receipts duplicates", verification.receipts.settled.duplicates),
+        row("of them by receipts dead letters", verification.receipts.settled.dead_lettered),
         row("different events accepted", verification.accepted),
         row("different events found", verification.stored),
         row("doubtful ones among them", verification.doubtful),
         row("different events that are dead letters", verification.dead_lettered),
+        ("reason of the first".to_owned(), html! { (verification.dead_letter.as_deref().unwrap_or("–")) }),
         finding("good and refused", &verification.refused_good),
         finding("poison and accepted", &verification.accepted_poison),
         finding("accepted and missing", &verification.missing),
