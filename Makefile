@@ -13,7 +13,8 @@ SETTINGS = set -a; [ ! -f .env ] || . ./.env; set +a;
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test clients test-clients test-monitoring dashboards lint deny fuzz fuzz-api chaos bench loadtest
+.PHONY: help setup run demo test clients test-clients test-manifests test-monitoring dashboards lint deny fuzz fuzz-api chaos bench \
+	loadtest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,13 @@ test-clients: clients ## Send a thousand events with each of Segment's and Cloud
 	@sh infra/setup.sh clients
 	@sh tests/clients/install.sh
 	$(CARGO) test --all-features --test clients $(ARGS) -- --skip api_fuzzer
+
+# The program is the one that `make test-clients` builds too
+test-manifests: ## Hold the images, the compose file, the manifests for Kubernetes and CI's workflow to their rules
+	@sh infra/setup.sh clients
+	@sh tests/manifests/install.sh
+	$(CARGO) test --all-features --test clients --no-run
+	PYTHONDONTWRITEBYTECODE=1 "$${CARGO_TARGET_DIR:-target}/manifests/venv/bin/pytest" -p no:cacheprovider -q tests/manifests $(ARGS)
 
 test-monitoring: ## Run the alerts' tests, and every dashboard's queries on a Prometheus that scrapes a loaded system
 	@sh infra/setup.sh monitoring

@@ -1,8 +1,10 @@
 //! The command line: one binary, several roles.
 
 mod dead_letters;
+mod health;
 mod keys;
 mod ledger;
+mod migrate;
 mod printable;
 
 use std::io::{BufWriter, Write as _};
@@ -42,7 +44,9 @@ enum Role {
     /// Run everything on this machine, with a Redis and a Postgres of its own
     Up(UpArgs),
     /// Bring the database to the newest schema
-    Migrate(MigrateArgs),
+    Migrate(migrate::MigrateArgs),
+    /// Ask the process on this machine whether it is ready to work
+    Health(health::HealthArgs),
     /// Match events from a file against rules from a file, without a server
     Match(MatchArgs),
     /// Check rules
@@ -119,8 +123,9 @@ struct UpArgs {
     common: Common,
 }
 
+/// Where the database is, for commands that need nothing else.
 #[derive(Debug, Args)]
-struct MigrateArgs {
+struct Database {
     /// Postgres, as postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: DatabaseUrl,
@@ -158,7 +163,8 @@ impl Cli {
             Role::Serve(args) => serve(args).await,
             Role::Worker(args) => worker(args).await,
             Role::Up(args) => up(args).await,
-            Role::Migrate(args) => migrate(&args).await,
+            Role::Migrate(args) => migrate::run(&args).await,
+            Role::Health(args) => health::run(&args).await,
             Role::Match(args) => Ok(match_files(&args)?),
             Role::Rules { action: RulesAction::Check { file } } => {
                 Ok(offline::check(&file, std::io::stdout().lock())?)
@@ -236,15 +242,6 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
 fn announce(addresses: &Addresses, data: &Path, key: Option<&str>) -> anyhow::Result<()> {
     let env = addresses.write_env(data).with_context(|| format!("cannot write to {}", data.display()))?;
     Ok(writeln!(std::io::stdout(), "{}", welcome(addresses, &env, key))?)
-}
-
-async fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
-    let applied = apply_migrations(args.database_url.expose()).await?;
-    let mut out = std::io::stdout();
-    for migration in &applied.migrations {
-        writeln!(out, "applied {migration}")?;
-    }
-    Ok(writeln!(out, "the schema is at version {}", applied.version)?)
 }
 
 fn match_files(args: &MatchArgs) -> Result<(), OfflineError> {

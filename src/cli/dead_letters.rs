@@ -12,6 +12,7 @@ use campaign_manager::store::dead_letters::{self, DeadLetter, Filter, LetterId, 
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 
+use super::Database;
 use super::printable::printable;
 
 /// What the list shows of a reason; `show` has all of it.
@@ -30,13 +31,6 @@ pub(super) enum DeadLettersAction {
     },
     /// Queue them again, to be stored once; also those that were queued again before and are not stored yet
     Replay(ReplayArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Database {
-    /// Postgres, as postgres://user:password@host:port/database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    database_url: DatabaseUrl,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use campaign_manager::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, 
 use campaign_manager::store::{self, Pool};
 use clap::{Args, Subcommand};
 
-use super::MigrateArgs as Database;
+use super::Database;
 use super::printable::printable;
 
 /// What the list shows of a name.

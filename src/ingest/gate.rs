@@ -86,12 +86,13 @@ impl Gate {
         }
     }
 
-    /// Whether events are accepted; what it says otherwise is for people.
+    /// Whether Redis keeps what it is given; what it says otherwise is for people. Over the high-water mark a server is
+    /// ready all the same: a load balancer that took out all of them at once would leave nobody to answer with 429.
     pub fn ready(&self) -> Result<(), String> {
-        self.check(0).map_err(|closed| match closed {
-            Closed::Unusable(why) => why.to_string(),
-            Closed::Overloaded(_) => "over the high-water mark; events are refused with 429".to_owned(),
-        })
+        match self.check(0) {
+            Err(Closed::Unusable(why)) => Err(why.to_string()),
+            Ok(()) | Err(Closed::Overloaded(_)) => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -191,6 +192,17 @@ mod tests {
         assert!(at(650_000).is_err(), "between the marks it stays as it was");
         assert_eq!(at(599_999), Ok(()));
         assert_eq!(at(650_000), Ok(()));
+    }
+
+    #[test]
+    fn an_overloaded_server_is_ready_and_one_whose_redis_may_not_be_written_to_is_not() {
+        let marks = QueueMarks { budget: Bytes::new(1_000_000), high: 70, low: 60 };
+        let gate = Gate::new(Shards::new(2).expect("allowed"), marks);
+        gate.lock().depths[0] = Depth { events: 0, bytes: 900_000 };
+        assert!(gate.check(0).is_err());
+        assert_eq!(gate.ready(), Ok(()));
+        gate.lock().refuse(&QueueError::Eviction("allkeys-lru".to_owned()));
+        assert!(gate.ready().is_err_and(|why| why.contains("allkeys-lru")));
     }
 
     #[test]
