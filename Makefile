@@ -13,10 +13,11 @@ SETTINGS = set -a; [ ! -f .env ] || . ./.env; set +a;
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test clients test-clients lint deny fuzz fuzz-api chaos bench loadtest
+.PHONY: help setup run demo test clients test-clients test-manifests test-monitoring dashboards lint deny fuzz fuzz-api chaos bench \
+	loadtest
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C compiler)
 	@sh infra/setup.sh
@@ -40,12 +41,28 @@ test-clients: clients ## Send a thousand events with each of Segment's and Cloud
 	@sh tests/clients/install.sh
 	$(CARGO) test --all-features --test clients $(ARGS) -- --skip api_fuzzer
 
+# The program is the one that `make test-clients` builds too
+test-manifests: ## Hold the images, the compose file, the manifests for Kubernetes and CI's workflow to their rules
+	@sh infra/setup.sh clients
+	@sh tests/manifests/install.sh
+	$(CARGO) test --all-features --test clients --no-run
+	PYTHONDONTWRITEBYTECODE=1 "$${CARGO_TARGET_DIR:-target}/manifests/venv/bin/pytest" -p no:cacheprovider -q tests/manifests $(ARGS)
+
+test-monitoring: ## Run the alerts' tests, and every dashboard's queries on a Prometheus that scrapes a loaded system
+	@sh infra/setup.sh monitoring
+	$(CARGO) test --all-features --test monitoring $(ARGS) -- --skip pictures
+
+dashboards: ## Draw a picture of each dashboard below target/dashboards, from a run of three minutes
+	@sh infra/setup.sh monitoring
+	@sh tests/monitoring/install.sh
+	$(CARGO) test --all-features --test monitoring -- --nocapture pictures
+
 lint: ## Check format, lints and documentation
 	@$(CARGO) clippy --version >/dev/null && $(CARGO) fmt --version >/dev/null \
 		|| { echo "Install the missing tools:  rustup component add clippy rustfmt" >&2; exit 1; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
-	$(CARGO) clippy --all-features --test chaos --test clients -- -D warnings
+	$(CARGO) clippy --all-features --test chaos --test clients --test monitoring -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 deny: ## Check licences, advisories and sources of all dependencies (needs cargo-deny)
@@ -73,4 +90,6 @@ bench: setup ## Measure each figure against its limit or peer
 	$(CARGO) bench $(ARGS)
 
 loadtest: setup ## Load what `make run` has started, and verify that nothing was lost; ARGS="--help" lists the flags
-	@$(SETTINGS) $(CARGO) run --release --package loadtest -- --env-file "$${DATA_DIR:-.data}/run.env" $(ARGS)
+	@mkdir -p target/loadtest
+	@$(SETTINGS) $(CARGO) run --release --package loadtest -- --env-file "$${DATA_DIR:-.data}/run.env" \
+		--html target/loadtest/report.html --json target/loadtest/report.json $(ARGS)

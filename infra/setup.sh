@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, and a C compiler and linker for cargo.
-# Called with `clients`, also what the tests of clients need: Python with its venv module, curl and zstd.
+# Called with `clients`, also what the tests of clients need: Python with its venv module, curl and zstd; called with
+# `monitoring`, what those of the dashboards and alerts need: Prometheus, and Python to draw with.
 # On Debian and Ubuntu through apt-get; elsewhere it says what is missing and how to get it, and fails.
 #
 # Only the programs are wanted: the project starts servers of its own. So a service that is newly installed is neither
@@ -23,7 +24,10 @@ missing() {
     has cc || echo gcc libc6-dev
     has redis-server || echo redis-server
     has_postgres || echo postgresql
-    [ "$1" != clients ] || missing_for_clients
+    case $1 in
+    clients) missing_for_clients ;;
+    monitoring) missing_for_monitoring ;;
+    esac
 }
 
 missing_for_clients() {
@@ -31,6 +35,12 @@ missing_for_clients() {
     python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     has curl || echo curl
     has zstd || echo zstd
+}
+
+missing_for_monitoring() {
+    # with promtool, which checks and tests rules
+    has promtool && has prometheus || echo prometheus
+    python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 
 fail() {
@@ -102,11 +112,13 @@ install() {
     apt-get update -q
     apt-get install -q -y --no-install-recommends "$@"
 
-    case " $* " in
-    *' redis-server '*)
-        if has systemctl; then systemctl --quiet disable redis-server.service; else update-rc.d redis-server disable; fi
-        ;;
-    esac
+    for service in redis-server prometheus; do
+        case " $* " in
+        *" $service "*)
+            if has systemctl; then systemctl --quiet disable "$service.service"; else update-rc.d "$service" disable; fi
+            ;;
+        esac
+    done
 }
 
 if [ "${1:-}" = --install ]; then

@@ -1,8 +1,10 @@
 //! The command line: one binary, several roles.
 
 mod dead_letters;
+mod health;
 mod keys;
 mod ledger;
+mod migrate;
 mod printable;
 
 use std::io::{BufWriter, Write as _};
@@ -14,7 +16,8 @@ use campaign_manager::config::{
 };
 use campaign_manager::embedded::{Profile, Stores};
 use campaign_manager::offline::{self, OfflineError, Reporting};
-use campaign_manager::ops::{Signals, metrics};
+use campaign_manager::ops::Signals;
+use campaign_manager::ops::metrics::{self, Part};
 use campaign_manager::roles::{
     Addresses, Process, Serve, ServeSettings, Worker, WorkerSettings, remove_env, welcome,
 };
@@ -41,7 +44,9 @@ enum Role {
     /// Run everything on this machine, with a Redis and a Postgres of its own
     Up(UpArgs),
     /// Bring the database to the newest schema
-    Migrate(MigrateArgs),
+    Migrate(migrate::MigrateArgs),
+    /// Ask the process on this machine whether it is ready to work
+    Health(health::HealthArgs),
     /// Match events from a file against rules from a file, without a server
     Match(MatchArgs),
     /// Check rules
@@ -118,8 +123,9 @@ struct UpArgs {
     common: Common,
 }
 
+/// Where the database is, for commands that need nothing else.
 #[derive(Debug, Args)]
-struct MigrateArgs {
+struct Database {
     /// Postgres, as postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: DatabaseUrl,
@@ -157,7 +163,8 @@ impl Cli {
             Role::Serve(args) => serve(args).await,
             Role::Worker(args) => worker(args).await,
             Role::Up(args) => up(args).await,
-            Role::Migrate(args) => migrate(&args).await,
+            Role::Migrate(args) => migrate::run(&args).await,
+            Role::Health(args) => health::run(&args).await,
             Role::Match(args) => Ok(match_files(&args)?),
             Role::Rules { action: RulesAction::Check { file } } => {
                 Ok(offline::check(&file, std::io::stdout().lock())?)
@@ -171,7 +178,7 @@ impl Cli {
 
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let ServeArgs { urls, auth, settings, common } = args;
-    let (mut signals, metrics) = (Signals::listen()?, metrics::install()?);
+    let (mut signals, metrics) = (Signals::listen()?, metrics::install(&[Part::Serve])?);
     let mut process = Process::default();
     let serve =
         Serve::start(&urls, auth, &common.queue, &common.store, &settings, &mut process.readiness).await?;
@@ -184,7 +191,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
 async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
     let WorkerArgs { urls, settings, common } = args;
-    let (mut signals, metrics) = (Signals::listen()?, metrics::install()?);
+    let (mut signals, metrics) = (Signals::listen()?, metrics::install(&[Part::Worker])?);
     let mut process = Process::default();
     let worker =
         Worker::start(&urls, &common.queue, &common.store, &settings, &mut process.readiness).await?;
@@ -217,7 +224,7 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
     let (mut key, mut admin) = (None, None);
     if !args.stores_only {
         // Before anything counts.
-        let metrics = metrics::install()?;
+        let metrics = metrics::install(&[Part::Serve, Part::Worker])?;
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
         process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
         let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;
@@ -235,15 +242,6 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
 fn announce(addresses: &Addresses, data: &Path, key: Option<&str>) -> anyhow::Result<()> {
     let env = addresses.write_env(data).with_context(|| format!("cannot write to {}", data.display()))?;
     Ok(writeln!(std::io::stdout(), "{}", welcome(addresses, &env, key))?)
-}
-
-async fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
-    let applied = apply_migrations(args.database_url.expose()).await?;
-    let mut out = std::io::stdout();
-    for migration in &applied.migrations {
-        writeln!(out, "applied {migration}")?;
-    }
-    Ok(writeln!(out, "the schema is at version {}", applied.version)?)
 }
 
 fn match_files(args: &MatchArgs) -> Result<(), OfflineError> {

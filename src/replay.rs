@@ -7,13 +7,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use deadpool_postgres::Pool as PostgresPool;
 use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::queue::{self, Depth, Frame, FrameError, OutgoingFrame, Pool, QueueError, Replay, Shards};
-use crate::store::StoreError;
 use crate::store::dead_letters::{self, DeadLetter, LetterId};
+use crate::store::{Pool as PostgresPool, StoreError};
 
 /// Letters queued in one round trip.
 const PART: u16 = 100;

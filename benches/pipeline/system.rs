@@ -41,7 +41,7 @@ pub(crate) struct System {
     settings: Settings,
     urls: ServerUrls,
     redis: queue::Pool,
-    pub(crate) postgres: deadpool_postgres::Pool,
+    pub(crate) postgres: store::Pool,
     /// The ids of the active campaigns, in the order of the workload's rules.
     pub(crate) campaigns: Vec<i64>,
 }

@@ -23,7 +23,7 @@ struct Settings {
 pub(crate) struct System {
     settings: Settings,
     urls: ServerUrls,
-    pub(crate) postgres: deadpool_postgres::Pool,
+    pub(crate) postgres: store::Pool,
 }
 
 impl System {

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use jiff::SignedDuration;
 use loadtest::target::Target;
 use loadtest::workload::{Payload, Shape};
-use loadtest::{ApiKey, Legs, Load, Pace, Volume};
+use loadtest::{ApiKey, Legs, Load, Pace, Volume, tls};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// Where `campaign-manager up` leaves its addresses, unless told otherwise.
@@ -27,10 +27,14 @@ pub(crate) struct Cli {
     /// The server [default: HTTP_ADDR of the env file, otherwise http://127.0.0.1:8080]
     #[arg(long)]
     url: Option<String>,
+    /// The CA certificates as PEM by which the certificate of an https:// server is verified [default: those of the
+    /// system]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The server's database, which is only read [default: DATABASE_URL of the env file, otherwise of the environment]
     #[arg(long)]
     database_url: Option<String>,
-    /// A file with HTTP_ADDR and DATABASE_URL, such as `campaign-manager up` writes [default: .data/run.env, if it is
+    /// A file with HTTP_ADDR, ADMIN_ADDR and DATABASE_URL, such as `campaign-manager up` writes [default: .data/run.env, if it is
     /// there and neither --url, --database-url nor DATABASE_URL is given]
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
@@ -83,9 +87,18 @@ pub(crate) struct Cli {
     /// For how long nothing may be accepted, or stored, before the run is given up
     #[arg(long, default_value = "30s", value_parser = duration)]
     patience: Duration,
+    /// The server's admin port, whose metrics say how deep its queue is [default: ADMIN_ADDR of the env file]
+    #[arg(long, value_name = "URL")]
+    admin_url: Option<String>,
     /// Write the report as JSON, too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", overrides_with = "json")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the report as one HTML page with charts, too
+    #[arg(long, value_name = "FILE", overrides_with = "html")]
+    pub(crate) html: Option<PathBuf>,
+    /// Do not show how the run goes
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 /// What an env file says.
@@ -93,6 +106,7 @@ pub(crate) struct Cli {
 struct EnvFile {
     http_addr: Option<String>,
     database_url: Option<String>,
+    admin_addr: Option<String>,
 }
 
 impl Cli {
@@ -101,16 +115,15 @@ impl Cli {
         let file = self.env_file()?;
         let url = self.url.clone().or(file.http_addr.map(|addr| format!("http://{addr}")));
         let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse()?;
+        let admin = self.admin_url.clone().or(file.admin_addr.map(|addr| format!("http://{addr}")));
         let database_url =
             self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
         let database = database_url
             .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
-            .parse()
-            .map_err(|error| {
-                anyhow!("the database's URL is not of the form postgres://user:password@host:port/database: {error}")
-            })?;
+            .parse()?;
         Ok(Load {
-            target: target.with_key(self.key.clone().map(ApiKey::new)),
+            target: self.trusted(target)?.with_key(self.key()?),
+            metrics: admin.as_deref().map(str::parse).transpose()?,
             database,
             volume: match (self.events, self.duration) {
                 (Some(events), _) => Volume::Events(events),
@@ -131,6 +144,24 @@ impl Cli {
             alone: self.alone,
             patience: self.patience,
         })
+    }
+
+    fn trusted(&self, target: Target) -> anyhow::Result<Target> {
+        match (target.is_secure(), &self.ca) {
+            (true, ca) => Ok(target.trusting(tls::trusting(ca.as_deref())?)),
+            (false, None) => Ok(target),
+            (false, Some(_)) => Err(anyhow!("--ca is for a server with TLS; write https:// in --url")),
+        }
+    }
+
+    fn key(&self) -> anyhow::Result<Option<ApiKey>> {
+        let Some(key) = self.key.clone().filter(|key| !key.is_empty()) else { return Ok(None) };
+        if key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Some(ApiKey::new(key)));
+        }
+        Err(anyhow!(
+            "--key, or API_KEY, holds characters that no key has; was it copied whole, and nothing else?"
+        ))
     }
 
     fn pace(&self) -> anyhow::Result<Pace> {
@@ -167,6 +198,7 @@ impl EnvFile {
             match line.map_err(unreadable)? {
                 (name, value) if name == "HTTP_ADDR" => read.http_addr = Some(value),
                 (name, value) if name == "DATABASE_URL" => read.database_url = Some(value),
+                (name, value) if name == "ADMIN_ADDR" => read.admin_addr = Some(value),
                 _ => {}
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use crate::target::{RequestError, Target};
+use crate::target::RequestError;
 
 /// A run that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum LoadError {
     #[error("{target}: {source}; is `campaign-manager up` running there?")]
     Unreachable {
         /// The server.
-        target: Target,
+        target: String,
         /// What happened.
         source: RequestError,
     },
@@ -34,7 +34,7 @@ pub enum LoadError {
     #[error("{target}: {route} was answered {status}: {detail}{hint}")]
     Refused {
         /// The server.
-        target: Target,
+        target: String,
         /// What was asked.
         route: String,
         /// The answer's status.
@@ -73,6 +73,13 @@ pub enum LoadError {
     },
 }
 
+/// What a wrong user, password or name of a database is answered with.
+const LOGIN: [SqlState; 3] = [
+    SqlState::INVALID_PASSWORD,
+    SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+    SqlState::INVALID_CATALOG_NAME,
+];
+
 /// The server's own message where it sent one: the client's is only "db error".
 fn describe(error: &tokio_postgres::Error) -> String {
     use std::error::Error as _;
@@ -80,8 +87,13 @@ fn describe(error: &tokio_postgres::Error) -> String {
         (Some(refusal), _) if *refusal.code() == SqlState::UNDEFINED_TABLE => {
             format!("{}; does --database-url name the server's own database?", refusal.message())
         }
+        (Some(refusal), _) if LOGIN.contains(refusal.code()) => {
+            format!("{}; are user, password and database in --database-url right?", refusal.message())
+        }
         (Some(refusal), _) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
-        (None, Some(source)) => format!("{error}: {source}"),
+        (None, Some(source)) => {
+            format!("{error}: {source}; is --database-url right, and does the server's Postgres run?")
+        }
         (None, None) => error.to_string(),
     }
 }

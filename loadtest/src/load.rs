@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use crate::Rate;
 use crate::target::Target;
+use crate::verify::Database;
 
 /// What a run is to do, wholly.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// The server that is loaded.
     pub target: Target,
+    /// The server's admin port, whose metrics are read for the report.
+    pub metrics: Option<Target>,
     /// The server's database, which is only read.
-    pub database: tokio_postgres::Config,
+    pub database: Database,
     /// How much is sent.
     pub volume: Volume,
     /// When a request is sent.

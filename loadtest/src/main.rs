@@ -1,14 +1,13 @@
 //! The command: command line → run → report.
 
 mod cli;
+mod output;
 
-use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::Parser;
-use loadtest::{Report, run_until};
+use loadtest::{Progress, run_until};
 use tokio::signal::ctrl_c;
 
 use cli::Cli;
@@ -34,32 +33,29 @@ async fn main() -> ExitCode {
 
 async fn drive(cli: &Cli) -> anyhow::Result<ExitCode> {
     let load = cli.load()?;
-    let stop = async {
-        if ctrl_c().await.is_ok() {
-            complain("sending ends; what was accepted is verified (Ctrl-C again ends it all)");
-        } else {
-            // Without signals nobody can stop the run.
-            std::future::pending::<()>().await;
+    output::check(cli)?;
+    let progress = if cli.quiet { Progress::hidden() } else { Progress::on_stderr() };
+    // Said at once, whatever is being done just then.
+    let told = tokio::spawn({
+        let progress = progress.clone();
+        async move {
+            if ctrl_c().await.is_ok() {
+                progress.say("sending ends; what was accepted is verified (Ctrl-C again ends it all)");
+            } else {
+                // Without signals nobody can stop the run.
+                std::future::pending::<()>().await;
+            }
         }
-    };
+    });
     let report = tokio::select! {
-        report = run_until(&load, stop) => report?,
+        report = Box::pin(run_until(&load, &progress, async { drop(told.await) })) => report?,
         () = second_ctrl_c() => {
-            complain("ended; the campaigns of the run, whose names begin with lt-, may still be active");
+            progress.say("ended; the campaigns of the run, whose names begin with lt-, may still be active");
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
-    show(cli, &report)?;
+    output::write(cli, &report)?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
-}
-
-fn show(cli: &Cli, report: &Report) -> anyhow::Result<()> {
-    write!(io::stdout(), "{report}").map_err(|error| anyhow!("standard output: {error}"))?;
-    if let Some(path) = &cli.json {
-        let json = serde_json::to_vec_pretty(report)?;
-        fs::write(path, json).map_err(|error| anyhow!("{}: cannot be written: {error}", path.display()))?;
-    }
-    Ok(())
 }
 
 async fn second_ctrl_c() {

@@ -6,30 +6,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::LoadError;
 use crate::load::Load;
-use crate::progress::Progress;
-use crate::report::{Latency, Outcome, Report, Sending, Settings, Storing};
+use crate::progress::{Phase, Progress};
+use crate::report::{Latency, Outcome, Peaks, Report, Sending, Settings, Storing};
 use crate::sending::{self, Tally};
 use crate::target::{Campaigns, Seen};
 use crate::verify::{Expected, Store, Watch, verify};
 use crate::workload::{RunId, Workload};
+use crate::{LoadError, open_files};
 
 /// How far the clocks of several servers may be apart, so that none of the run's rows is overlooked.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
 
 /// Does a run, and reports what it has found. An error means that there was nothing to find.
 pub async fn run(load: &Load) -> Result<Report, LoadError> {
-    run_until(load, std::future::pending()).await
+    run_until(load, &Progress::hidden(), std::future::pending()).await
 }
 
-/// Does a run that sends no more once `stop` is ready; what was accepted by then is verified.
-pub async fn run_until(load: &Load, stop: impl Future<Output = ()>) -> Result<Report, LoadError> {
-    let progress = Progress::new();
+/// Does a run that sends no more once `stop` is ready; what was accepted by then is verified. `progress` says how it goes.
+pub async fn run_until(
+    load: &Load,
+    progress: &Progress,
+    stop: impl Future<Output = ()>,
+) -> Result<Report, LoadError> {
+    open_files::allow(load.connections.get())?;
     let workload = Arc::new(Workload::new(RunId::random(), &load.shape, Timestamp::now()));
     let mut campaigns = Campaigns::new(&load.target);
-    let found = drive(load, &workload, &mut campaigns, &progress, stop).await;
-    progress.phase("archiving campaigns");
+    let found = drive(load, &workload, &mut campaigns, progress, stop).await;
+    progress.phase(Phase::Archiving);
     let campaigns_left_active = campaigns.archive().await;
     progress.finish();
     found.map(|report| Report { campaigns_left_active, ..report })
@@ -44,7 +48,7 @@ async fn drive(
 ) -> Result<Report, LoadError> {
     let mut stop = pin!(stop);
     let tally = Arc::new(Tally::new(workload.run()));
-    progress.phase("preparing");
+    progress.phase(Phase::Preparing);
     let stopped = AtomicBool::new(false);
     let mut watch = {
         let mut preparing = pin!(prepare(load, workload, campaigns, &tally, progress, &stopped));
@@ -59,12 +63,12 @@ async fn drive(
         }
     };
     let connections = sending::connect(load).await?;
-    progress.phase("sending");
+    let began = Timestamp::now();
+    progress.phase(Phase::Sending);
     let sent = tokio::select! {
         sent = sending::send(load, connections, Arc::clone(workload), Arc::clone(&tally), stop) => sent,
         never = watch.look_on() => match never {},
     };
-    progress.phase("draining");
     let counts = tally.counts().clone();
     let expected = Expected { workload, counts: &counts, campaigns: campaigns.ids(), alone: load.alone };
     let outcome = match verify(&mut watch, &expected, load.patience).await {
@@ -72,14 +76,17 @@ async fn drive(
         Err(error) => Outcome::Unknown { reason: error.to_string() },
     };
     Ok(Report {
+        format: Report::FORMAT,
         run: workload.run().to_string(),
+        began,
         settings: Settings::of(load),
-        sending: Sending::of(sent, &counts),
-        latency: Latency::of(&counts),
-        storing: Storing::of(watch.samples()),
+        storing: Storing::of(watch.timeline(), sent.duration),
+        peaks: Peaks::of(watch.timeline()),
+        sending: Sending::of(sent, &counts, watch.offered()),
+        latency: Latency::of(&counts.latency),
         outcome,
         campaigns_left_active: 0,
-        samples: watch.samples().to_vec(),
+        samples: watch.timeline().samples(),
     })
 }
 
@@ -100,5 +107,5 @@ async fn prepare(
     if !store.has(&event_id, since).await? {
         return Err(LoadError::OtherDatabase { event_id });
     }
-    Watch::begin(store, since, Arc::clone(tally), progress.clone()).await
+    Watch::begin(load, store, since, Arc::clone(tally), progress.clone()).await
 }

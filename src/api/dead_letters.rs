@@ -2,7 +2,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use super::parameters::Parameters;
 use super::{Answer, Kind, Problem, json};
 use crate::queue::{self, Shards};
 use crate::replay::{self, ReplayError};
+use crate::store::Pool;
 use crate::store::dead_letters::{self, DeadLetter, Filter, LetterId, State};
 
 const MAX_PAGE: u16 = 200;

@@ -5,7 +5,6 @@
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
-use deadpool_postgres::Pool;
 use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -16,6 +15,7 @@ use super::cursor::Cursor;
 use super::members::Members;
 use super::parameters::Parameters;
 use super::{Answer, Kind, Problem, json};
+use crate::store::Pool;
 use crate::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Revocation, Scope};
 
 /// The largest body that describes a key, in bytes.

@@ -13,7 +13,7 @@ const DEFAULT_DAYS: u16 = 7;
 /// `GET /ledger?days=`, today being one of the days.
 pub async fn read(
     redis: &Pool,
-    postgres: &deadpool_postgres::Pool,
+    postgres: &crate::store::Pool,
     shards: Shards,
     query: Option<&str>,
 ) -> Result<Answer, Problem> {

@@ -31,6 +31,7 @@ pub struct Triggered {
 pub struct Settled {
     campaigns: Vec<Arc<ActiveCampaign>>,
     rules: CompiledRules,
+    stats: rules::Stats,
 }
 
 impl Settled {
@@ -42,7 +43,8 @@ impl Settled {
 
     fn of(campaigns: Vec<Arc<ActiveCampaign>>) -> Self {
         let rules: rules::RuleSet = campaigns.iter().map(|campaign| campaign.pattern.clone()).collect();
-        Self { rules: rules.compile(), campaigns }
+        let rules = rules.compile();
+        Self { stats: rules.stats(), rules, campaigns }
     }
 
     fn matching<'a>(
@@ -52,6 +54,11 @@ impl Settled {
     ) -> impl Iterator<Item = (RuleOrdinal, &'a ActiveCampaign)> + use<'a> {
         let matched = if self.rules.is_empty() { &[] } else { self.rules.matches(event, scratch) };
         matched.iter().map(|rule| (*rule, &*self.campaigns[rule.0 as usize]))
+    }
+
+    fn candidates(&self, scratch: &rules::Scratch) -> u64 {
+        // Where there are no rules, the memory tells of others.
+        if self.rules.is_empty() { 0 } else { scratch.candidates() }
     }
 }
 
@@ -139,6 +146,24 @@ impl Catalog {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many predicates the compiled rules have, those of campaigns that have changed since included.
+    #[must_use]
+    pub fn predicates(&self) -> usize {
+        self.settled.stats.predicates + self.recent.stats.predicates
+    }
+
+    /// The bytes of memory that the compiled rules take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.settled.stats.bytes + self.recent.stats.bytes
+    }
+
+    /// How many campaigns were looked at closer for the last event that was matched with this memory.
+    #[must_use]
+    pub fn candidates(&self, scratch: &Scratch) -> u64 {
+        self.settled.candidates(&scratch.settled) + self.recent.candidates(&scratch.recent)
     }
 
     /// The campaigns that an event received at this moment triggers, in the order of their ids.

@@ -12,6 +12,7 @@ use campaign_manager::store::dead_letters::{self, DeadLetter, Filter, LetterId, 
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 
+use super::Database;
 use super::printable::printable;
 
 /// What the list shows of a reason; `show` has all of it.
@@ -30,13 +31,6 @@ pub(super) enum DeadLettersAction {
     },
     /// Queue them again, to be stored once; also those that were queued again before and are not stored yet
     Replay(ReplayArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Database {
-    /// Postgres, as postgres://user:password@host:port/database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    database_url: DatabaseUrl,
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +76,7 @@ pub(super) async fn run(action: DeadLettersAction) -> anyhow::Result<()> {
     }
 }
 
-fn connect(url: &DatabaseUrl) -> anyhow::Result<deadpool_postgres::Pool> {
+fn connect(url: &DatabaseUrl) -> anyhow::Result<store::Pool> {
     Ok(store::connect(url, &StoreConfig::for_one_command())?)
 }
 
@@ -138,7 +132,7 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
 
 async fn replay_some(
     redis: &Pool,
-    postgres: &deadpool_postgres::Pool,
+    postgres: &store::Pool,
     queue: &QueueConfig,
     ids: &[i64],
 ) -> anyhow::Result<Replayed> {
@@ -160,7 +154,7 @@ async fn replay_some(
 
 async fn replay_all(
     redis: &Pool,
-    postgres: &deadpool_postgres::Pool,
+    postgres: &store::Pool,
     queue: &QueueConfig,
     reason: Option<&str>,
 ) -> anyhow::Result<Replayed> {

@@ -6,12 +6,11 @@ use std::num::NonZeroU32;
 use anyhow::bail;
 use campaign_manager::api::keys::View;
 use campaign_manager::config::{Auth, DatabaseUrl, StoreConfig};
-use campaign_manager::store;
 use campaign_manager::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Scope};
+use campaign_manager::store::{self, Pool};
 use clap::{Args, Subcommand};
-use deadpool_postgres::Pool;
 
-use super::MigrateArgs as Database;
+use super::Database;
 use super::printable::printable;
 
 /// What the list shows of a name.

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::gate::{Closed, Gate};
-use super::gathering::{Departure, Gathering, NoRoom};
+use super::gathering::{Departure, Gathering, Held, NoRoom};
 use super::staged::Staged;
 use crate::config::IngestConfig;
 use crate::ops::{fail_point, metrics};
@@ -122,7 +122,7 @@ impl Accumulator {
     /// Bytes that wait for Redis' acknowledgement.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.lock().gathering.held()
+        self.lock().gathering.held().bytes
     }
 
     /// Sends frames as they fall due, until closed and empty.
@@ -149,14 +149,15 @@ impl Accumulator {
     }
 
     fn add(&self, staged: Staged) -> Result<Vec<watch::Receiver<Fate>>, SubmitError> {
-        let bytes = staged.bytes();
+        let wanted = Held { events: staged.events(), bytes: staged.bytes() };
         let mut fates: Vec<watch::Receiver<Fate>> = Vec::new();
         {
             let mut state = self.lock();
             if state.closed {
                 return Err(SubmitError::Closed);
             }
-            state.gathering.reserve(bytes).map_err(|NoRoom| SubmitError::Full)?;
+            let held = state.gathering.reserve(wanted).map_err(|NoRoom| SubmitError::Full)?;
+            metrics::ingest_buffer(held.events, held.bytes);
             let now = Instant::now();
             for (shard, records) in staged.into_runs() {
                 let frame =
@@ -166,6 +167,13 @@ impl Accumulator {
         }
         self.0.wake.notify_one();
         Ok(fates)
+    }
+
+    fn release(&self, sent: Held) {
+        let mut state = self.lock();
+        let held = state.gathering.release(sent);
+        // Under the lock, so that what is shown last is what was held last.
+        metrics::ingest_buffer(held.events, held.bytes);
     }
 
     fn take_due(&self, nothing_on_its_way: bool) -> (Vec<Departure<Waiting>>, Option<Instant>, bool) {
@@ -194,7 +202,7 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
             accumulator.0.gate.note(&depths);
             fail_point::reached("frames-appended");
             for frame in &frames {
-                metrics::frame_sent(frame.events);
+                metrics::frame_sent(frame.events, frame.bytes.len());
             }
             Fate::Acknowledged
         }
@@ -203,9 +211,11 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
             Fate::Failed(error.to_string().into())
         }
     };
-    let bytes = frames.iter().map(OutgoingFrame::body_bytes).sum();
-    let held = accumulator.lock().gathering.release(bytes);
-    metrics::ingest_buffer(held);
+    let sent = Held {
+        events: frames.iter().map(|frame| frame.events).sum(),
+        bytes: frames.iter().map(OutgoingFrame::body_bytes).sum(),
+    };
+    accumulator.release(sent);
     for frame in waiting {
         frame.send_replace(fate.clone());
     }

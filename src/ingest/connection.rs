@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::framing::LONGEST_HEAD;
 use super::service::Service;
 use super::transport::Guarded;
+use crate::ops::metrics;
 use crate::tls::Acceptor;
 
 /// The most headers of a request.
@@ -29,6 +30,7 @@ pub(super) async fn serve_connection(
     tls: Option<Acceptor>,
     mut ending: watch::Receiver<bool>,
 ) {
+    let _open = metrics::connection();
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection is gone already");
         return;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::QueueMarks;
 use crate::ops::metrics;
-use crate::queue::{self, Depth, Eviction, Memory, Pool, QueueError, Shard, Shards};
+use crate::queue::{self, Depth, Eviction, Memory, Pool, QueueError, Shard, Shards, Sight};
 
 /// Between two looks at Redis.
 const LOOK: Duration = Duration::from_millis(250);
@@ -75,10 +75,10 @@ impl Gate {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let looked = look(&pool, shards).await;
+            let looked = queue::look(&pool, shards).await;
             let mut state = self.lock();
             match looked {
-                Ok((memory, depths)) => state.learn(memory, depths),
+                Ok(sight) => state.learn(sight),
                 // Whoever appends is told so.
                 Err(error) if error.will_pass() => {}
                 Err(error) => state.refuse(&error),
@@ -86,24 +86,19 @@ impl Gate {
         }
     }
 
-    /// Whether events are accepted; what it says otherwise is for people.
+    /// Whether Redis keeps what it is given; what it says otherwise is for people. Over the high-water mark a server is
+    /// ready all the same: a load balancer that took out all of them at once would leave nobody to answer with 429.
     pub fn ready(&self) -> Result<(), String> {
-        self.check(0).map_err(|closed| match closed {
-            Closed::Unusable(why) => why.to_string(),
-            Closed::Overloaded(_) => "over the high-water mark; events are refused with 429".to_owned(),
-        })
+        match self.check(0) {
+            Err(Closed::Unusable(why)) => Err(why.to_string()),
+            Ok(()) | Err(Closed::Overloaded(_)) => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change of it is a single step, so a panic elsewhere leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn look(pool: &Pool, shards: Shards) -> Result<(Memory, Vec<Depth>), QueueError> {
-    let mut link = pool.get().await?;
-    let memory = queue::memory(&mut link).await?;
-    Ok((memory, queue::queued(&mut link, shards).await?))
 }
 
 impl State {
@@ -143,13 +138,14 @@ impl State {
         (self.memory.needed(queued, held), mark(self.marks.low), mark(self.marks.high))
     }
 
-    fn learn(&mut self, memory: Memory, depths: Vec<Depth>) {
-        let queued: Depth = depths.iter().copied().sum();
-        metrics::queue_depth(queued, memory.used);
+    fn learn(&mut self, Sight { memory, depths, .. }: Sight) {
         if self.unusable.is_some() {
             tracing::info!("Redis may be written to again; accepting events");
         }
         (self.memory, self.depths, self.unusable) = (memory, depths, None);
+        let (_, low, high) = self.pressure(0);
+        metrics::queue_marks(low, high);
+        metrics::ingest_open(self.closed.is_none());
     }
 
     fn refuse(&mut self, error: &QueueError) {
@@ -158,6 +154,7 @@ impl State {
             tracing::error!(%error, "refusing events");
         }
         self.unusable = Some(why);
+        metrics::ingest_open(false);
     }
 }
 
@@ -195,6 +192,17 @@ mod tests {
         assert!(at(650_000).is_err(), "between the marks it stays as it was");
         assert_eq!(at(599_999), Ok(()));
         assert_eq!(at(650_000), Ok(()));
+    }
+
+    #[test]
+    fn an_overloaded_server_is_ready_and_one_whose_redis_may_not_be_written_to_is_not() {
+        let marks = QueueMarks { budget: Bytes::new(1_000_000), high: 70, low: 60 };
+        let gate = Gate::new(Shards::new(2).expect("allowed"), marks);
+        gate.lock().depths[0] = Depth { events: 0, bytes: 900_000 };
+        assert!(gate.check(0).is_err());
+        assert_eq!(gate.ready(), Ok(()));
+        gate.lock().refuse(&QueueError::Eviction("allkeys-lru".to_owned()));
+        assert!(gate.ready().is_err_and(|why| why.contains("allkeys-lru")));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) struct Gathering<T> {
     frame_bytes: usize,
     linger: Duration,
     buffer: usize,
-    held: usize,
+    held: Held,
 }
 
 #[derive(Debug)]
@@ -34,6 +34,13 @@ pub(super) struct Departure<T> {
     pub(super) waiting: T,
 }
 
+/// What is set aside of the buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+}
+
 /// The buffer has no room.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoRoom;
@@ -44,27 +51,29 @@ impl<T: Clone> Gathering<T> {
             .all()
             .map(|shard| OpenFrame { shard, records: Records::default(), waiting: None })
             .collect();
-        Self { open, full: Vec::new(), frame_bytes, linger, buffer, held: 0 }
+        Self { open, full: Vec::new(), frame_bytes, linger, buffer, held: Held::default() }
     }
 
-    /// Sets `bytes` of the buffer aside; they stay so until [`Self::release`].
-    pub(super) fn reserve(&mut self, bytes: usize) -> Result<(), NoRoom> {
+    /// Sets room for these events aside, which stays so until [`Self::release`]. Says what is held with them.
+    pub(super) fn reserve(&mut self, Held { events, bytes }: Held) -> Result<Held, NoRoom> {
         // An empty buffer takes any one request, however small it was configured.
-        if self.held > 0 && self.held + bytes > self.buffer {
+        if self.held.bytes > 0 && self.held.bytes + bytes > self.buffer {
             return Err(NoRoom);
         }
-        self.held += bytes;
-        Ok(())
+        self.held = Held { events: self.held.events + events, bytes: self.held.bytes + bytes };
+        Ok(self.held)
     }
 
     /// Frees what [`Self::reserve`] set aside, and says how much is left.
-    pub(super) fn release(&mut self, bytes: usize) -> usize {
-        self.held = self.held.saturating_sub(bytes);
+    pub(super) fn release(&mut self, Held { events, bytes }: Held) -> Held {
+        let Held { events: held_events, bytes: held_bytes } = self.held;
+        self.held =
+            Held { events: held_events.saturating_sub(events), bytes: held_bytes.saturating_sub(bytes) };
         self.held
     }
 
-    /// How many bytes are set aside.
-    pub(super) fn held(&self) -> usize {
+    /// What is set aside.
+    pub(super) fn held(&self) -> Held {
         self.held
     }
 
@@ -180,10 +189,16 @@ mod tests {
     #[test]
     fn the_buffer_is_bounded_in_bytes_until_they_are_released() {
         let mut gathering = gathering(1);
-        assert_eq!(gathering.reserve(9_000), Ok(()));
-        assert_eq!(gathering.reserve(2_000), Err(NoRoom));
-        gathering.release(9_000);
-        assert_eq!(gathering.reserve(20_000), Ok(()), "an empty buffer takes any one request");
-        assert_eq!(gathering.reserve(1), Err(NoRoom));
+        let held = |events, bytes| Held { events, bytes };
+        assert_eq!(gathering.reserve(held(1, 4_000)), Ok(held(1, 4_000)));
+        assert_eq!(gathering.reserve(held(2, 5_000)), Ok(held(3, 9_000)));
+        assert_eq!(gathering.reserve(held(1, 2_000)), Err(NoRoom));
+        assert_eq!(gathering.release(held(3, 9_000)), held(0, 0));
+        assert_eq!(
+            gathering.reserve(held(1, 20_000)),
+            Ok(held(1, 20_000)),
+            "an empty buffer takes any one request"
+        );
+        assert_eq!(gathering.reserve(held(1, 1)), Err(NoRoom));
     }
 }

@@ -53,13 +53,13 @@ pub(super) async fn take(
     drop(body);
     // The request itself was taken for one of them.
     allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
-    metrics::ingest_events(IngestResult::Rejected, rejected.len());
-    let accepted = staged.events();
+    metrics::ingest_events(IngestResult::Rejected, rejected.len(), 0);
+    let (accepted, bytes) = (staged.events(), staged.bytes());
     if accepted == 0 {
         return Err(nothing_accepted(rejected));
     }
     let submitted = service.accumulator.submit(staged).await;
-    metrics::ingest_events(IngestResult::of(&submitted), accepted);
+    metrics::ingest_events(IngestResult::of(&submitted), accepted, bytes);
     submitted?;
     Ok(Intake { accepted, event_ids, rejected })
 }

@@ -5,7 +5,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use deadpool_postgres::Pool;
 use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
@@ -22,8 +21,8 @@ use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
 use crate::ops::metrics;
 use crate::queue::{self, Shards};
-use crate::store::Searches;
 use crate::store::keys::Scope;
+use crate::store::{Pool, Searches};
 
 /// A change to a JSON document (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -71,7 +70,7 @@ impl Service {
 
     /// Answers a request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let started = Instant::now();
+        let (started, _underway) = (Instant::now(), metrics::request());
         let (head, mut body) = request.into_parts();
         let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(told(&head));
         metrics::http_request(answer.status().as_u16(), started.elapsed());
@@ -90,7 +89,7 @@ impl Service {
             return answer;
         }
         // One of the idle connections is that which gives no answer, and was handed back when the wait for it ended.
-        self.pool.retain(|_, _| false);
+        self.pool.close_idle();
         Err(Problem::new(
             Kind::Unavailable,
             format!(

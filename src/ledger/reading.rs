@@ -1,11 +1,10 @@
 //! Reads both halves: Redis, Postgres, and Redis again, as no transaction spans the two.
 
-use deadpool_postgres::Pool as PostgresPool;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::{Ledger, day_of};
 use crate::queue::{self, Accepted, Depth, Pool, QueueError, Shards};
-use crate::store::{self, StoreError};
+use crate::store::{self, Pool as PostgresPool, StoreError};
 
 /// How often the halves are read before what moves is left unjudged.
 const ATTEMPTS: u32 = 5;

@@ -12,10 +12,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use super::Readiness;
+use super::metrics::{Exporter, UPKEEP};
 
 /// How long a client of the admin port may take to send its request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,15 +24,29 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Admin {
     /// The process' metrics.
-    pub metrics: PrometheusHandle,
+    pub metrics: Exporter,
     /// What must hold for it to do its work.
     pub readiness: Readiness,
 }
 
 impl Admin {
-    /// Answers requests until it is dropped.
+    /// Answers requests, and keeps the metrics up, until it is dropped.
     pub async fn serve(self, listener: TcpListener) {
         let admin = Arc::new(self);
+        tokio::join!(admin.keep_up(), admin.accept(&listener));
+    }
+
+    /// Whether anybody asks for them or not.
+    async fn keep_up(&self) {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.metrics.keep_up();
+        }
+    }
+
+    async fn accept(self: &Arc<Self>, listener: &TcpListener) {
         loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -42,7 +56,7 @@ impl Admin {
                     continue;
                 }
             };
-            let admin = Arc::clone(&admin);
+            let admin = Arc::clone(self);
             tokio::spawn(async move {
                 let answer = service_fn(|request| {
                     let admin = Arc::clone(&admin);
@@ -62,7 +76,6 @@ impl Admin {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/metrics") => {
-                self.metrics.run_upkeep();
                 text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render())
             }
             (&Method::GET, "/healthz") => text(StatusCode::OK, "text/plain", "ok\n".to_owned()),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bb8_redis::bb8::{self, ManageConnection};
+use bb8_redis::bb8::{self, ManageConnection, PooledConnection, RunError};
 use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::{
     self, AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict, Pipeline,
@@ -17,13 +17,15 @@ use bb8_redis::redis::{
 use super::QueueError;
 use super::error::describe;
 use crate::config::{QueueConfig, RedisUrl};
+use crate::ops::metrics::{self, PoolState};
 use crate::tls;
 
 /// A link that answered this recently is lent without asking it first.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A pool of links to Redis; nothing is connected before the first use.
-pub type Pool = bb8::Pool<Links>;
+/// A pool of links to Redis; nothing is connected before the first use. Clones share the links.
+#[derive(Clone, Debug)]
+pub struct Pool(bb8::Pool<Links>);
 
 /// Makes links to one Redis server.
 #[derive(Clone, Debug)]
@@ -69,11 +71,12 @@ impl Links {
     #[must_use]
     pub fn pool(self, size: u32) -> Pool {
         let timeout = self.timeout;
-        bb8::Pool::builder()
+        let pool = bb8::Pool::builder()
             .max_size(size)
             .connection_timeout(timeout)
             .error_sink(Box::new(Log))
-            .build_unchecked(self)
+            .build_unchecked(self);
+        Pool(pool)
     }
 
     /// Connects.
@@ -123,6 +126,25 @@ fn client(url: &RedisUrl) -> Result<Client, QueueError> {
         }
     }
     .map_err(QueueError::Url)
+}
+
+impl Pool {
+    /// Lends a link, once there is one.
+    pub async fn get(&self) -> Result<PooledConnection<'_, Links>, RunError<RedisError>> {
+        let asked = Instant::now();
+        let lent = self.0.get().await;
+        metrics::redis_pool_wait(asked.elapsed());
+        lent
+    }
+
+    /// How many links there are.
+    #[must_use]
+    pub fn state(&self) -> PoolState {
+        let bb8::State { connections, idle_connections, statistics, .. } = self.0.state();
+        let waiting = usize::try_from(statistics.pending_gets()).unwrap_or(usize::MAX);
+        let (all, idle) = (connections as usize, idle_connections as usize);
+        PoolState { idle, in_use: all.saturating_sub(idle), waiting }
+    }
 }
 
 /// The pool that `config` asks for.

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::reply::{self, Entry, Fields};
 use super::{Acknowledgement, EntryId, Frame, FrameError, Link, Links, QueueError, Replay, Shard, Shards};
+use crate::ops::metrics::{self, RedisOperation};
 
 /// The consumer group of the workers.
 pub(super) const GROUP: &str = "workers";
@@ -115,6 +116,10 @@ impl Consumer {
     /// Reads up to `count` entries of each stream, waiting up to `wait` for the first. After an error the next call
     /// connects anew and begins with what is unacknowledged.
     pub async fn read(&mut self, count: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
+        metrics::timed(RedisOperation::Read, self.read_new(count, wait)).await
+    }
+
+    async fn read_new(&mut self, count: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
         // First of all: a new connection begins again with what is unacknowledged.
         let link = self.link().await?;
         let mut command = redis::cmd("XREADGROUP");
@@ -143,6 +148,10 @@ impl Consumer {
     /// Takes over up to `count` entries of each stream that another consumer was given and has not acknowledged for
     /// `idle`: its worker died, or is stuck.
     pub async fn reclaim(&mut self, count: usize, idle: Duration) -> Result<Vec<Delivery>, QueueError> {
+        metrics::timed(RedisOperation::Reclaim, self.reclaim_idle(count, idle)).await
+    }
+
+    async fn reclaim_idle(&mut self, count: usize, idle: Duration) -> Result<Vec<Delivery>, QueueError> {
         let mut sorted = Sorted::default();
         for index in 0..self.streams.len() {
             let Stream { shard, ref key, reclaim_from, .. } = self.streams[index];

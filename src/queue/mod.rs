@@ -8,6 +8,7 @@ mod connection;
 mod server;
 mod depth;
 mod ledger;
+mod look;
 mod producer;
 mod reply;
 mod consumer;
@@ -29,6 +30,7 @@ pub use epoch::{
 pub use error::QueueError;
 pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
 pub use ledger::{Accepted, accepted, forget_before, queued};
+pub use look::{Sight, look};
 pub use members::{leave, remove_idle};
 pub use producer::{OutgoingFrame, Replay, append};
 pub use server::{check, memory, usable};

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::depth::Depth;
 use super::ledger::{self, QUEUED_BYTES, QUEUED_EVENTS};
 use super::{EntryId, HEADER, Pool, QueueError, Records, Shard};
+use crate::ops::metrics::{self, RedisOperation};
 
 /// The fields of a stream entry: the frame; how many events were accepted with it, and when the first one, in microseconds
 /// since the Unix epoch, which is known then even of a frame that cannot be read any more.
@@ -92,7 +93,8 @@ pub async fn append(pool: &Pool, frames: &[OutgoingFrame]) -> Result<Vec<(Shard,
     for frame in frames {
         frame.append_to(&mut pipeline);
     }
-    let replies: Vec<Value> = pool.get().await?.run(&pipeline).await?;
+    let mut link = pool.get().await?;
+    let replies: Vec<Value> = metrics::timed(RedisOperation::Append, link.run(&pipeline)).await?;
     frames.iter().zip(replies).map(|(frame, reply)| Ok((frame.shard, appended(&reply)?))).collect()
 }
 

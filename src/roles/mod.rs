@@ -3,6 +3,7 @@
 mod error;
 mod serve;
 mod worker;
+mod pools;
 mod up;
 mod process;
 

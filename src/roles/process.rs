@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -18,6 +17,7 @@ use tokio::time::Instant;
 use super::{RoleError, Serve, Worker};
 use crate::config::{AdminConfig, ShutdownConfig};
 use crate::embedded::Stores;
+use crate::ops::metrics::Exporter;
 use crate::ops::{Admin, Readiness, Signals};
 
 /// The parts that a process runs.
@@ -38,7 +38,7 @@ impl Process {
     pub async fn open_admin(
         &mut self,
         config: &AdminConfig,
-        metrics: PrometheusHandle,
+        metrics: Exporter,
     ) -> Result<AdminPort, RoleError> {
         let listener = listen(config.addr, "--admin").await?;
         let addr = listener.local_addr()?;

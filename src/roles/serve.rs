@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::RoleError;
+use super::pools::watch_pools;
 use super::process::listen;
 use crate::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
 use crate::ingest::{self, Accumulator, Drained, Queue, Service};
@@ -72,6 +73,7 @@ impl Serve {
         let mut companions = JoinSet::new();
         let (shards, pool) = (queue.shards, redis.clone());
         companions.spawn(async move { gate.watch(pool, shards).await });
+        companions.spawn(watch_pools(redis.clone(), postgres.clone()));
         let queue = Queue { pool: redis.clone(), shards };
         let service = Service::new(http.clone(), auth, accumulator.clone(), queue, postgres);
         let (stop, stopped) = oneshot::channel();

@@ -9,12 +9,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::RoleError;
+use super::pools::watch_pools;
 use crate::config::{PartitionConfig, QueueConfig, ServerUrls, StoreConfig, WorkerConfig};
 use crate::ops::Readiness;
 use crate::queue::{self, Links};
 use crate::store;
 use crate::worker::{
-    CatalogKeeper, Membership, Pipeline, Servers, WorkerError, maintain, watch_ledger, watch_redis,
+    CatalogKeeper, Membership, Pipeline, Servers, WorkerError, maintain, watch_ledger, watch_queue,
+    watch_redis,
 };
 
 /// The settings of a worker.
@@ -75,6 +77,8 @@ impl Worker {
         companions.spawn(keeper.follow(changed, worker.catalog_poll));
         let membership = Membership { redis, shards: queue.shards, name: worker.consumer_name() };
         companions.spawn(maintain(membership.clone(), postgres.clone(), partitions.clone()));
+        companions.spawn(watch_pools(membership.redis.clone(), postgres.clone()));
+        companions.spawn(watch_queue(membership.clone()));
         companions.spawn(watch_ledger(membership.clone(), postgres.clone()));
         companions.spawn(watch_redis(membership.clone(), postgres, worker.reclaim_after));
         let name = membership.name.clone();

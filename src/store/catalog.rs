@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_postgres::AsyncMessage;
 
-use super::StoreError;
+use super::{Pool, StoreError};
 use crate::config::DatabaseUrl;
+use crate::ops::metrics::PostgresOperation;
 
 /// How long a look for changes may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -39,8 +39,10 @@ pub async fn campaign_changes_since(pool: &Pool, revision: i64) -> Result<Vec<Ca
     const SELECT: &str = "select id, version, revision, starts_at, ends_at,
             case when status = 'active' then rules::text end
         from campaigns where revision > $1 and ($1 > 0 or status = 'active')";
-    let rows =
-        super::within(LIMIT, pool, async |client| Ok(client.query(SELECT, &[&revision]).await?)).await?;
+    let rows = super::within(LIMIT, pool, PostgresOperation::Campaigns, async |client| {
+        Ok(client.query(SELECT, &[&revision]).await?)
+    })
+    .await?;
     Ok(rows
         .iter()
         .map(|row| CampaignChange {

@@ -3,12 +3,12 @@
 //! Invariant: only the transaction that stores a replayed frame marks its letter as replayed; that a letter was requeued
 //! is noted for people and decides nothing.
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::StoreError;
+use super::{Pool, StoreError};
+use crate::ops::metrics::PostgresOperation;
 use crate::queue::EntryId;
 
 /// All that is shown of a letter, but for its payload, which may be large.
@@ -125,7 +125,7 @@ pub async fn list(
     );
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&filter.reason, Type::TEXT), (&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)];
-    let rows = pool.get().await?.query_typed(&sql, &parameters).await?;
+    let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
     Ok(rows.iter().map(letter).collect::<Result<_, _>>()?)
 }
 
@@ -149,7 +149,7 @@ async fn find_with(
     bytes: &str,
 ) -> Result<Option<(DeadLetter, Option<Vec<u8>>)>, StoreError> {
     let sql = format!("select {COLUMNS}, {bytes} from dead_letters where id = $1");
-    let row = pool.get().await?.query_typed_opt(&sql, &[(&id.0, Type::INT8)]).await?;
+    let row = pool.row(PostgresOperation::Read, &sql, &[(&id.0, Type::INT8)]).await?;
     row.map(|row| Ok((letter(&row)?, row.try_get(14)?))).transpose()
 }
 
@@ -166,7 +166,7 @@ pub async fn waiting_frames(
     );
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&reason, Type::TEXT), (&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)];
-    let rows = pool.get().await?.query_typed(&sql, &parameters).await?;
+    let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
     let letters = rows.iter().map(|row| Ok((letter(row)?, row.try_get(14)?)));
     Ok(letters.collect::<Result<_, tokio_postgres::Error>>()?)
 }
@@ -177,7 +177,8 @@ pub async fn count_waiting(pool: &Pool, reason: Option<&str>) -> Result<(u64, u6
         "select count(frame), count(*) - count(frame) from dead_letters
             where {WAITING} and ($1::text is null or reason = $1)"
     );
-    let row = pool.get().await?.query_typed_one(&sql, &[(&reason, Type::TEXT)]).await?;
+    let counted = pool.row(PostgresOperation::Read, &sql, &[(&reason, Type::TEXT)]).await?;
+    let row = counted.expect("a count without groups is one row");
     let count = |count: i64| u64::try_from(count).unwrap_or(0);
     Ok((count(row.try_get(0)?), count(row.try_get(1)?)))
 }
@@ -186,7 +187,7 @@ pub async fn count_waiting(pool: &Pool, reason: Option<&str>) -> Result<(u64, u6
 pub async fn mark_requeued(pool: &Pool, ids: &[LetterId]) -> Result<(), StoreError> {
     const MARK: &str = "update dead_letters set requeued_at = now() where id = any($1)";
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    pool.get().await?.query_typed(MARK, &[(&ids, Type::INT8_ARRAY)]).await?;
+    pool.rows(PostgresOperation::Write, MARK, &[(&ids, Type::INT8_ARRAY)]).await?;
     Ok(())
 }
 

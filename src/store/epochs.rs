@@ -8,12 +8,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Portal, Transaction};
 
-use super::StoreError;
+use super::{Pool, StoreError};
+use crate::ops::metrics::{PostgresOperation, timed};
 use crate::queue::{EntryId, Epoch, Epochs, RunId, Shard, Shards};
 
 /// Holds the lock shared until the transaction ends; whether the epochs of these shards are still those recorded.
@@ -78,12 +78,15 @@ pub async fn note_alive<E: From<StoreError>>(
     lives: impl AsyncFnOnce() -> Result<RunId, E>,
 ) -> Result<(), E> {
     let mut client = pool.get().await.map_err(StoreError::from)?;
-    let transaction = client.transaction().await.map_err(StoreError::from)?;
-    transaction.batch_execute("select now()").await.map_err(StoreError::from)?;
-    let run = lives().await?;
-    let note = "update claim_epochs set seen_at = now() where run_id = $1";
-    transaction.execute(note, &[&run.as_str()]).await.map_err(StoreError::from)?;
-    Ok(transaction.commit().await.map_err(StoreError::from)?)
+    let noting = async {
+        let transaction = client.transaction().await.map_err(StoreError::from)?;
+        transaction.batch_execute("select now()").await.map_err(StoreError::from)?;
+        let run = lives().await?;
+        let note = "update claim_epochs set seen_at = now() where run_id = $1";
+        transaction.execute(note, &[&run.as_str()]).await.map_err(StoreError::from)?;
+        Ok(transaction.commit().await.map_err(StoreError::from)?)
+    };
+    timed(PostgresOperation::Epochs, noting).await
 }
 
 /// The times between which the events were accepted whose claims a restarted Redis may have lost: those stored since

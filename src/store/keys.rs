@@ -14,13 +14,13 @@ use std::num::NonZeroU32;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type, accepts};
+use tokio_postgres::types::{FromSql, ToSql, Type, accepts};
+use tokio_postgres::{Client, Row};
 
-use super::StoreError;
+use super::{Pool, StoreError};
+use crate::ops::metrics::{PostgresOperation, timed};
 
 /// The longest name of a key, in bytes.
 pub const MAX_NAME: usize = 200;
@@ -174,33 +174,26 @@ pub async fn create(pool: &Pool, new: &NewKey<'_>) -> Result<(ApiKey, KeyRecord)
         "insert into api_keys (name, scope, rate_limit, hash) values ($1, $2, $3, $4) returning {COLUMNS}"
     );
     let rate = new.rate_limit.map(|rate| i32::try_from(rate.get()).unwrap_or(i32::MAX));
-    let row = pool
-        .get()
-        .await?
-        .query_typed_one(
-            &sql,
-            &[
-                (&new.name, Type::TEXT),
-                (&new.scope.name(), Type::TEXT),
-                (&rate, Type::INT4),
-                (&hash.as_slice(), Type::BYTEA),
-            ],
-        )
-        .await?;
-    Ok((key, record(&row)?))
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&new.name, Type::TEXT),
+        (&new.scope.name(), Type::TEXT),
+        (&rate, Type::INT4),
+        (&hash.as_slice(), Type::BYTEA),
+    ];
+    let created = pool.row(PostgresOperation::Write, &sql, &parameters).await?;
+    Ok((key, record(&created.expect("a row that was inserted is returned"))?))
 }
 
 /// Whether there is a key that was not revoked.
 pub async fn exist(pool: &Pool) -> Result<bool, StoreError> {
-    let client = pool.get().await?;
-    let row = client.query_one("select exists (select from api_keys where revoked_at is null)", &[]).await?;
-    Ok(row.get(0))
+    const SELECT: &str = "select from api_keys where revoked_at is null limit 1";
+    Ok(pool.row(PostgresOperation::Read, SELECT, &[]).await?.is_some())
 }
 
 /// The key with this hash; `None` when there is no such key, or it was revoked.
 pub async fn find(pool: &Pool, hash: KeyHash) -> Result<Option<KnownKey>, StoreError> {
     let sql = format!("select {COLUMNS} from api_keys where hash = $1 and revoked_at is null");
-    let row = pool.get().await?.query_typed_opt(&sql, &[(&hash.0.as_slice(), Type::BYTEA)]).await?;
+    let row = pool.row(PostgresOperation::Key, &sql, &[(&hash.0.as_slice(), Type::BYTEA)]).await?;
     Ok(row.as_ref().map(known).transpose()?)
 }
 
@@ -209,23 +202,26 @@ pub async fn list(pool: &Pool, before: Option<KeyId>, limit: u16) -> Result<Vec<
     let sql = format!(
         "select {COLUMNS} from api_keys where ($1::bigint is null or id < $1) order by id desc limit $2"
     );
-    let rows = pool
-        .get()
-        .await?
-        .query_typed(&sql, &[(&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)])
-        .await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)];
+    let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
     Ok(rows.iter().map(record).collect::<Result<_, _>>()?)
 }
 
 /// Revokes a key, whichever it is. Returns whether there is such a key.
 pub async fn revoke(pool: &Pool, id: KeyId) -> Result<bool, StoreError> {
     let client = pool.get().await?;
-    Ok(client.execute_typed(REVOKE, &[(&id.0, Type::INT8)]).await? == 1)
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&id.0, Type::INT8)];
+    Ok(timed(PostgresOperation::Write, client.execute_typed(REVOKE, &parameters)).await? == 1)
 }
 
 /// Revokes a key, unless that would leave no admin key.
 pub async fn revoke_unless_last(pool: &Pool, id: KeyId) -> Result<Revocation, StoreError> {
     let mut client = pool.get().await?;
+    timed(PostgresOperation::Write, revoke_on(&mut client, id)).await
+}
+
+async fn revoke_on(client: &mut Client, id: KeyId) -> Result<Revocation, StoreError> {
     let transaction = client.transaction().await?;
     // Two admins who revoke each other's key at once come one after the other.
     let admins = transaction

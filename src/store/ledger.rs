@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use deadpool_postgres::Pool;
 use jiff::civil::Date;
 use tokio_postgres::types::Type;
 
-use super::{StoreError, epochs};
+use super::{Pool, StoreError, epochs};
 use crate::ledger::{Outcomes, begin_of};
+use crate::ops::metrics::PostgresOperation;
 use crate::queue::Shard;
 
 /// Adds up the outcomes of frames accepted on `from` or later, by day (UTC): of each shard those whose entries are not
@@ -29,7 +29,7 @@ pub async fn outcomes(
     let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
         [(&shards, Type::INT2_ARRAY), (&since, Type::INT8_ARRAY), (&from, Type::TIMESTAMPTZ)];
     let count = |sum: i64| u64::try_from(sum).unwrap_or(0);
-    let rows = pool.get().await?.query_typed(SELECT, &parameters).await?;
+    let rows = pool.rows(PostgresOperation::Ledger, SELECT, &parameters).await?;
     let days = rows.iter().map(|row| {
         let (stored, duplicate, dead_lettered) =
             (count(row.try_get(1)?), count(row.try_get(2)?), count(row.try_get(3)?));

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use refinery::Runner;
+use refinery::{Migration, Runner};
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::{Database, StoreError};
 use crate::config::DatabaseUrl;
@@ -56,6 +57,25 @@ pub async fn migrate(database_url: &str) -> Result<Applied, MigrateError> {
     let applied = applied?;
     connection.map_err(StoreError::from)?;
     Ok(applied)
+}
+
+/// The version of the schema that is there, without a change to the database; 0 where there is none.
+pub async fn version(database_url: &DatabaseUrl) -> Result<i32, MigrateError> {
+    let (client, connection) = Database::at(database_url, CONNECT)?.connect().await?;
+    let look = async move { client.query_one("select max(version) from refinery_schema_history", &[]).await };
+    let (found, _) = tokio::join!(look, connection);
+    match found {
+        Ok(row) => Ok(row.get::<_, Option<i32>>(0).unwrap_or(0)),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(0),
+        Err(error) => Err(StoreError::from(error).into()),
+    }
+}
+
+/// The version that this program brings the schema to.
+#[must_use]
+pub fn newest() -> i32 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(Migration::version).max().unwrap_or(0)
 }
 
 async fn apply(client: &mut Client) -> Result<Applied, MigrateError> {

@@ -25,7 +25,7 @@ pub use copy::CopyRows;
 pub use error::StoreError;
 pub use migrate::{Applied, MigrateError};
 pub use partitions::Partitions;
-pub use pool::{Database, answers, connect, within};
+pub use pool::{Database, Pool, answers, connect, within};
 pub use searches::Searches;
 pub use sqlstate::Action;
 pub use windows::{Page, Position};

@@ -2,17 +2,21 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime,
+};
 use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, Connection, Socket};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Connection, Row, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
 use crate::config::{DatabaseUrl, StoreConfig};
+use crate::ops::metrics::{self, PoolState, PostgresOperation};
 use crate::tls;
 
 /// How long a connection may be silent before the other side is asked for a sign of life, from both ends.
@@ -20,13 +24,67 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// Signs of life that may stay out.
 const KEEPALIVES: u32 = 3;
 
+/// A pool of connections to Postgres. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Pool(deadpool_postgres::Pool);
+
+impl Pool {
+    /// Lends a connection, once there is one.
+    pub async fn get(&self) -> Result<Object, PoolError> {
+        let asked = Instant::now();
+        let lent = self.0.get().await;
+        metrics::postgres_pool_wait(asked.elapsed());
+        lent
+    }
+
+    /// The rows that a statement gives.
+    pub(super) async fn rows(
+        &self,
+        operation: PostgresOperation,
+        statement: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let client = self.get().await?;
+        Ok(metrics::timed(operation, client.query_typed(statement, parameters)).await?)
+    }
+
+    /// The row that a statement gives, if it gives one.
+    pub(super) async fn row(
+        &self,
+        operation: PostgresOperation,
+        statement: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Option<Row>, StoreError> {
+        let client = self.get().await?;
+        Ok(metrics::timed(operation, client.query_typed_opt(statement, parameters)).await?)
+    }
+
+    /// How many connections there may be.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.0.status().max_size
+    }
+
+    /// How many connections there are, and how many wait for one.
+    #[must_use]
+    pub fn state(&self) -> PoolState {
+        let deadpool_postgres::Status { size, available, waiting, .. } = self.0.status();
+        PoolState { idle: available, in_use: size.saturating_sub(available), waiting }
+    }
+
+    /// Closes the connections that are not lent.
+    pub fn close_idle(&self) {
+        self.0.retain(|_, _| false);
+    }
+}
+
 /// A pool of connections to Postgres; nothing is connected before the first use.
 pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreError> {
     let &StoreConfig { database_timeout: timeout, transaction_timeout, .. } = config;
     let Database { config: client, tls, .. } = Database::at(url, timeout)?;
     let manager =
         Manager::from_config(client, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-    Pool::builder(manager)
+    let pool = deadpool_postgres::Pool::builder(manager)
         .max_size(config.database_connections as usize)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(timeout))
@@ -37,7 +95,8 @@ pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreErr
             })
         }))
         .build()
-        .map_err(|error| StoreError::Configuration(error.to_string()))
+        .map_err(|error| StoreError::Configuration(error.to_string()))?;
+    Ok(Pool(pool))
 }
 
 /// What each session begins with. A process that stands still within a transaction, or is gone without a word, must not
@@ -122,15 +181,19 @@ fn connector(encrypted: bool, ca: Option<&str>) -> Result<MakeRustlsConnect, Sto
 pub async fn within<T>(
     limit: Duration,
     pool: &Pool,
+    operation: PostgresOperation,
     work: impl AsyncFnOnce(&mut Client) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let no_answer = |_: Elapsed| StoreError::NoAnswer(limit);
     let mut client = timeout(limit, pool.get()).await.map_err(no_answer)??;
-    let worked = timeout(limit, work(&mut client)).await;
-    worked.unwrap_or_else(|elapsed| {
-        drop(Object::take(client));
-        Err(no_answer(elapsed))
-    })
+    let worked = metrics::timed(operation, async {
+        let worked = timeout(limit, work(&mut client)).await;
+        worked.unwrap_or_else(|elapsed| {
+            drop(Object::take(client));
+            Err(no_answer(elapsed))
+        })
+    });
+    worked.await
 }
 
 /// Whether Postgres answers; the error says what a person can do about it.

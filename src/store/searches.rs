@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, Transaction};
+use deadpool_postgres::{Object, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::StoreError;
+use super::{Pool, StoreError};
 
 /// How long a search waits until others have ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ impl Searches {
     /// Searches on this pool.
     #[must_use]
     pub fn on(pool: Pool) -> Self {
-        let room = (pool.status().max_size / 2).max(1);
+        let room = (pool.most() / 2).max(1);
         Self { pool, room: Arc::new(Semaphore::new(room)) }
     }
 

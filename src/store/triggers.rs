@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::events::StoredEvent;
 use super::windows::{self, Page, Position, Search, Selection};
 use super::{Searches, StoreError};
 use crate::campaign::CampaignId;
+use crate::ops::metrics::{PostgresOperation, timed};
 
 /// An event that triggered a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,18 +85,17 @@ pub async fn version_triggered(
     const SELECT: &str = "select campaign_version from triggers
         where received_at = $1 and event_id = $2 and user_id = $3 and campaign_id = $4 limit 1";
     let mut connection = searches.connection().await?;
-    let transaction = connection.begin().await?;
-    let row = transaction
-        .query_typed_opt(
-            SELECT,
-            &[
-                (&event.received_at, Type::TIMESTAMPTZ),
-                (&event.event_id, Type::TEXT),
-                (&event.user_id, Type::TEXT),
-                (&id.0, Type::INT8),
-            ],
-        )
-        .await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&event.received_at, Type::TIMESTAMPTZ),
+        (&event.event_id, Type::TEXT),
+        (&event.user_id, Type::TEXT),
+        (&id.0, Type::INT8),
+    ];
+    let looking = async {
+        let transaction = connection.begin().await?;
+        Ok::<_, StoreError>(transaction.query_typed_opt(SELECT, &parameters).await?)
+    };
+    let row = timed(PostgresOperation::Search, looking).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
@@ -110,14 +110,14 @@ pub async fn count(
     const SELECT: &str = "select date_trunc($4, received_at, 'UTC'), count(*) from triggers
         where campaign_id = $1 and received_at >= $2 and received_at < $3 group by 1 order by 1";
     let mut connection = searches.connection().await?;
-    let transaction = connection.begin().await?;
-    let stored = windows::stored_span(&transaction).await?;
-    let rows = transaction
-        .query_typed(
-            SELECT,
-            &[(&id.0, Type::INT8), (&from, Type::TIMESTAMPTZ), (&to, Type::TIMESTAMPTZ), (&unit, Type::TEXT)],
-        )
-        .await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] =
+        [(&id.0, Type::INT8), (&from, Type::TIMESTAMPTZ), (&to, Type::TIMESTAMPTZ), (&unit, Type::TEXT)];
+    let counting = async {
+        let transaction = connection.begin().await?;
+        let stored = windows::stored_span(&transaction).await?;
+        Ok::<_, StoreError>((stored, transaction.query_typed(SELECT, &parameters).await?))
+    };
+    let (stored, rows) = timed(PostgresOperation::Search, counting).await?;
     let count = |row: &Row| Ok(Count { start: row.try_get(0)?, triggers: row.try_get(1)? });
     let counts = rows.iter().map(count).collect::<Result<_, tokio_postgres::Error>>()?;
     Ok(Counts { counts, stored_from: stored.map(|(span, _)| span.from) })

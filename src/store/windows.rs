@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::searches::Connection;
 use super::{Searches, StoreError};
+use crate::ops::metrics::{PostgresOperation, timed};
 
 /// The first window of a search that no index narrows.
 pub(super) const FIRST_WINDOW: SignedDuration = SignedDuration::from_secs(1);
@@ -88,6 +90,16 @@ pub(super) async fn search<T>(
 ) -> Result<Page<T>, StoreError> {
     let started = Instant::now();
     let mut connection = searches.connection().await?;
+    timed(PostgresOperation::Search, search_on(&mut connection, started, search, selection, read)).await
+}
+
+async fn search_on<T>(
+    connection: &mut Connection,
+    started: Instant,
+    search: &Search<'_>,
+    selection: &Selection<'_>,
+    read: fn(&Row) -> Result<T, tokio_postgres::Error>,
+) -> Result<Page<T>, StoreError> {
     let transaction = connection.begin().await?;
     let mut page = Page { found: Vec::new(), searched_from: None, next: None };
     let Some((span, now)) = stored_span(&transaction).await? else { return Ok(page) };

@@ -2,11 +2,14 @@
 //!
 //! Whatever has been committed since the last round trip is acknowledged and deleted together.
 
-use crossbeam_channel::Receiver;
+use std::time::Instant;
+
 use tokio::sync::watch;
 
+use super::channel::Inlet;
 use super::stage::{Ended, Stage};
-use crate::ops::{fail_point, metrics};
+use crate::ops::fail_point;
+use crate::ops::metrics::{self, RedisOperation};
 use crate::queue::{self, Acknowledgement, Pool};
 
 /// The most frames acknowledged in one round trip.
@@ -22,16 +25,23 @@ pub(super) struct Ack {
 }
 
 impl Ack {
-    pub(super) fn run(self, committed: &Receiver<Vec<Acknowledgement>>) -> Result<(), Ended> {
-        while let Ok(mut entries) = committed.recv() {
+    pub(super) fn run(self, committed: &Inlet<Vec<Acknowledgement>>) -> Result<(), Ended> {
+        while let Some(mut entries) = committed.next() {
+            let started = Instant::now();
             while entries.len() < MOST
-                && let Ok(more) = committed.try_recv()
+                && let Some(more) = committed.next_at_hand()
             {
                 entries.extend(more);
             }
-            self.stage.persist(async || queue::acknowledge(&mut *self.redis.get().await?, &entries).await)?;
+            self.stage.persist(async || {
+                let mut link = self.redis.get().await?;
+                let asked = queue::acknowledge(&mut link, &entries);
+                metrics::timed(RedisOperation::Acknowledge, asked).await
+            })?;
             fail_point::reached("acknowledged");
             metrics::frames_acknowledged(entries.len());
+            metrics::stage_done(metrics::Stage::Ack, entries.iter().map(|entry| entry.events as usize).sum());
+            metrics::stage_took(metrics::Stage::Ack, started.elapsed());
             self.done.send_modify(|done| *done += entries.len() as u64);
         }
         Ok(())

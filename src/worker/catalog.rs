@@ -10,12 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use deadpool_postgres::Pool;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::campaign::{ActiveCampaign, ActiveCampaigns, Catalog, Settled, UnreadableRule};
 use crate::ops::metrics;
-use crate::store::{self, CampaignChange, StoreError};
+use crate::store::{self, CampaignChange, Pool, StoreError};
 
 /// The catalog, and how it is kept.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use super::WorkerError;
 use super::batch::event_count;
 use super::error::ServerFailure;
 use super::restore::{self, RestoreSettings};
+use crate::ops::metrics::{self, PostgresOperation, RedisOperation};
 use crate::queue::{self, Claim, Claimed, Delivery, Epochs, Pool, QueueError, Shards};
 use crate::store::{self, StoreError};
 
@@ -14,7 +15,7 @@ use crate::store::{self, StoreError};
 #[derive(Clone, Debug)]
 pub(super) struct Claimant {
     pub(super) redis: Pool,
-    pub(super) postgres: deadpool_postgres::Pool,
+    pub(super) postgres: store::Pool,
     pub(super) shards: Shards,
     pub(super) settings: RestoreSettings,
     /// How long Postgres may take to look receipts up.
@@ -56,10 +57,16 @@ impl Claimant {
             clear_events_of(&mut is_new, deliveries, &stored);
             let claims = claims(deliveries, &is_new, &epochs);
             let mut link = self.redis.get().await.map_err(QueueError::from)?;
-            match queue::claim(&mut link, &claims, self.settings.window, &epochs).await? {
+            let asked = queue::claim(&mut link, &claims, self.settings.window, &epochs);
+            match metrics::timed(RedisOperation::Claim, asked).await? {
                 Claimed::Told(ours) => {
                     let claimed = is_new.iter_mut().filter(|is_new| **is_new);
-                    claimed.zip(ours.into_iter().flatten()).for_each(|(is_new, ours)| *is_new = ours);
+                    let mut results = [0, 0];
+                    for (is_new, ours) in claimed.zip(ours.into_iter().flatten()) {
+                        *is_new = ours;
+                        results[usize::from(ours)] += 1;
+                    }
+                    metrics::claims_laid(results[1], results[0]);
                     return Ok(Laid { is_new, epochs });
                 }
                 Claimed::Stale => self.known.forget(&epochs),
@@ -71,7 +78,7 @@ impl Claimant {
     async fn are_stored(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, ClaimError> {
         let frames: Vec<_> = deliveries.iter().map(|delivery| (delivery.shard, delivery.entry)).collect();
         let reading = async |client: &mut _| store::have_receipts(client, &frames).await;
-        Ok(store::within(self.timeout, &self.postgres, reading).await?)
+        Ok(store::within(self.timeout, &self.postgres, PostgresOperation::Receipts, reading).await?)
     }
 
     /// The epochs that hold; asked for, and made whole, where they are not known.
@@ -79,8 +86,8 @@ impl Claimant {
         if let Some(known) = self.known.lock().clone() {
             return Ok(known);
         }
-        let whole = restore::whole_epochs(&self.redis, &self.postgres, self.shards, &self.settings).await?;
-        let whole = Arc::new(whole);
+        let whole = restore::whole_epochs(&self.redis, &self.postgres, self.shards, &self.settings);
+        let whole = Arc::new(metrics::timed(PostgresOperation::Epochs, whole).await?);
         *self.known.lock() = Some(Arc::clone(&whole));
         Ok(whole)
     }

@@ -5,9 +5,8 @@
 
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender};
-
 use super::batch::{Deduplicated, Fetched};
+use super::channel::{Inlet, Outlet};
 use super::claimant::Claimant;
 use super::fold::first_of_their_ids;
 use super::stage::{Ended, Stage};
@@ -23,10 +22,10 @@ pub(super) struct Dedupe {
 impl Dedupe {
     pub(super) fn run(
         self,
-        batches: &Receiver<Fetched>,
-        deduplicated: &Sender<Deduplicated>,
+        batches: &Inlet<Fetched>,
+        deduplicated: &Outlet<Deduplicated>,
     ) -> Result<(), Ended> {
-        for Fetched { deliveries, condemned } in batches {
+        for Fetched { deliveries, condemned } in batches.batches() {
             let started = Instant::now();
             let mut wanted = first_of_their_ids(&deliveries);
             if condemned {
@@ -35,7 +34,8 @@ impl Dedupe {
             }
             let laid = self.stage.persist(async || self.claimant.claim(&deliveries, &wanted).await)?;
             fail_point::reached("claimed");
-            metrics::stage_done(metrics::Stage::Dedupe, wanted.len(), Some(started.elapsed()));
+            metrics::stage_done(metrics::Stage::Dedupe, wanted.len());
+            metrics::stage_took(metrics::Stage::Dedupe, started.elapsed());
             let batch = Deduplicated { deliveries, condemned, is_new: laid.is_new, epochs: laid.epochs };
             if deduplicated.send(batch).is_err() {
                 return Ok(());

@@ -8,13 +8,14 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
 use tokio::sync::watch;
 
 use super::batch::Fetched;
 use super::batching::{Appetite, BatchLimits, cut, each_once};
+use super::channel::Outlet;
 use super::stage::{Ended, Stage};
-use crate::ops::{fail_point, metrics};
+use crate::ops::fail_point;
+use crate::ops::metrics::{self, PostgresOperation};
 use crate::queue::{self, Consumer, Delivery, Pool, QueueError};
 use crate::store;
 
@@ -30,7 +31,7 @@ pub(super) struct Fetch {
     /// A frame delivered more often is a suspect.
     pub(super) max_deliveries: u64,
     pub(super) redis: Pool,
-    pub(super) postgres: deadpool_postgres::Pool,
+    pub(super) postgres: store::Pool,
     /// How long Postgres may take to answer.
     pub(super) timeout: Duration,
     /// How many frames have left the queue, of those that were sent on.
@@ -42,12 +43,15 @@ pub(super) struct Fetch {
 const TRIALS: u64 = 2;
 
 impl Fetch {
-    pub(super) fn run(mut self, batches: &Sender<Fetched>) -> Result<(), Ended> {
+    pub(super) fn run(mut self, batches: &Outlet<Fetched>) -> Result<(), Ended> {
         let mut appetite = Appetite::new(self.limits, self.streams);
         let mut reclaimed_at: Option<Instant> = None;
         while !self.stage.halt.is_draining() {
             let frames = appetite.frames();
+            let asked = Instant::now();
             let mut deliveries = self.read(frames)?;
+            let answered = Instant::now();
+            metrics::stage_starved(metrics::Stage::Fetch, answered - asked);
             if reclaimed_at.is_none_or(|at| at.elapsed() >= self.reclaim_after / 2) {
                 let reclaimed = self.reclaim(frames)?;
                 // Where there was something there may be more: look again at once.
@@ -57,7 +61,9 @@ impl Fetch {
             appetite.learn(&deliveries);
             let (suspects, others): (Vec<_>, Vec<_>) =
                 each_once(deliveries).into_iter().partition(|delivery| delivery.times > self.max_deliveries);
-            for batch in cut(others, self.limits) {
+            let batches_to_send = cut(others, self.limits);
+            metrics::stage_took(metrics::Stage::Fetch, answered.elapsed());
+            for batch in batches_to_send {
                 self.send(batch, batches)?;
             }
             for suspect in suspects {
@@ -67,20 +73,22 @@ impl Fetch {
         Ok(())
     }
 
-    fn send(&mut self, batch: Fetched, batches: &Sender<Fetched>) -> Result<(), Ended> {
+    fn send(&mut self, batch: Fetched, batches: &Outlet<Fetched>) -> Result<(), Ended> {
         fail_point::reached("fetched");
-        metrics::stage_done(metrics::Stage::Fetch, batch.events(), None);
+        metrics::stage_done(metrics::Stage::Fetch, batch.events());
         self.sent += batch.deliveries.len() as u64;
         // A later stage has failed, and says why.
         batches.send(batch).map_err(|_| Ended::Abandoned)
     }
 
     /// Sends a frame with nothing else on its way, and waits until it is done with.
-    fn try_alone(&mut self, suspect: Delivery, batches: &Sender<Fetched>) -> Result<(), Ended> {
+    fn try_alone(&mut self, suspect: Delivery, batches: &Outlet<Fetched>) -> Result<(), Ended> {
         self.until_all_done()?;
         // A trial that waits for Postgres would look like one that ended its worker.
         let asked = async |client: &mut tokio_postgres::Client| Ok(client.batch_execute("").await?);
-        self.stage.persist(async || store::within(self.timeout, &self.postgres, asked).await)?;
+        self.stage.persist(async || {
+            store::within(self.timeout, &self.postgres, PostgresOperation::Probe, asked).await
+        })?;
         let Delivery { shard, entry, times, .. } = suspect;
         let redis = self.redis.clone();
         let trials =

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Pool;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::claimant::ClaimError;
@@ -10,7 +9,7 @@ use super::watch::Membership;
 use crate::ledger::{self, LedgerError, day_of};
 use crate::ops::metrics::{self, LedgerDay};
 use crate::queue::{self, QueueError};
-use crate::store::partitions;
+use crate::store::{Pool, partitions};
 
 /// How often the ledger is read.
 const PERIOD: Duration = Duration::from_mins(1);

@@ -4,16 +4,15 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 
 use super::claimant::ClaimError;
 use super::ledger;
 use super::watch::Membership;
 use crate::config::PartitionConfig;
-use crate::ops::metrics;
+use crate::ops::metrics::{self, PostgresOperation, timed};
 use crate::store::partitions::{Duplicates, Sealing, Span};
-use crate::store::{Partitions, StoreError, partitions};
+use crate::store::{Partitions, Pool, StoreError, partitions};
 
 /// How often the tables are looked after.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -44,13 +43,16 @@ async fn maintain_once(
     now: Timestamp,
 ) -> Result<(), ClaimError> {
     let ahead = now.saturating_add(config.partitions_ahead).unwrap_or(Timestamp::MAX);
-    known.ensure(&mut *postgres.get().await.map_err(StoreError::from)?, now, ahead).await?;
-    partitions::summarize(postgres, now).await?;
+    let mut client = postgres.get().await.map_err(StoreError::from)?;
+    timed(PostgresOperation::Partitions, known.ensure(&mut client, now, ahead)).await?;
+    drop(client);
+    timed(PostgresOperation::Partitions, partitions::summarize(postgres, now)).await?;
     // Last, since it gives up where it would have to wait for long.
     if let Some(retention) = config.retention {
         let cutoff = before(now, retention);
         ledger::forget_expired(group, postgres, cutoff).await?;
-        for span in partitions::drop_before(postgres, cutoff).await? {
+        let dropping = partitions::drop_before(postgres, cutoff);
+        for span in timed(PostgresOperation::Partitions, dropping).await? {
             known.forget();
             tracing::info!(from = %span.lower, to = %span.upper, "dropped a partition past retention");
         }

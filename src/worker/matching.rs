@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::{Deduplicated, Fate, Matched, events};
+use super::channel::{Inlet, Outlet};
 use crate::campaign::{Catalog, Scratch, Triggered};
 use crate::event::Parser;
 use crate::ops::{fail_point, metrics};
@@ -25,15 +25,21 @@ pub(super) struct Matching {
     pub(super) catalog: Arc<ArcSwap<Catalog>>,
     parser: Parser,
     scratch: Scratch,
+    matches: metrics::Matches,
 }
 
 impl Matching {
     pub(super) fn new(catalog: Arc<ArcSwap<Catalog>>) -> Self {
-        Self { catalog, parser: Parser::new(MAX_DEPTH), scratch: Scratch::default() }
+        Self {
+            catalog,
+            parser: Parser::new(MAX_DEPTH),
+            scratch: Scratch::default(),
+            matches: metrics::Matches::default(),
+        }
     }
 
-    pub(super) fn run(mut self, batches: &Receiver<Deduplicated>, matched: &Sender<Matched>) {
-        for Deduplicated { deliveries, condemned, is_new, epochs } in batches {
+    pub(super) fn run(mut self, batches: &Inlet<Deduplicated>, matched: &Outlet<Matched>) {
+        for Deduplicated { deliveries, condemned, is_new, epochs } in batches.batches() {
             let started = Instant::now();
             let mut triggered = Vec::new();
             let fates = if condemned {
@@ -42,7 +48,8 @@ impl Matching {
                 self.fates(&deliveries, &is_new, &mut triggered)
             };
             fail_point::reached("matched");
-            metrics::stage_done(metrics::Stage::Match, fates.len(), Some(started.elapsed()));
+            metrics::stage_done(metrics::Stage::Match, fates.len());
+            metrics::stage_took(metrics::Stage::Match, started.elapsed());
             if matched.send(Matched { deliveries, condemned, fates, triggered, epochs }).is_err() {
                 return;
             }
@@ -59,7 +66,9 @@ impl Matching {
         let fate = |(event, is_new): (EventRecord<'_>, &bool)| {
             if *is_new { self.fate(&catalog, &event, triggered) } else { Fate::Duplicate }
         };
-        events(deliveries).zip(is_new).map(fate).collect()
+        let fates = events(deliveries).zip(is_new).map(fate).collect();
+        self.matches.report();
+        fates
     }
 
     /// After a batch was claimed again: what is not new any more is a duplicate, and what was one and is new is matched.
@@ -73,14 +82,16 @@ impl Matching {
                 (_, false) => *fate = Fate::Duplicate,
             }
         }
+        self.matches.report();
     }
 
     fn fate(&mut self, catalog: &Catalog, event: &EventRecord<'_>, triggered: &mut Vec<Triggered>) -> Fate {
         fail_point::reached_with("matching-poison", || event.event_type == "poison");
         let from = triggered.len();
-        let Self { parser, scratch, .. } = self;
+        let Self { parser, scratch, matches, .. } = self;
         let parsed = parser.parse(event.payload, |document| {
             triggered.extend(catalog.triggered(&document, event.received_at, scratch));
+            matches.add(catalog.candidates(scratch), triggered.len() - from);
         });
         match parsed {
             Ok(()) => Fate::Stored(from..triggered.len()),

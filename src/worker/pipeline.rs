@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::bounded;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::WorkerError;
 use super::ack::Ack;
 use super::batching::BatchLimits;
+use super::channel::channel;
 use super::claimant::{Claimant, Known};
 use super::dedupe::Dedupe;
 use super::fetch::Fetch;
@@ -29,6 +29,7 @@ use super::stage::{Ended, Stage};
 use super::store::Store;
 use crate::campaign::Catalog;
 use crate::config::{PartitionConfig, QueueConfig, WorkerConfig};
+use crate::ops::metrics;
 use crate::queue::{Consumer, Links, Pool};
 use crate::store::Partitions;
 
@@ -40,7 +41,7 @@ pub struct Servers {
     /// For the connection that reads, which may block.
     pub links: Links,
     /// For the rows.
-    pub postgres: deadpool_postgres::Pool,
+    pub postgres: crate::store::Pool,
     /// How long an attempt to store a batch may take.
     pub transaction_timeout: Duration,
     /// The campaigns to match against; may be exchanged at any time.
@@ -107,10 +108,11 @@ impl Pipeline {
         let ack = Ack { stage: stage("ack"), redis, done };
 
         let waiting = worker.channel_batches.get();
-        let (fetched_in, fetched_out) = bounded(waiting);
-        let (deduplicated_in, deduplicated_out) = bounded(waiting);
-        let (matched_in, matched_out) = bounded(waiting);
-        let (committed_in, committed_out) = bounded(waiting);
+        let (fetched_in, fetched_out) = channel(metrics::Stage::Fetch, metrics::Stage::Dedupe, waiting);
+        let (deduplicated_in, deduplicated_out) =
+            channel(metrics::Stage::Dedupe, metrics::Stage::Match, waiting);
+        let (matched_in, matched_out) = channel(metrics::Stage::Match, metrics::Stage::Store, waiting);
+        let (committed_in, committed_out) = channel(metrics::Stage::Store, metrics::Stage::Ack, waiting);
         pipeline.spawn("fetch", move || fetch.run(&fetched_in))?;
         pipeline.spawn("dedupe", move || dedupe.run(&fetched_out, &deduplicated_in))?;
         pipeline.spawn("match", move || {

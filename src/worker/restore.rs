@@ -32,7 +32,7 @@ pub(super) struct RestoreSettings {
 /// The epochs of all shards, after the claims that Redis lacks were restored.
 pub(super) async fn whole_epochs(
     redis: &Pool,
-    postgres: &deadpool_postgres::Pool,
+    postgres: &crate::store::Pool,
     shards: Shards,
     settings: &RestoreSettings,
 ) -> Result<Epochs, ClaimError> {

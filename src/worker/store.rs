@@ -11,18 +11,18 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
-use deadpool_postgres::Pool;
+use jiff::Timestamp;
 
 use super::batch::{Fate, Matched, event_count};
+use super::channel::{Inlet, Outlet};
 use super::claimant::Claimant;
 use super::error::ServerFailure as _;
 use super::fold::first_of_their_ids;
 use super::matching::Matching;
 use super::stage::{Ended, Stage};
-use crate::ops::metrics;
+use crate::ops::metrics::{self, PostgresOperation};
 use crate::queue::{Acknowledgement, Delivery};
-use crate::store::{self, Action, Partitions, Receipt, StoreError, Stored};
+use crate::store::{self, Action, Partitions, Pool, Receipt, StoreError, Stored};
 
 /// How a worker stores.
 #[derive(Debug)]
@@ -40,13 +40,14 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn run(
         mut self,
-        batches: &Receiver<Matched>,
-        committed: &Sender<Vec<Acknowledgement>>,
+        batches: &Inlet<Matched>,
+        committed: &Outlet<Vec<Acknowledgement>>,
     ) -> Result<(), Ended> {
-        for mut batch in batches {
+        for mut batch in batches.batches() {
             let started = Instant::now();
             self.store(&mut batch)?;
-            metrics::stage_done(metrics::Stage::Store, batch.fates.len(), Some(started.elapsed()));
+            metrics::stage_done(metrics::Stage::Store, batch.fates.len());
+            metrics::stage_took(metrics::Stage::Store, started.elapsed());
             let done = batch.deliveries.iter().map(Delivery::acknowledgement).collect();
             if committed.send(done).is_err() {
                 return Ok(());
@@ -142,7 +143,7 @@ impl Store {
     fn probe(&self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
         self.stage.persist(async || {
             let probing = async |client: &mut _| store::probe(client, batch.rows_of(range)).await;
-            match store::within(self.timeout, &self.postgres, probing).await {
+            match store::within(self.timeout, &self.postgres, PostgresOperation::Probe, probing).await {
                 Err(error) if error.action() == Action::Refuse => Ok(Some(error)),
                 other => other.map(|()| None),
             }
@@ -198,14 +199,16 @@ async fn write_once(
         partitions.ensure_at(client, batch.times()).await?;
         store::store(client, &batch.epochs, receipts, |unstored| batch.rows(unstored)).await
     };
-    store::within(timeout, postgres, writing).await
+    store::within(timeout, postgres, PostgresOperation::Store, writing).await
 }
 
 /// Counts what was committed now; frames that had a receipt were counted when it was written.
 fn count(receipts: &[Receipt], unstored: &[bool], batch: &Matched) {
+    let now = Timestamp::now();
     for (receipt, unstored) in receipts.iter().zip(unstored) {
         if *unstored {
-            metrics::frame_stored(receipt);
+            let age = Duration::try_from(now.duration_since(receipt.received_at)).unwrap_or_default();
+            metrics::frame_stored(receipt, receipt.letter.is_none().then_some(age));
         } else {
             tracing::debug!(shard = %receipt.shard, entry = %receipt.entry, "frame was stored before; only acknowledging it");
             metrics::frame_redelivered();

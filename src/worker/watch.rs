@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Pool as PostgresPool;
-
 use super::claimant::ClaimError;
 use crate::queue::{self, Pool, QueueError, Shards};
-use crate::store::epochs;
+use crate::store::{Pool as PostgresPool, epochs};
 
 /// How often Redis is looked after.
 const PERIOD: Duration = Duration::from_secs(10);
+/// How often the queue is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// A name that was not used for so many times the time to reclaim holds nothing any more.
 const IDLE: u32 = 10;
 
@@ -39,6 +39,18 @@ pub async fn watch_redis(group: Membership, postgres: PostgresPool, reclaim_afte
         ticks.tick().await;
         if let Err(error) = watch_once(&group, &postgres, reclaim_after * IDLE).await {
             tracing::debug!(%error, "Redis was not looked after; trying again in {PERIOD:?}");
+        }
+    }
+}
+
+/// Looks at the queue until it is dropped, so that the metrics tell how far the workers are behind.
+pub async fn watch_queue(group: Membership) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = queue::look(&group.redis, group.shards).await {
+            tracing::debug!(%error, "the queue was not looked at; trying again in {LOOK:?}");
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::net::TcpListener;
 
 use campaign_manager::config::AdminConfig;
+use campaign_manager::ops::metrics::Exporter;
 use campaign_manager::roles::Process;
-use metrics_exporter_prometheus::PrometheusBuilder;
 
-use crate::support::{DEADLINE, Settings, TestStores, start_worker_in, until};
+use crate::support::{DEADLINE, Settings, TestStores, run, start_worker_in, until};
 
 async fn get(url: &str) -> (u16, String) {
     let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap();
@@ -17,7 +17,7 @@ async fn get(url: &str) -> (u16, String) {
 async fn readiness_names_the_check_that_fails_and_recovers() {
     let mut stores = TestStores::start().await;
     let mut process = Process::default();
-    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    let metrics = Exporter::detached().unwrap();
     let worker = start_worker_in(&stores, &Settings::with(&[]), &mut process.readiness).await;
     process.worker = Some(worker);
     let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -47,4 +47,33 @@ async fn a_worker_says_how_to_mend_a_database_without_the_schema() {
         campaign_manager::roles::Worker::start(&stores.urls(), queue, store, worker, &mut readiness).await;
     let said = error.unwrap_err().to_string();
     assert!(said.contains("campaign-manager migrate"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_health_ends_as_the_process_fares() {
+    let mut stores = TestStores::start().await;
+    let mut process = Process::default();
+    let metrics = Exporter::detached().unwrap();
+    process.worker = Some(start_worker_in(&stores, &Settings::with(&[]), &mut process.readiness).await);
+    let everywhere = "0.0.0.0:0".parse().unwrap();
+    let admin = process.open_admin(&AdminConfig { addr: everywhere }, metrics).await.unwrap();
+    let addr = admin.addr().to_string();
+
+    let well = run(&stores, &["health", "--admin", &addr]).await;
+    assert_eq!((well.code, well.out.as_str(), well.err.as_str()), (0, "", ""), "{well:?}");
+
+    stores.servers.postgres.stop().await;
+    let unwell = run(&stores, &["health", "--admin", &addr]).await;
+    assert_eq!(unwell.code, 1, "{unwell:?}");
+    assert!(unwell.err.contains("postgres: no connection to Postgres"), "{unwell:?}");
+    assert_eq!(run(&stores, &["health", "--live", "--admin", &addr]).await.code, 0);
+}
+
+#[tokio::test]
+async fn the_command_health_names_an_address_where_nobody_answers() {
+    let stores = TestStores::start().await;
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let asked = run(&stores, &["health", "--admin", &nobody]).await;
+    assert_eq!(asked.code, 1, "{asked:?}");
+    assert!(asked.err.contains(&format!("http://{nobody}/readyz")), "{asked:?}");
 }

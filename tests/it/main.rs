@@ -23,6 +23,7 @@ mod flow;
 mod nasty;
 mod tls;
 mod health;
+mod metrics;
 mod ledger;
 mod dead_letters;
 mod up;

@@ -2,7 +2,7 @@
 
 use campaign_manager::store::migrate::migrate;
 
-use crate::support::TestStores;
+use crate::support::{DEADLINE, TestStores, program, run, until};
 
 /// Servers with a database that was never migrated.
 async fn unmigrated() -> TestStores {
@@ -41,4 +41,50 @@ async fn of_runs_at_once_one_does_the_work() {
 async fn a_server_that_is_not_there_is_named() {
     let error = migrate("postgres://campaigns@127.0.0.1:1/campaigns").await.unwrap_err();
     assert!(error.to_string().contains("DATABASE_URL"), "{error}");
+}
+
+#[tokio::test]
+async fn a_check_changes_nothing_and_ends_with_1_until_the_schema_is_there() {
+    let stores = unmigrated().await;
+
+    let before = run(&stores, &["migrate", "--check"]).await;
+    assert_eq!(before.code, 1, "{before:?}");
+    assert!(
+        before.err.contains("at version 0") && before.err.contains("campaign-manager migrate"),
+        "{before:?}"
+    );
+    let tables = "select count(*) from pg_tables where schemaname = 'public'";
+    assert_eq!(stores.postgres().await.query_one(tables, &[]).await.unwrap().get::<_, i64>(0), 0);
+
+    migrate(stores.database_url()).await.unwrap();
+    let after = run(&stores, &["migrate", "--check"]).await;
+    assert_eq!((after.code, after.err.as_str()), (0, ""), "{after:?}");
+}
+
+#[tokio::test]
+async fn a_check_may_wait_for_a_migration_that_comes_later() {
+    let stores = unmigrated().await;
+    let mut command = program();
+    command.args(["migrate", "--check", "--wait=1h"]).env("DATABASE_URL", stores.database_url());
+    let mut waiting = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+
+    // it has looked, and found nothing
+    let looks =
+        "select count(*) from pg_stat_database where datname = current_database() and xact_rollback > 0";
+    let postgres = stores.postgres().await;
+    until("a look", DEADLINE, async || postgres.query_one(looks, &[]).await.unwrap().get::<_, i64>(0) > 0)
+        .await;
+    assert!(waiting.try_wait().unwrap().is_none());
+    migrate(stores.database_url()).await.unwrap();
+    until("its end", DEADLINE, async || waiting.try_wait().unwrap().is_some()).await;
+    assert!(waiting.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_schema_of_a_newer_program_is_new_enough() {
+    let stores = TestStores::start().await;
+    let newer = "insert into refinery_schema_history (version, name) values (9999, 'later')";
+    stores.postgres().await.batch_execute(newer).await.unwrap();
+    let checked = run(&stores, &["migrate", "--check"]).await;
+    assert_eq!((checked.code, checked.out.as_str()), (0, "the schema is at version 9999\n"), "{checked:?}");
 }

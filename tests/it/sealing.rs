@@ -300,7 +300,7 @@ async fn a_sealed_partition_is_searched_by_its_indexes() {
 
     assert_eq!((found.user_id.as_str(), page.found.len()), ("u42", 100));
     // Postgres counts the scans of a session no later than at its end.
-    pool.close();
+    pool.close_idle();
     for index in ["events_20261110_event_id_key", "events_20261110_user_id_received_at_idx"] {
         until(&format!("a scan of {index}"), DEADLINE, async || scans(index).await == 1).await;
     }

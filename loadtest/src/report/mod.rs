@@ -1,21 +1,34 @@
 //! What a run has found: how fast, how late, and whether the server kept its promise.
 
+#[cfg(test)]
+mod fixtures;
+mod latency;
+mod over_time;
 mod text;
+mod html;
+
+pub use latency::{Latency, Quantile};
+pub use over_time::{Peaks, Storing};
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::load::{Load, Pace};
 use crate::sending::{Counts, Sent};
-use crate::verify::{Sample, Verification};
+use crate::timeline::Sample;
+use crate::verify::Verification;
 
 /// What a run has found. As JSON it is what `--json` writes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// What the fields mean: a change that a reader must know of raises it. Fields may be added without one.
+    pub format: u32,
     /// The run's name; the ids of its events begin with it.
     pub run: String,
+    /// When sending began, by the clock of the machine that sent.
+    pub began: Timestamp,
     /// What was asked for.
     pub settings: Settings,
     /// What was sent.
@@ -24,6 +37,8 @@ pub struct Report {
     pub latency: Latency,
     /// What became of it.
     pub storing: Storing,
+    /// The most that there was at a time.
+    pub peaks: Peaks,
     /// Whether every accepted event is stored once, with the triggers that it must have.
     pub outcome: Outcome,
     /// Campaigns of the run that could not be archived.
@@ -64,6 +79,8 @@ pub struct Settings {
 pub struct Sending {
     /// From the first request to the last answer.
     pub seconds: f64,
+    /// Events that were due in an open loop, about; those never sent for want of a free connection have no latency.
+    pub offered: Option<u64>,
     /// Events accepted, repeated ones included.
     pub accepted: u64,
     /// The same a second.
@@ -84,32 +101,6 @@ pub struct Sending {
     pub given_up: u64,
     /// Why sending ended before its time, if it did so of its own accord.
     pub ended_early: Option<String>,
-}
-
-/// How long requests took, in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[expect(missing_docs, reason = "the names say all")]
-pub struct Latency {
-    pub p50: f64,
-    pub p90: f64,
-    pub p99: f64,
-    pub p99_9: f64,
-    pub max: f64,
-}
-
-/// What became of the accepted events, by the receipts of their frames.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Storing {
-    /// From the first request to the last stored event.
-    pub seconds: f64,
-    /// Events stored.
-    pub stored: u64,
-    /// The same a second.
-    pub stored_per_second: f64,
-    /// Events dropped as duplicates.
-    pub duplicates: u64,
-    /// Events kept as dead letters.
-    pub dead_lettered: u64,
 }
 
 /// Whether the server kept its promise.
@@ -133,6 +124,9 @@ pub enum Outcome {
 }
 
 impl Report {
+    /// The format that this tool writes.
+    pub const FORMAT: u32 = 1;
+
     /// Whether the run did what it was to do, and the server kept its promise.
     #[must_use]
     pub fn passed(&self) -> bool {
@@ -163,9 +157,16 @@ impl Settings {
 }
 
 impl Sending {
-    pub(crate) fn of(sent: Sent, counts: &Counts) -> Self {
+    /// Events that were due and not answered when sending ended: the server, or the connections, did not keep up.
+    #[must_use]
+    pub fn left_over(&self) -> Option<u64> {
+        Some(self.offered?.saturating_sub(self.accepted + self.refused))
+    }
+
+    pub(crate) fn of(sent: Sent, counts: &Counts, offered: Option<f64>) -> Self {
         Self {
             seconds: sent.duration.as_secs_f64(),
+            offered: offered.map(whole),
             accepted: counts.accepted_events,
             accepted_per_second: per_second(counts.accepted_events, sent.duration.as_secs_f64()),
             refused: counts.refused_events,
@@ -180,36 +181,6 @@ impl Sending {
     }
 }
 
-impl Latency {
-    pub(crate) fn of(counts: &Counts) -> Self {
-        let milliseconds = |microseconds| Duration::from_micros(microseconds).as_secs_f64() * 1000.0;
-        let quantile = |quantile| milliseconds(counts.latency.value_at_quantile(quantile));
-        Self {
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p99: quantile(0.99),
-            p99_9: quantile(0.999),
-            max: milliseconds(counts.latency.max()),
-        }
-    }
-}
-
-impl Storing {
-    /// From the samples of a run that is over.
-    pub(crate) fn of(samples: &[Sample]) -> Self {
-        let settled = samples.last().copied().unwrap_or_default().settled;
-        let first_with_all = samples.iter().find(|sample| sample.settled.stored == settled.stored);
-        let seconds = first_with_all.map_or(0.0, |sample| sample.seconds);
-        Self {
-            seconds,
-            stored: settled.stored,
-            stored_per_second: per_second(settled.stored, seconds),
-            duplicates: settled.duplicates,
-            dead_lettered: settled.dead_lettered,
-        }
-    }
-}
-
 impl From<Verification> for Outcome {
     fn from(verification: Verification) -> Self {
         match verification.differences() {
@@ -217,6 +188,12 @@ impl From<Verification> for Outcome {
             differences => Self::Broken { differences, verification },
         }
     }
+}
+
+fn whole(events: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate")]
+    let whole = events.round() as u64;
+    whole
 }
 
 fn per_second(events: u64, seconds: f64) -> f64 {

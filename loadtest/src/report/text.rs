@@ -4,7 +4,7 @@ use std::fmt;
 
 use indicatif::{HumanCount, HumanFloatCount};
 
-use super::{Latency, Outcome, Report, Sending, Settings, Storing};
+use super::{Latency, Outcome, Peaks, Report, Sending, Settings, Storing};
 use crate::verify::Verification;
 
 impl fmt::Display for Report {
@@ -14,6 +14,7 @@ impl fmt::Display for Report {
         self.sending.fmt(f)?;
         self.latency.fmt(f)?;
         self.storing.fmt(f)?;
+        self.peaks.fmt(f)?;
         if self.campaigns_left_active > 0 {
             let left = self.campaigns_left_active;
             row(
@@ -45,6 +46,10 @@ impl fmt::Display for Settings {
 
 impl fmt::Display for Sending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(offered), Some(left)) = (self.offered, self.left_over()) {
+            let (offered, left) = (HumanCount(offered), HumanCount(left));
+            row(f, "offered", format_args!("about {offered} events, {left} of them not answered in time"))?;
+        }
         row(
             f,
             "accepted",
@@ -73,7 +78,7 @@ impl fmt::Display for Sending {
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50, p90, p99, p99_9, max } = self;
+        let Self { p50, p90, p99, p99_9, max, .. } = self;
         let line =
             format_args!("p50 {p50:.2}  p90 {p90:.2}  p99 {p99:.2}  p99.9 {p99_9:.2}  max {max:.2}  (ms)");
         row(f, "latency", line)
@@ -88,7 +93,25 @@ impl fmt::Display for Storing {
             Rate { events: self.stored, seconds: self.seconds, per_second: self.stored_per_second },
         )?;
         let (duplicates, dead) = (HumanCount(self.duplicates), HumanCount(self.dead_lettered));
-        row(f, "dropped", format_args!("{duplicates} duplicates, {dead} dead letters"))
+        row(f, "dropped", format_args!("{duplicates} duplicates, {dead} dead letters"))?;
+        row(f, "drained", format_args!("{:.1} s after the last answer", self.drain_seconds))
+    }
+}
+
+impl fmt::Display for Peaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = |rate: f64| HumanFloatCount(rate.round());
+        let (accepted, stored) = (rate(self.accepted_per_second), rate(self.stored_per_second));
+        let queued = match self.queued {
+            Some(queued) => format!(", {} in the queue", HumanCount(queued)),
+            None => String::new(),
+        };
+        let in_flight = HumanCount(self.in_flight);
+        row(
+            f,
+            "peaks",
+            format_args!("{accepted} events/s accepted, {stored} stored; {in_flight} in flight{queued}"),
+        )
     }
 }
 
@@ -118,6 +141,9 @@ impl fmt::Display for Verification {
             "events",
             format_args!("{accepted} different ones accepted, {stored} found, {doubtful} of them doubtful"),
         )?;
+        if let Some(why) = &self.dead_letter {
+            row(f, "dead letters", format_args!("{} of them, the first: {why}", count(&self.dead_lettered)))?;
+        }
         row(
             f,
             "triggers",
@@ -142,4 +168,23 @@ impl fmt::Display for Rate {
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(f, "{name:<13} {value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{broken, small};
+
+    #[test]
+    fn a_report_is_a_line_a_fact_and_the_verdict_last() {
+        insta::assert_snapshot!(small());
+    }
+
+    #[test]
+    fn a_broken_promise_is_said_last_and_loudly() {
+        let report = broken();
+        let Outcome::Broken { differences, .. } = &report.outcome else { unreachable!() };
+        let said: Vec<String> = differences.iter().map(|what| format!("DIFFERENT     {what}")).collect();
+        assert!(said.len() == 2 && report.to_string().trim_end().ends_with(&said.join("\n")), "{report}");
+    }
 }

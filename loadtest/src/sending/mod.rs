@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::task::JoinSet;
 
+use crate::LoadError;
 use crate::load::{Load, Volume};
 use crate::target::Connection;
 use crate::workload::Workload;
-use crate::{LoadError, open_files};
 use sender::{Halt, Shared};
 
 /// So many connections open at once, so that thousands do not overrun the queue of those that wait to be accepted.
@@ -26,8 +26,7 @@ const OPEN_AT_ONCE: usize = 64;
 
 /// Opens the connections that the run uses, all before it begins.
 pub async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
-    open_files::allow(load.connections.get())?;
-    let unreachable = |source| LoadError::Unreachable { target: load.target.clone(), source };
+    let unreachable = |source| LoadError::Unreachable { target: load.target.to_string(), source };
     let opening = (0..load.connections.get()).map(|_| async {
         let mut connection = Connection::new(&load.target);
         connection.open().await.map(|()| connection).map_err(unreachable)

@@ -50,6 +50,14 @@ impl Pacer {
         }
     }
 
+    /// How many requests are due before then; no limit in a closed loop.
+    pub(super) fn due_before(&self, elapsed: Duration) -> u64 {
+        match self {
+            Self::Closed => u64::MAX,
+            Self::Open(Open { schedule, .. }) => schedule.due_before(elapsed),
+        }
+    }
+
     /// Waits for a request to be due, and returns since when it is.
     pub(super) async fn turn(&self) -> Instant {
         let Self::Open(Open { schedule, start, due, taken }) = self else { return Instant::now() };

@@ -51,6 +51,11 @@ impl Schedule {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
+    /// How many requests are due before then.
+    pub(super) fn due_before(&self, elapsed: Duration) -> u64 {
+        elapsed.checked_sub(Duration::from_nanos(1)).map_or(0, |before| self.due_by(before))
+    }
+
     /// How many requests are due by then.
     pub(super) fn due_by(&self, elapsed: Duration) -> u64 {
         let seconds = elapsed.as_secs_f64();
@@ -134,6 +139,14 @@ mod tests {
             milliseconds(&schedule, [9, 10, 11, 109, 110, 111]),
             [9000, 10000, 10100, 19900, 20000, 20500]
         );
+    }
+
+    #[test]
+    fn before_the_end_as_many_are_due_as_lie_under_the_rate() {
+        for (rate, requests) in [("100", 1_000), ("0..100", 500), ("50,100", 750), ("0.01", 1)] {
+            assert_eq!(schedule(rate, 10, 1).due_before(Duration::from_secs(10)), requests, "{rate}");
+        }
+        assert_eq!(schedule("100", 10, 1).due_before(Duration::ZERO), 0);
     }
 
     #[test]

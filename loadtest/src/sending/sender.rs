@@ -42,17 +42,18 @@ pub(super) enum Halt {
 
 impl Shared {
     pub(super) fn new(load: &Load, workload: Arc<Workload>, tally: Arc<Tally>) -> Self {
+        let (pacer, batch) = (Pacer::start(load), u64::from(load.batch.get()));
         let end = match load.volume {
             Volume::Events(events) => events.get(),
-            Volume::Time(_) => u64::MAX,
+            Volume::Time(time) => pacer.due_before(time).saturating_mul(batch),
         };
         Self {
             workload,
             tally,
-            pacer: Pacer::start(load),
+            pacer,
             next: AtomicU64::new(0),
             end,
-            batch: u64::from(load.batch.get()),
+            batch,
             patience: load.patience,
             halt: watch::Sender::new(None),
         }

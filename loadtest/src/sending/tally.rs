@@ -12,10 +12,9 @@ use hdrhistogram::Histogram;
 use hyper::StatusCode;
 
 use crate::Finding;
+use crate::timeline::{Latencies, Totals, microseconds};
+use crate::verify::Settled;
 use crate::workload::{Batch, RunId};
-
-/// A latency is counted as no longer than this, so that the histogram stays small.
-const LONGEST: Duration = Duration::from_hours(24);
 
 /// The shared tally.
 #[derive(Debug)]
@@ -55,6 +54,8 @@ pub struct Counts {
     pub failure: Option<String>,
     /// From when a request was due, or sent in a closed loop, to its acceptance, in microseconds.
     pub latency: Histogram<u64>,
+    /// The same of the requests accepted since the last look.
+    pub recent: Latencies,
     /// When the server last accepted something.
     pub last_accepted: Option<Instant>,
 }
@@ -76,6 +77,7 @@ impl Default for Counts {
             failures: 0,
             failure: None,
             latency: Histogram::new(3).expect("three digits are allowed"),
+            recent: Latencies::default(),
             last_accepted: None,
         }
     }
@@ -114,9 +116,9 @@ impl Tally {
         if counts.refusal.is_none() {
             counts.refusal = refused.first().map(|(_, detail)| detail.clone());
         }
-        let microseconds = u64::try_from(latency.min(LONGEST).as_micros()).expect("a day of them fits");
         // Not `saturating_record`: it does not grow the histogram, and counts what is slow as two microseconds.
-        counts.latency.record(microseconds).expect("the histogram grows with its values");
+        counts.latency.record(microseconds(latency)).expect("the histogram grows with its values");
+        counts.recent.record(latency);
         counts.last_accepted = Some(Instant::now());
     }
 
@@ -151,6 +153,19 @@ impl Tally {
     /// Notes that a request is sent again.
     pub(super) fn resent(&self) {
         self.counts().resent += 1;
+    }
+
+    /// What is counted by now, with what has become of it, and the latencies since this was asked last.
+    pub fn look(&self, settled: Settled) -> (Totals, Latencies) {
+        let mut counts = self.counts();
+        let totals = Totals {
+            accepted: counts.accepted_events,
+            refused: counts.refused_events,
+            settled,
+            answers: counts.answers.clone(),
+            failures: counts.failures,
+        };
+        (totals, std::mem::take(&mut counts.recent))
     }
 
     /// The counts, locked; to be let go before anything is awaited.
@@ -235,6 +250,19 @@ mod tests {
         assert_eq!(counts.accepted_poison.examples, [run.event_id(12)]);
         assert_eq!(numbers(&counts.accepted), [11, 13], "no obligation to store poison");
         assert_eq!((counts.refused_events, counts.accepted_events), (4, 4));
+    }
+
+    #[test]
+    fn each_latency_is_seen_by_one_look() {
+        let tally = Tally::new(&RunId::random());
+        tally.accept(&good(&[0, 1]), &[], Duration::from_millis(3));
+        let (totals, first) = tally.look(Settled::default());
+        assert_eq!((totals.accepted, first.requests()), (2, 1));
+        tally.accept(&good(&[2]), &[(0, "bad".into())], Duration::from_millis(4));
+        tally.accept(&good(&[3]), &[], Duration::from_millis(5));
+        let (totals, second) = tally.look(Settled::default());
+        assert_eq!((totals.accepted, totals.refused, second.requests()), (3, 1, 2));
+        assert_eq!(tally.counts().latency.len(), first.requests() + second.requests());
     }
 
     #[test]

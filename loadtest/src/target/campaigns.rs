@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Connection, Target, problem};
+use super::{Answer, Connection, RequestError, Target, problem};
 use crate::LoadError;
 use crate::workload::Workload;
 
 /// How long it may take until a campaign matches.
 const LIVE_WITHIN: Duration = Duration::from_secs(30);
+/// How long a server may go on to refuse a request because there are too many.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Probes in a round, each of another user, so that they spread over shards and workers.
 const PROBES: u32 = 8;
 /// Between two looks at whether a probe is stored.
@@ -112,7 +114,7 @@ impl Campaigns {
         let mut left: Vec<i64> = self.ids.drain(..).chain(self.probe.take()).collect();
         while let Some(&id) = left.last() {
             let path = format!("/campaigns/{id}/archive");
-            match self.connection.post(&path, "application/json", Bytes::new()).await {
+            match self.post(&path, Bytes::new()).await {
                 Ok(answer) if answer.status.is_success() => left.pop(),
                 _ => break,
             };
@@ -127,7 +129,7 @@ impl Campaigns {
             "status": "active",
             "rules": rules,
         });
-        let answer = self.connection.post("/campaigns", "application/json", body.to_string().into()).await;
+        let answer = self.post("/campaigns", body.to_string().into()).await;
         let answer = self.expect("POST /campaigns", StatusCode::CREATED, answer)?;
         let Created { id } = self.read("POST /campaigns", &answer)?;
         Ok(id)
@@ -136,8 +138,7 @@ impl Campaigns {
     async fn send_probes(&mut self, event_type: &str, ids: &[String]) -> Result<(), LoadError> {
         let events: Vec<Value> =
             ids.iter().map(|id| json!({"event_id": id, "event_type": event_type, "user_id": id})).collect();
-        let body = Value::from(events).to_string().into();
-        let answer = self.connection.post("/events", "application/json", body).await;
+        let answer = self.post("/events", Value::from(events).to_string().into()).await;
         self.expect("POST /events", StatusCode::ACCEPTED, answer).map(|_| ())
     }
 
@@ -160,16 +161,32 @@ impl Campaigns {
         Ok(None)
     }
 
+    /// Posts JSON. While the server wants to be left alone, it is, unless that takes too long.
+    async fn post(&mut self, path: &str, body: Bytes) -> Result<Answer, RequestError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.connection.post(path, "application/json", body.clone()).await?;
+            match answer.retry_after {
+                Some(told)
+                    if answer.status == StatusCode::TOO_MANY_REQUESTS && Instant::now() + told < deadline =>
+                {
+                    tokio::time::sleep(told).await;
+                }
+                _ => return Ok(answer),
+            }
+        }
+    }
+
     fn expect(
         &self,
         route: &str,
         status: StatusCode,
-        answer: Result<Answer, super::RequestError>,
+        answer: Result<Answer, RequestError>,
     ) -> Result<Answer, LoadError> {
         match answer {
             Ok(answer) if answer.status == status => Ok(answer),
             Ok(answer) => Err(problem::refused(&self.target, route, &answer)),
-            Err(source) => Err(LoadError::Unreachable { target: self.target.clone(), source }),
+            Err(source) => Err(LoadError::Unreachable { target: self.target.to_string(), source }),
         }
     }
 

@@ -10,9 +10,13 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::Target;
+use crate::tls::{self, TlsError};
 
 /// How long connecting, and an answer, may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,6 +48,12 @@ pub enum RequestError {
     /// Nobody listens, or nobody is reached.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
+    /// The server's certificate cannot be verified, or it does not speak TLS.
+    #[error("no secure connection: {}", tls::explain(.0))]
+    Handshake(io::Error),
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The connection broke, or the answer was not HTTP.
     #[error("the connection failed: {}", innermost(.0))]
     Http(#[from] hyper::Error),
@@ -132,6 +142,20 @@ async fn connect(target: &Target) -> Result<SendRequest<Full<Bytes>>, RequestErr
         .map_err(|_| RequestError::Timeout)?
         .map_err(RequestError::Connect)?;
     stream.set_nodelay(true).map_err(RequestError::Connect)?;
+    let Some(client) = target.tls()? else { return speak(stream).await };
+    let name = ServerName::try_from(target.socket().0.to_owned())
+        .map_err(|error| RequestError::Handshake(io::Error::other(error)))?;
+    let secured = tokio::time::timeout(TIMEOUT, TlsConnector::from(client).connect(name, stream))
+        .await
+        .map_err(|_| RequestError::Timeout)?
+        .map_err(RequestError::Handshake)?;
+    speak(secured).await
+}
+
+/// Speaks HTTP on a stream.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Full<Bytes>>, RequestError> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // How the connection ends is told to whoever waits for an answer on it.
     tokio::spawn(async { drop(connection.await) });

@@ -35,7 +35,7 @@ pub(super) fn refused(target: &Target, route: &str, answer: &Answer) -> LoadErro
         _ => "",
     };
     LoadError::Refused {
-        target: target.clone(),
+        target: target.to_string(),
         route: route.to_owned(),
         status: answer.status.as_u16(),
         detail: detail(answer),

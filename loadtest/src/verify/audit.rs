@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Receipts;
 use super::fingerprint::Fingerprint;
+use super::letters::DeadLetters;
 use crate::Finding;
 use crate::sending::Counts;
 use crate::workload::Workload;
@@ -22,11 +23,7 @@ pub(super) struct Audit<'a> {
     /// The run's campaigns by the server's ids, as places in the workload's rules.
     places: HashMap<i64, usize>,
     seen: FixedBitSet,
-    /// Events that are dead letters of their own.
-    refused: FixedBitSet,
-    /// Events in frames that are dead letters as a whole, in which some may be duplicates of stored ones.
-    put_aside: FixedBitSet,
-    first_reason: Option<String>,
+    dead: DeadLetters,
     dead_unsent: Finding,
     twice: Finding,
     unsent: Finding,
@@ -90,15 +87,13 @@ pub struct CampaignDifference {
 impl<'a> Audit<'a> {
     /// A comparison with what `counts` says was sent; `campaigns` are the server's ids for the workload's rules.
     pub(super) fn new(workload: &'a Workload, counts: &'a Counts, campaigns: &[i64]) -> Self {
-        let none = FixedBitSet::with_capacity(counts.accepted.len().max(counts.doubtful.len()));
+        let events = counts.accepted.len().max(counts.doubtful.len());
         Self {
             workload,
             counts,
             places: campaigns.iter().enumerate().map(|(place, &id)| (id, place)).collect(),
-            seen: none.clone(),
-            refused: none.clone(),
-            put_aside: none,
-            first_reason: None,
+            seen: FixedBitSet::with_capacity(events),
+            dead: DeadLetters::new(events),
             dead_unsent: Finding::default(),
             twice: Finding::default(),
             unsent: Finding::default(),
@@ -134,26 +129,18 @@ impl<'a> Audit<'a> {
 
     /// Takes the dead letter of an event, which nobody has replayed.
     pub(super) fn dead_letter(&mut self, event_id: &str, reason: &str) {
-        let Some((_, place)) = self.sent(event_id) else {
-            return self.dead_unsent.add(|| event_id.to_owned());
-        };
-        self.refused.insert(place);
-        self.first_reason.get_or_insert_with(|| reason.to_owned());
+        match self.sent(event_id) {
+            Some((_, place)) => self.dead.add(place, reason),
+            None => self.dead_unsent.add(|| event_id.to_owned()),
+        }
     }
 
-    /// Takes the dead letter of a whole frame, and finds the run's events in its bytes: each holds its JSON as it was sent.
+    /// Takes the dead letter of a whole frame, which may hold others' events, too.
     pub(super) fn dead_frame(&mut self, frame: &[u8], reason: &str) {
-        let begin = format!(r#"{{"event_id":"{}"#, self.workload.run().event_prefix());
-        let text = String::from_utf8_lossy(frame);
-        let numbers = text.split(&begin).skip(1).filter_map(|rest| rest.split_once('"'));
-        for (number, _) in numbers {
-            let event_id = format!("{}{number}", self.workload.run().event_prefix());
+        for event_id in self.workload.run().events_in(frame) {
             match self.sent(&event_id) {
+                Some((_, place)) => self.dead.add_in_frame(place, reason),
                 None => self.dead_unsent.add(|| event_id),
-                Some((_, place)) => {
-                    self.put_aside.insert(place);
-                    self.first_reason.get_or_insert_with(|| reason.to_owned());
-                }
             }
         }
     }
@@ -161,35 +148,18 @@ impl<'a> Audit<'a> {
     /// What all rows together say, and the receipts.
     pub(super) fn finish(self, receipts: Receipts) -> Verification {
         let accepted = &self.counts.accepted;
-        let mut dead = self.refused.clone();
-        dead.union_with(&self.put_aside);
-        dead.difference_with(&self.seen);
-        let named = |places: &mut dyn Iterator<Item = usize>| {
-            let mut finding = Finding::default();
-            places.for_each(|place| finding.add(|| self.workload.run().event_id(place as u64)));
-            finding
-        };
-        let missing = named(&mut accepted.difference(&self.seen).filter(|&place| !dead.contains(place)));
-        let dead_and_stored = named(&mut self.refused.intersection(&self.seen));
+        let dead = self.dead.not_in(&self.seen);
+        let missing = self.named(accepted.difference(&self.seen).filter(|&place| !dead.contains(place)));
+        let dead_and_stored = self.named(self.dead.in_vain(&self.seen));
         let expected = self.expected(&dead);
+        let campaigns = self.differences(&expected);
         let total = |fingerprints: &[Fingerprint]| fingerprints.iter().map(|print| print.count).sum();
-        let mut campaigns: Vec<CampaignDifference> = self
-            .places
-            .iter()
-            .filter(|&(_, &place)| expected[place] != self.found[place])
-            .map(|(&campaign_id, &place)| CampaignDifference {
-                campaign_id,
-                expected: expected[place].count,
-                found: self.found[place].count,
-            })
-            .collect();
-        campaigns.sort_unstable_by_key(|difference| difference.campaign_id);
         Verification {
             accepted: accepted.count_ones(..) as u64,
             stored: self.seen.count_ones(..) as u64,
             doubtful: self.seen.difference(accepted).count() as u64,
             dead_lettered: dead.intersection(accepted).count() as u64,
-            dead_letter: self.first_reason,
+            dead_letter: self.dead.first_reason(),
             missing,
             dead_and_stored,
             dead_unsent: self.dead_unsent,
@@ -218,6 +188,28 @@ impl<'a> Audit<'a> {
             }
         }
         expected
+    }
+
+    /// The campaigns whose triggers are others than these.
+    fn differences(&self, expected: &[Fingerprint]) -> Vec<CampaignDifference> {
+        let mut campaigns: Vec<CampaignDifference> = self
+            .places
+            .iter()
+            .filter(|&(_, &place)| expected[place] != self.found[place])
+            .map(|(&campaign_id, &place)| CampaignDifference {
+                campaign_id,
+                expected: expected[place].count,
+                found: self.found[place].count,
+            })
+            .collect();
+        campaigns.sort_unstable_by_key(|difference| difference.campaign_id);
+        campaigns
+    }
+
+    fn named(&self, places: impl Iterator<Item = usize>) -> Finding {
+        let mut finding = Finding::default();
+        places.for_each(|place| finding.add(|| self.workload.run().event_id(place as u64)));
+        finding
     }
 
     /// The event's number, and its place in the sets, if it may be stored.

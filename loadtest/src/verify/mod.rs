@@ -2,14 +2,17 @@
 
 mod fingerprint;
 mod receipts;
+mod letters;
 mod audit;
+mod database;
 mod store;
 mod watch;
 
 pub use audit::{CampaignDifference, Verification};
+pub use database::{Database, InvalidDatabase};
 pub use receipts::Receipts;
 pub use store::{Settled, Store};
-pub use watch::{Sample, Watch};
+pub use watch::Watch;
 
 use std::time::{Duration, Instant};
 

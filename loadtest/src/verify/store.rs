@@ -7,8 +7,9 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, GenericClient, IsolationLevel, NoTls, Row};
+use tokio_postgres::{Client, GenericClient, IsolationLevel, Row};
 
+use super::Database;
 use super::audit::Audit;
 use crate::LoadError;
 use crate::workload::RunId;
@@ -19,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// The database. A connection that broke is opened anew.
 #[derive(Debug)]
 pub struct Store {
-    config: Config,
+    database: Database,
     client: Option<Client>,
 }
 
@@ -55,16 +56,8 @@ impl Settled {
 impl Store {
     /// The database, not connected yet.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let mut config = config.clone();
-        config.application_name("loadtest");
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(TIMEOUT);
-        }
-        if config.get_options().is_none() {
-            config.options("-c default_transaction_read_only=on");
-        }
-        Self { config, client: None }
+    pub fn new(database: &Database) -> Self {
+        Self { database: database.clone(), client: None }
     }
 
     /// Whether the event is stored.
@@ -138,16 +131,9 @@ impl Store {
     async fn client(&mut self) -> Result<&mut Client, LoadError> {
         let client = match self.client.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => self.connect().await?,
+            None => within(self.database.connect(TIMEOUT)).await?,
         };
         Ok(self.client.insert(client))
-    }
-
-    async fn connect(&self) -> Result<Client, LoadError> {
-        let (client, connection) = within(self.config.connect(NoTls)).await?;
-        // How the connection ends is told to whoever asks something on it.
-        tokio::spawn(async { drop(connection.await) });
-        Ok(client)
     }
 }
 

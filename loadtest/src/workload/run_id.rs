@@ -31,6 +31,15 @@ impl RunId {
         format!("{}-e{number}", self.0)
     }
 
+    /// The ids of the run's events in a frame, whose format is not known here but that it holds events' JSON as it was sent.
+    #[must_use]
+    pub fn events_in(&self, frame: &[u8]) -> Vec<String> {
+        let (prefix, text) = (self.event_prefix(), String::from_utf8_lossy(frame));
+        let begin = format!(r#"{{"event_id":"{prefix}"#);
+        let numbers = text.split(&begin).skip(1).filter_map(|rest| rest.split_once('"'));
+        numbers.map(|(number, _)| format!("{prefix}{number}")).collect()
+    }
+
     /// The number of the event with this id, if the run could have given it.
     #[must_use]
     pub fn number_of(&self, event_id: &str) -> Option<u64> {
@@ -57,6 +66,19 @@ mod tests {
         for number in [0, 42, u64::MAX] {
             assert_eq!(run.number_of(&run.event_id(number)), Some(number));
         }
+    }
+
+    #[test]
+    fn the_runs_events_are_found_in_a_frame_of_many() {
+        let run = RunId::from_bits(0x0123_4567_89ab_cdef);
+        // A frame has the id alone, too; whatever byte may come after it.
+        let frame = [
+            &b"cf\xff\x00lt-0123456789ab-e421{\"event_id\":\"lt-0123456789ab-e42\",\"user_id\""[..],
+            b"{\"event_id\":\"lt-aaaaaaaaaaaa-e7\"}\xfe{\"event_id\":\"lt-0123456789ab-e7\"",
+            b"{\"event_id\":\"lt-0123456789ab-e8",
+        ];
+        assert_eq!(run.events_in(&frame.concat()), ["lt-0123456789ab-e42", "lt-0123456789ab-e7"]);
+        assert!(run.events_in(b"").is_empty());
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! What was recorded is what happened. Beside it stands what the version comes to that the campaign had when the event
 //! was received, which may differ: a worker matches against the campaigns that it has loaded when it comes to the event.
 
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +13,7 @@ use super::trial::{Verdict, hold_against};
 use crate::api::parameters::{Parameters, invalid};
 use crate::api::{Answer, Problem, events, json};
 use crate::campaign::{Campaign, CampaignId, Status, Version};
-use crate::store::{Searches, campaigns, triggers};
+use crate::store::{Pool, Searches, campaigns, triggers};
 
 #[derive(Serialize)]
 struct View<'a> {

@@ -1,7 +1,6 @@
 //! `POST /campaigns`, once however often it is sent: with an `Idempotency-Key` (IETF
 //! draft-ietf-httpapi-idempotency-key-header), the same request creates one campaign.
 
-use deadpool_postgres::Pool;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
@@ -9,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{created, definition};
 use crate::api::parameters::invalid;
 use crate::api::{Answer, Caller, Kind, Problem};
+use crate::store::Pool;
 use crate::store::campaigns::{self, Creation, Request};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");

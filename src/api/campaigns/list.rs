@@ -1,6 +1,5 @@
 //! `GET /campaigns`.
 
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use serde::Serialize;
 
@@ -9,6 +8,7 @@ use crate::api::cursor::Cursor;
 use crate::api::parameters::Parameters;
 use crate::api::{Answer, Problem, json};
 use crate::campaign::{CampaignId, Status};
+use crate::store::Pool;
 use crate::store::campaigns::{self, Filter};
 
 #[derive(Serialize)]

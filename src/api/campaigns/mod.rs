@@ -9,7 +9,6 @@ mod trial;
 mod triggers;
 mod versions;
 
-use deadpool_postgres::Pool;
 use hyper::header::{ETAG, HeaderValue, LOCATION};
 use hyper::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -19,7 +18,7 @@ use serde_json::value::RawValue;
 use super::preconditions::{self, Preconditions, etag};
 use super::{Answer, Caller, Kind, Problem, json};
 use crate::campaign::{Campaign, CampaignId, Definition, Status, Step, WrongStep};
-use crate::store::campaigns;
+use crate::store::{Pool, campaigns};
 
 pub use definition::Patch;
 pub use explain::explain;

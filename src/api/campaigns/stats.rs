@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,8 +14,8 @@ use super::find;
 use crate::api::parameters::{Parameters, invalid};
 use crate::api::{Answer, Problem, json};
 use crate::campaign::CampaignId;
-use crate::store::Searches;
 use crate::store::triggers::{self, Count};
+use crate::store::{Pool, Searches};
 
 #[derive(Serialize)]
 struct Stats {

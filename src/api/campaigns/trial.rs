@@ -2,7 +2,6 @@
 //!
 //! `POST /rules/test` and `POST /campaigns/{id}/test` take a sample event, which is checked as `POST /events` would.
 
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +16,7 @@ use crate::api::{Answer, Kind, Problem, json};
 use crate::campaign::{CampaignId, Definition, Status, Trial, TrialError};
 use crate::event::{Arrival, EnvelopeReader, Limits, Refusal};
 use crate::rules::Pattern;
+use crate::store::Pool;
 
 /// So many events are held against rules at the same time: each takes a core.
 static ROOM: Semaphore = Semaphore::const_new(2);

@@ -1,6 +1,5 @@
 //! `GET /campaigns/{id}/triggers`: who triggered a campaign.
 
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +10,7 @@ use crate::api::events::PATIENCE;
 use crate::api::parameters::Parameters;
 use crate::api::{Answer, Problem, json};
 use crate::store::triggers::{self, Filter, Trigger};
-use crate::store::{Page, Position, Searches};
+use crate::store::{Page, Pool, Position, Searches};
 
 #[derive(Serialize)]
 struct View<'a> {

@@ -1,6 +1,5 @@
 //! `GET /campaigns/{id}/versions`: the history of a campaign.
 
-use deadpool_postgres::Pool;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use crate::api::cursor::{Cursor, VersionNumber};
 use crate::api::parameters::Parameters;
 use crate::api::{Answer, Problem, json};
 use crate::campaign::Version;
-use crate::store::campaigns;
+use crate::store::{Pool, campaigns};
 
 #[derive(Serialize)]
 struct View<'a> {

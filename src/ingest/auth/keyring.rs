@@ -8,15 +8,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Pool;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::cache::{Cache, Known, Recall};
 use crate::api::{Kind, Problem};
 use crate::ingest::rate::RateLimit;
-use crate::store::StoreError;
 use crate::store::keys::{self, KeyHash, KeyId};
+use crate::store::{Pool, StoreError};
 
 /// How long a request waits: for its turn to have a key looked up, or for a valid key to be looked up again.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,7 +33,7 @@ pub(in crate::ingest) struct Keyring {
 
 impl Keyring {
     pub(super) fn new(pool: Pool, burst: NonZeroU32) -> Self {
-        let turns = Semaphore::new((pool.status().max_size / 2).max(1));
+        let turns = Semaphore::new((pool.most() / 2).max(1));
         Self { pool, cache: Cache::new(), turns, burst }
     }
 

@@ -8,7 +8,6 @@ mod presented;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
 use hyper::HeaderMap;
 
 use self::cache::Known;
@@ -17,6 +16,7 @@ use self::presented::presented_key;
 use super::rate::Allowance;
 use crate::api::{Caller, Kind, Problem};
 use crate::config::Auth;
+use crate::store::Pool;
 use crate::store::keys::{KeyHash, KeyId, Scope};
 
 /// Decides who may call.

@@ -113,7 +113,7 @@ pub struct CompiledRules {
 }
 
 /// How large compiled rules are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Rules.
     pub rules: usize,

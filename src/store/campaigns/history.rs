@@ -1,13 +1,13 @@
 //! Every version that a campaign ever had.
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::definition;
 use crate::campaign::{CampaignId, Version};
-use crate::store::StoreError;
+use crate::ops::metrics::PostgresOperation;
+use crate::store::{Pool, StoreError};
 
 pub(super) const COLUMNS: &str =
     "version, name, description, status, rules::text, starts_at, ends_at, created_at, author";
@@ -23,11 +23,9 @@ pub async fn versions(
         "select {COLUMNS} from campaign_versions where campaign_id = $1 and ($2::integer is null or version < $2)
         order by version desc limit $3"
     );
-    let rows = pool
-        .get()
-        .await?
-        .query_typed(&sql, &[(&id.0, Type::INT8), (&before, Type::INT4), (&i64::from(limit), Type::INT8)])
-        .await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&id.0, Type::INT8), (&before, Type::INT4), (&i64::from(limit), Type::INT8)];
+    let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
     Ok(rows.iter().map(version).collect::<Result<_, _>>()?)
 }
 
@@ -41,9 +39,8 @@ pub async fn version_at(
         "select {COLUMNS} from campaign_versions where campaign_id = $1 and created_at <= $2
         order by version desc limit 1"
     );
-    let parameters =
-        [(&id.0 as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT8), (&moment, Type::TIMESTAMPTZ)];
-    let row = pool.get().await?.query_typed_opt(&sql, &parameters).await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&id.0, Type::INT8), (&moment, Type::TIMESTAMPTZ)];
+    let row = pool.row(PostgresOperation::Read, &sql, &parameters).await?;
     Ok(row.as_ref().map(version).transpose()?)
 }
 

@@ -8,12 +8,12 @@ mod requests;
 
 use std::error::Error;
 
-use deadpool_postgres::Pool;
 use tokio_postgres::types::{FromSql, ToSql, Type, accepts};
 use tokio_postgres::{GenericClient, Row};
 
-use super::StoreError;
+use super::{Pool, StoreError};
 use crate::campaign::{Campaign, CampaignId, Definition, Status};
+use crate::ops::metrics::{PostgresOperation, timed};
 
 pub use history::{version_at, versions};
 pub use requests::{Creation, Request, create_once};
@@ -38,7 +38,8 @@ pub async fn create(
     definition: &Definition,
     author: Option<&str>,
 ) -> Result<Campaign, StoreError> {
-    insert(&**pool.get().await?, definition, author).await
+    let client = pool.get().await?;
+    timed(PostgresOperation::Write, insert(&**client, definition, author)).await
 }
 
 async fn insert(
@@ -58,7 +59,7 @@ async fn insert(
 /// The campaign in its current version.
 pub async fn find(pool: &Pool, id: CampaignId) -> Result<Option<Campaign>, StoreError> {
     let sql = format!("select {COLUMNS} from campaigns where id = $1");
-    let row = pool.get().await?.query_typed_opt(&sql, &[(&id.0, Type::INT8)]).await?;
+    let row = pool.row(PostgresOperation::Read, &sql, &[(&id.0, Type::INT8)]).await?;
     Ok(row.as_ref().map(campaign).transpose()?)
 }
 
@@ -72,19 +73,13 @@ pub async fn list(pool: &Pool, filter: &Filter, limit: u16) -> Result<Vec<Campai
                 or strpos(lower(description collate "und-x-icu"), lower($3 collate "und-x-icu")) > 0)
         order by id desc limit $4"#
     );
-    let rows = pool
-        .get()
-        .await?
-        .query_typed(
-            &sql,
-            &[
-                (&filter.status.map(Status::name), Type::TEXT),
-                (&filter.before.map(|id| id.0), Type::INT8),
-                (&filter.text, Type::TEXT),
-                (&i64::from(limit), Type::INT8),
-            ],
-        )
-        .await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&filter.status.map(Status::name), Type::TEXT),
+        (&filter.before.map(|id| id.0), Type::INT8),
+        (&filter.text, Type::TEXT),
+        (&i64::from(limit), Type::INT8),
+    ];
+    let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
     Ok(rows.iter().map(campaign).collect::<Result<_, _>>()?)
 }
 
@@ -104,7 +99,7 @@ pub async fn change(
     let status = definition.status.name();
     let mut parameters = parameters(definition, &status, &author).to_vec();
     parameters.extend([(&id.0 as &(dyn ToSql + Sync), Type::INT8), (&version, Type::INT4)]);
-    let row = pool.get().await?.query_typed_opt(&sql, &parameters).await?;
+    let row = pool.row(PostgresOperation::Write, &sql, &parameters).await?;
     Ok(row.as_ref().map(campaign).transpose()?)
 }
 

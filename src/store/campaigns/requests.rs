@@ -4,14 +4,15 @@
 //! same time, one is at work and the others are turned away; a key is forgotten after [`KEPT`], by whoever creates
 //! something later, a bounded number at a time.
 
-use deadpool_postgres::{Pool, Transaction};
+use deadpool_postgres::{Client, Transaction};
 use sha2::{Digest, Sha256};
 use tokio_postgres::types::Type;
 
 use super::history::{COLUMNS, version};
 use super::insert;
 use crate::campaign::{Campaign, CampaignId, Definition, Version};
-use crate::store::StoreError;
+use crate::ops::metrics::{PostgresOperation, timed};
+use crate::store::{Pool, StoreError};
 
 /// For how long a key is kept.
 const KEPT: &str = "24 h";
@@ -48,6 +49,15 @@ pub async fn create_once(
     author: Option<&str>,
 ) -> Result<Creation, StoreError> {
     let mut client = pool.get().await?;
+    timed(PostgresOperation::Write, create_on(&mut client, request, definition, author)).await
+}
+
+async fn create_on(
+    client: &mut Client,
+    request: Request<'_>,
+    definition: &Definition,
+    author: Option<&str>,
+) -> Result<Creation, StoreError> {
     let transaction = client.transaction().await?;
     if !lock(&transaction, request).await? {
         return Ok(Creation::InProgress);

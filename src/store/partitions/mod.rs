@@ -10,7 +10,6 @@ mod seal;
 
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
@@ -18,7 +17,7 @@ pub(in crate::store) use indexes::keeps_event_ids_unique;
 pub use plan::{Span, missing, missing_at};
 pub use seal::{Duplicate, Duplicates, Sealing, seal, sealing_connection, unsealed};
 
-use super::StoreError;
+use super::{Pool, StoreError};
 
 const TABLES: [&str; 3] = ["events", "triggers", "frames"];
 

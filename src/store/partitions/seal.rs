@@ -9,13 +9,13 @@
 //!   and a partition is marked sealed only when all its indexes are valid.
 //! - The index on `event_id` is unique, or its violation was counted: Postgres' own proof that nothing was stored twice.
 
-use deadpool_postgres::{ClientWrapper, Object, Pool};
+use deadpool_postgres::{ClientWrapper, Object};
 use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
 use super::Span;
 use super::indexes::{self, Index};
-use crate::store::StoreError;
+use crate::store::{Pool, StoreError};
 
 /// How many ids that were stored more than once are named; all are counted.
 const NAMED: i64 = 20;

@@ -4,6 +4,7 @@
 mod certificates;
 mod contract;
 mod events;
+mod exposition;
 mod folder;
 mod program;
 mod server;
@@ -18,6 +19,8 @@ mod proxy;
 
 pub(crate) use certificates::{Authority, HERE, Issued};
 pub(crate) use events::{SHARDS, event, frame_of};
+#[allow(unused_imports, reason = "tests/chaos does not use it")]
+pub(crate) use exposition::{Exposition, scrape};
 pub(crate) use folder::folder;
 #[allow(unused_imports, reason = "tests/chaos uses it")]
 pub(crate) use oracle::until_drained_within;

@@ -7,8 +7,7 @@ use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::{self, AsyncConnectionConfig, RedisResult};
 use campaign_manager::config::{ServerUrls, StoreConfig};
 use campaign_manager::embedded::{Profile, Stores};
-use campaign_manager::store;
-use deadpool_postgres::Pool;
+use campaign_manager::store::{self, Pool};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 

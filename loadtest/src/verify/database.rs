@@ -1,0 +1,126 @@
+//! Where the database is, and how it is connected to: the URL is the server's own `DATABASE_URL`, TLS included.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::tls::{self, TlsError};
+
+/// A database, which is only read.
+#[derive(Clone)]
+pub struct Database {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+/// A URL that names no database that could be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidDatabase {
+    /// It is no such URL.
+    #[error("the database's URL is not of the form postgres://user:password@host:port/database: {0}")]
+    Url(#[from] tokio_postgres::Error),
+    /// It wants what there is not.
+    #[error(
+        "sslmode={0} in the database's URL is not supported; use verify-full for an encrypted connection, or disable"
+    )]
+    SslMode(String),
+    /// TLS cannot be used.
+    #[error("the database's sslrootcert: {0}")]
+    Tls(#[from] TlsError),
+}
+
+impl FromStr for Database {
+    type Err = InvalidDatabase;
+
+    fn from_str(url: &str) -> Result<Self, InvalidDatabase> {
+        let (url, mode) = take_parameter(url, "sslmode");
+        let (url, ca) = take_parameter(&url, "sslrootcert");
+        let encrypted = match mode.as_deref() {
+            None => ca.is_some(),
+            Some("disable") => false,
+            Some("require" | "verify-ca" | "verify-full") => true,
+            Some(other) => return Err(InvalidDatabase::SslMode(other.to_owned())),
+        };
+        let mut config: Config = url.parse()?;
+        config.ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable });
+        config.application_name("loadtest");
+        if config.get_options().is_none() {
+            config.options("-c default_transaction_read_only=on");
+        }
+        let trusted = match ca.as_deref() {
+            _ if !encrypted => tls::trusting_nobody()?,
+            None | Some("system") => tls::trusting(None)?,
+            Some(path) => tls::trusting(Some(Path::new(path)))?,
+        };
+        Ok(Self { config, tls: MakeRustlsConnect::new(rustls::ClientConfig::clone(&trusted)) })
+    }
+}
+
+impl Database {
+    /// Connects, within `timeout` unless the URL says otherwise.
+    pub(super) async fn connect(&self, timeout: Duration) -> Result<Client, tokio_postgres::Error> {
+        let mut config = self.config.clone();
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(timeout);
+        }
+        let (client, connection) = Box::pin(config.connect(self.tls.clone())).await?;
+        // How the connection ends is told to whoever asks something on it.
+        tokio::spawn(async { drop(connection.await) });
+        Ok(client)
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+/// The URL without this parameter, which the client does not know, and its value.
+fn take_parameter(url: &str, name: &str) -> (String, Option<String>) {
+    let Some((before, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let (mut kept, mut value) = (Vec::new(), None);
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some((found, text)) if found == name => value = Some(text.to_owned()),
+            _ => kept.push(pair),
+        }
+    }
+    let url = if kept.is_empty() { before.to_owned() } else { format!("{before}?{}", kept.join("&")) };
+    (url, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_url_is_understood() {
+        let mode = |parameters: &str| {
+            let database: Database = format!("postgres://u:p@h/d{parameters}").parse().expect(parameters);
+            database.config.get_ssl_mode()
+        };
+        assert_eq!(mode(""), SslMode::Disable);
+        assert_eq!(mode("?sslmode=disable&connect_timeout=3"), SslMode::Disable);
+        assert_eq!(mode("?connect_timeout=3"), SslMode::Disable);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_and_the_password_is_not_shown() {
+        for (parameters, reason) in [
+            ("?sslmode=prefer", "sslmode=prefer"),
+            ("?sslrootcert=/no/such.pem", "/no/such.pem"),
+            ("?unknown=1", "not of the form"),
+        ] {
+            let refusal =
+                format!("postgres://u:p@h/d{parameters}").parse::<Database>().expect_err(parameters);
+            assert!(refusal.to_string().contains(reason), "{refusal}");
+        }
+        let database: Database = "postgres://u:canary@h/d".parse().expect("valid");
+        assert!(!format!("{database:?}").contains("canary"));
+    }
+}

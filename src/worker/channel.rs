@@ -1,0 +1,95 @@
+//! The channels between the stages: bounded, so that a full one stops the stage before it, and measured, so that it can be
+//! seen which stage waits for which.
+
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::ops::metrics::{self, Stage};
+
+/// A channel with room for so many batches between two stages.
+pub(super) fn channel<T>(from: Stage, to: Stage, room: usize) -> (Outlet<T>, Inlet<T>) {
+    let (sender, receiver) = bounded(room);
+    (Outlet { sender, from, to }, Inlet { receiver, to })
+}
+
+/// Where a stage hands its batches on.
+#[derive(Debug)]
+pub(super) struct Outlet<T> {
+    sender: Sender<T>,
+    from: Stage,
+    to: Stage,
+}
+
+/// Where a stage finds its batches.
+#[derive(Debug)]
+pub(super) struct Inlet<T> {
+    receiver: Receiver<T>,
+    to: Stage,
+}
+
+/// The stage behind has ended, and says itself why.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+impl<T> Outlet<T> {
+    /// Hands a batch on, once there is room.
+    pub(super) fn send(&self, batch: T) -> Result<(), Gone> {
+        let started = Instant::now();
+        metrics::stage_sends(self.to);
+        let sent = self.sender.send(batch);
+        metrics::stage_blocked(self.from, started.elapsed());
+        sent.map_err(|_| {
+            metrics::stage_received(self.to, 1);
+            Gone
+        })
+    }
+}
+
+impl<T> Inlet<T> {
+    /// Waits for the next batch; `None` once the stage before has ended and nothing is left.
+    pub(super) fn next(&self) -> Option<T> {
+        let started = Instant::now();
+        let batch = self.receiver.recv().ok();
+        metrics::stage_starved(self.to, started.elapsed());
+        batch.inspect(|_| metrics::stage_received(self.to, 1))
+    }
+
+    /// The next batch, if it is there already.
+    pub(super) fn next_at_hand(&self) -> Option<T> {
+        self.receiver.try_recv().ok().inspect(|_| metrics::stage_received(self.to, 1))
+    }
+
+    /// All batches.
+    pub(super) fn batches(&self) -> impl Iterator<Item = T> {
+        std::iter::from_fn(|| self.next())
+    }
+}
+
+impl<T> Drop for Inlet<T> {
+    fn drop(&mut self) {
+        // What is given up waits no more.
+        while self.next_at_hand().is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_come_in_order_and_end_with_their_sender() {
+        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 2);
+        assert!(outlet.send(1).is_ok() && outlet.send(2).is_ok());
+        drop(outlet);
+        assert_eq!(inlet.batches().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(inlet.next_at_hand(), None);
+    }
+
+    #[test]
+    fn a_stage_learns_that_the_one_behind_is_gone() {
+        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 1);
+        drop(inlet);
+        assert!(outlet.send(1).is_err());
+    }
+}
