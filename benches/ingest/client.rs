@@ -10,7 +10,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::cores;
 use crate::workload::{Event, REQUEST, Workload};
 
 /// Requests as they go over the wire, each with the same number of events.
@@ -47,21 +46,16 @@ impl Requests {
     }
 }
 
-/// Sends for so long over so many connections, from a thread on `core`.
+/// Sends for so long over so many connections.
 pub(crate) fn drive(
-    core: usize,
     addr: SocketAddr,
     requests: &Requests,
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<Sent> {
     let (wire, events) = (Arc::clone(&requests.wire), requests.events);
-    let client = std::thread::spawn(move || {
-        cores::pin(core)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(send(addr, wire, connections, time))
-    });
-    let (accepted, took) = client.join().map_err(|_| anyhow::anyhow!("the client died"))??;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (accepted, took) = runtime.block_on(send(addr, wire, connections, time))?;
     Ok(Sent { events: accepted * events, took })
 }
 

@@ -3,8 +3,8 @@
 //! - `ingest_single`: one event a request, acknowledged by Redis; its limit is hyper answering a constant 202
 //! - `ingest_batch`: NDJSON of 500 events a request, acknowledged by Redis; its limit is the same server only parsing
 //!
-//! The server side, one thread and Redis, has the first core, the clients have the second. Rounds are interleaved (limit,
-//! ours, limit, …); the medians are compared. `SECONDS` and `ROUNDS` in the environment change the size.
+//! The server, one thread, has the first core; the clients, and Redis, have the second. Rounds are interleaved (limit, ours,
+//! limit, …); the medians are compared. `SECONDS` and `ROUNDS` in the environment change the size.
 
 #![expect(clippy::print_stdout, reason = "it reports to a person")]
 
@@ -22,7 +22,7 @@ mod system;
 use std::time::Duration;
 
 use client::Requests;
-use cores::{CLIENT, SERVER};
+use cores::{OTHERS, SERVER};
 use figures::{Figure, size};
 use limit::Limit;
 use system::System;
@@ -37,8 +37,12 @@ const BATCH: usize = 16;
 fn main() -> anyhow::Result<()> {
     let (time, rounds) = (Duration::from_secs(size("SECONDS", 2) as u64), size("ROUNDS", 5));
     // Whatever is started from here on, Redis too, stays there.
-    cores::pin(SERVER)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    cores::pin(OTHERS)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .on_thread_start(|| cores::pin(SERVER).expect("the machine has two cores"))
+        .enable_all()
+        .build()?;
     let workload = Workload::new(EVENTS);
     let (single, batch) = (Requests::single(&workload), Requests::batches(&workload));
     let system = runtime.block_on(System::start())?;
@@ -55,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         ];
         for (figure, (addr, requests, connections)) in figures.iter_mut().zip(sides) {
             runtime.block_on(system.empty())?;
-            let sent = client::drive(CLIENT, addr, requests, connections, time)?;
+            let sent = client::drive(addr, requests, connections, time)?;
             figure.add(sent.events, sent.took);
         }
         println!("round {round}: {}", figures.each_ref().map(ToString::to_string).join(" · "));

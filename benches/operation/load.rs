@@ -49,6 +49,7 @@ impl Press {
             batch: count(batch),
             shape: Shape { campaigns: CAMPAIGNS, ..Shape::of_seed(SEED) },
             alone: true,
+            metrics: None,
             patience: PATIENCE,
         };
         let report = loadtest::run(&load).await?;

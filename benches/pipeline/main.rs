@@ -11,12 +11,14 @@
 
 #[path = "../figures/mod.rs"]
 mod figures;
+mod costs;
 mod limit;
 mod report;
 mod system;
 mod workload;
 
 use campaign_manager::embedded::{Profile, Stores};
+use costs::Costs;
 use figures::{Figure, size};
 use system::System;
 use workload::Workload;
@@ -33,15 +35,21 @@ async fn main() -> anyhow::Result<()> {
     let rows = limit::Chunks::encode(&workload, &system.campaigns);
     let (mut copy, mut store, mut end_to_end) =
         (Figure::new("copy"), Figure::new("store"), Figure::new("end_to_end"));
+    let mut costs = Costs::default();
     for round in 1..=rounds {
         system.empty().await?;
-        copy.add(events, rows.copy(&system).await?);
+        let copied = rows.copy(&system).await?;
         system.empty().await?;
-        store.add(events, system.drain_queue(&workload).await?);
+        let stored = system.drain_queue(&workload).await?;
         system.empty().await?;
-        end_to_end.add(events, system.accept_and_store(&workload).await?);
+        let accepted = system.accept_and_store(&workload).await?;
+        for (figure, spent) in [(&mut copy, copied), (&mut store, stored), (&mut end_to_end, accepted)] {
+            figure.add(events, spent.time);
+            costs.add(figure.name, events, spent);
+        }
         println!("round {round}: {copy:.0} · {store:.0} · {end_to_end:.0} events/s");
     }
+    println!("{}", costs.table());
     stores.stop().await;
     report::write(&copy, &[store, end_to_end])
 }
