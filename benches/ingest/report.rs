@@ -4,7 +4,7 @@ use serde_json::Map;
 
 use crate::figures::{Figure, keep};
 
-/// Prints the ratios, and writes them to `target/bench/ingest.json`.
+/// Prints the ratios, and keeps them.
 pub(crate) fn write([constant, single, parsing, batch]: &[Figure; 4]) -> anyhow::Result<()> {
     let mut report = Map::new();
     for (figure, limit) in [(single, constant), (batch, parsing)] {
@@ -23,5 +23,5 @@ pub(crate) fn write([constant, single, parsing, batch]: &[Figure; 4]) -> anyhow:
         );
         report.insert(format!("{}_of_{}", figure.name, limit.name), ratio.json());
     }
-    keep("ingest.json", &report.into())
+    keep("ingest", report.into())
 }

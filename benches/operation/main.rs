@@ -65,8 +65,8 @@ async fn main() -> anyhow::Result<()> {
     );
     system.stop().await;
     keep(
-        "operation.json",
-        &json!({
+        "operation",
+        json!({
             "idle": {"own": idle.own, "with_servers": idle.all},
             "sustained": sustained,
             "latency": latencies,
