@@ -114,6 +114,8 @@ catalogue! {
             "From a question to Redis to its answer; a read may wait for new frames, and a look is a few round trips";
         redis_failures_total: Counter<RedisOperation>, Any, "Questions to Redis that failed or were not answered in time";
         redis_pool_wait_seconds: Histogram<()> in SECONDS, Any, "Time until a pool lent a connection, or gave up";
+        redis_pool_failures_total: Counter<()>, Any,
+            "Times that a pool had no connection to lend: Redis did not answer, or all were busy for too long";
         redis_pool_connections: Gauge<ConnectionState>, Any, "Connections of the pools, looked at each second";
     }
     "Postgres" {
@@ -122,6 +124,8 @@ catalogue! {
         postgres_failures_total: Counter<PostgresOperation>, Any,
             "Operations that Postgres refused, or that failed or did not end in time";
         postgres_pool_wait_seconds: Histogram<()> in SECONDS, Any, "Time until a pool lent a connection, or gave up";
+        postgres_pool_failures_total: Counter<()>, Any,
+            "Times that a pool had no connection to lend: Postgres did not answer or refused, or all were busy for too long";
         postgres_pool_connections: Gauge<ConnectionState>, Any, "Connections of the pools, looked at each second";
         postgres_pool_waiting: Gauge<()>, Any, "Who waits for a connection, looked at each second";
     }

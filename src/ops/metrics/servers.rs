@@ -46,14 +46,16 @@ pub async fn timed<T, E>(
     answer
 }
 
-/// A wait for a connection to Redis.
-pub fn redis_pool_wait(took: Duration) {
+/// A wait for a connection to Redis, and whether there was none.
+pub fn redis_pool_wait(took: Duration, failed: bool) {
     handles().redis_pool_wait_seconds.record(took);
+    handles().redis_pool_failures_total.increment(failed.into());
 }
 
-/// A wait for a connection to Postgres.
-pub fn postgres_pool_wait(took: Duration) {
+/// A wait for a connection to Postgres, and whether there was none.
+pub fn postgres_pool_wait(took: Duration, failed: bool) {
     handles().postgres_pool_wait_seconds.record(took);
+    handles().postgres_pool_failures_total.increment(failed.into());
 }
 
 /// What lies in the streams, how old the oldest of it is, and how full Redis is.

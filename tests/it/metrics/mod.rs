@@ -3,6 +3,7 @@
 #![expect(clippy::float_cmp, reason = "what is counted is a whole number")]
 
 mod counts;
+mod failures;
 mod waits;
 
 use std::collections::BTreeSet;
