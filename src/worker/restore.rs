@@ -80,13 +80,25 @@ async fn restore(
         (*shard, Epoch { id, keyspace, run_id: run.clone() })
     };
     let epochs: Vec<(Shard, Epoch)> = lacking.iter().map(epoch_of).collect();
-    Restoration::new(transaction, shards, &epochs, settings.window).run(link, lost, settings.at_risk).await?;
+    let restoration = Restoration::new(transaction, shards, &epochs, settings.window);
+    let restored = restoration.run(link, lost, settings.at_risk).await?;
+    // A new installation: Redis had never had any.
+    let is_first = lacking.iter().all(|shard| recorded[shard.index()].is_none()) && restored.claims == 0;
+    if !is_first {
+        metrics::claims_restored(lost, restored.took);
+    }
     fail_point::reached("claims-restored");
     if !queue::show_epoch(link, lacking, id).await? {
         return Err(QueueError::LostAgain.into());
     }
     fail_point::reached("epoch-shown");
     Ok(epochs)
+}
+
+/// What a restoration came to.
+struct Restored {
+    claims: u64,
+    took: Duration,
 }
 
 /// A restoration under way.
@@ -116,7 +128,7 @@ impl<'a> Restoration<'a> {
         Self { transaction, shards, keyspaces, window, restored: 0, started: now, told: now }
     }
 
-    async fn run(mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<(), ClaimError> {
+    async fn run(mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<Restored, ClaimError> {
         let now = Timestamp::now();
         let window = (now.saturating_sub(self.window).unwrap_or(Timestamp::MIN), Timestamp::MAX);
         let times = if lost {
@@ -136,11 +148,10 @@ impl<'a> Restoration<'a> {
             }
         }
         let (claims, took) = (self.restored, self.started.elapsed());
-        metrics::claims_restored(lost, took);
         if claims > 0 {
             tracing::info!(claims, ?took, lost, "restored the claims that Redis lacked");
         }
-        Ok(())
+        Ok(Restored { claims, took })
     }
 
     async fn write(

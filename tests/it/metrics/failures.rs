@@ -1,7 +1,9 @@
 //! The metrics while a server is away: failures are counted for as long as it is, where it fails and nowhere else.
 
+use bb8_redis::redis::cmd;
+
 use super::waits::queue_frames;
-use super::{DEADLINE, Running, TestStores, Urls, admin, scrape, until};
+use super::{DEADLINE, Exposition, Running, TestStores, Urls, admin, scrape, until};
 use crate::support::{Mode, Proxy, Settings};
 
 /// Sees a counter grow on each of these admin ports, and grow again, several times: one failure is a hiccup.
@@ -43,4 +45,30 @@ async fn a_postgres_that_is_silent_is_seen_in_the_counters_for_as_long_as_it_is(
     proxy.set(Mode::BlackHole);
     queue_frames(&stores, &Settings::with(&[]), 1).await;
     until_grown_again_and_again(&[&admin], "postgres_pool_failures_total").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_are_counted_as_lost_where_there_were_some_and_not_where_there_never_were() {
+    let (stores, settings) = (TestStores::start().await, Settings::with(&[]));
+    let mut worker = Running::worker(&Urls::of(&stores), &[]).await;
+    let admin = admin(&mut worker, "working").await;
+    let restorations = |shown: &Exposition| {
+        ["lost", "restarted"]
+            .map(|cause| shown.get(&format!("claim_restorations_total{{cause=\"{cause}\"}}")))
+    };
+    queue_frames(&stores, &settings, 1).await;
+    until("the first event of all", DEADLINE, async || {
+        scrape(&admin).await.get("claims_total{result=\"new\"}") == 1.0
+    })
+    .await;
+    assert_eq!(restorations(&scrape(&admin).await), [0.0, 0.0]);
+    until("a queue that holds nothing to be lost", DEADLINE, async || {
+        scrape(&admin).await.get("frames_acknowledged_total") == 1.0
+    })
+    .await;
+    cmd("FLUSHALL").exec_async(&mut stores.redis().await).await.unwrap();
+    queue_frames(&stores, &settings, 1).await;
+    until("the claims are restored", DEADLINE, async || restorations(&scrape(&admin).await) == [1.0, 0.0])
+        .await;
+    assert_eq!(scrape(&admin).await.get("claims_restored_total"), 1.0);
 }
