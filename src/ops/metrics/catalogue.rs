@@ -122,7 +122,7 @@ catalogue! {
         postgres_round_trip_seconds: Histogram<PostgresOperation> in SECONDS, Any,
             "Time that an operation took in Postgres, all its statements together; store is a batch's whole transaction";
         postgres_failures_total: Counter<PostgresOperation>, Any,
-            "Operations that Postgres refused, or that failed or did not end in time";
+            "Operations that failed or did not end in time; rows that Postgres refuses are no failure";
         postgres_pool_wait_seconds: Histogram<()> in SECONDS, Any, "Time until a pool lent a connection, or gave up";
         postgres_pool_failures_total: Counter<()>, Any,
             "Times that a pool had no connection to lend: Postgres did not answer or refused, or all were busy for too long";

@@ -149,7 +149,7 @@ label! {
         Probe = "probe",
         /// Which frames of a batch have a receipt.
         Receipts = "receipts",
-        /// Under which epochs claims hold; where some are missing, until they are restored.
+        /// Under which epochs claims hold; where some are missing, also what is stored, and step by step.
         Epochs = "epochs",
         /// Which campaigns changed.
         Campaigns = "campaigns",

@@ -31,8 +31,8 @@ pub use outcomes::{
     frames_acknowledged, frames_reclaimed, triggers_stored,
 };
 pub use servers::{
-    Operation, PoolGauges, PoolState, postgres_pool_wait, queue_looked_at, queue_marks, redis_pool_wait,
-    timed,
+    Failure, Operation, PoolGauges, PoolState, postgres_pool_wait, queue_looked_at, queue_marks,
+    redis_pool_wait, timed,
 };
 pub use stages::{
     Matches, claims_laid, stage_blocked, stage_done, stage_received, stage_sends, stage_starved, stage_took,

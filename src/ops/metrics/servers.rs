@@ -35,14 +35,22 @@ impl Operation for PostgresOperation {
     }
 }
 
-/// Notes how long `asked` takes to be answered, and whether it fails. What is given up by its caller is not noted.
-pub async fn timed<T, E>(
+/// What a question can end in that has no answer.
+pub trait Failure {
+    /// Whether the server has failed. Otherwise it does its work, and what was asked for cannot be done.
+    fn is_of_server(&self) -> bool {
+        true
+    }
+}
+
+/// Notes how long `asked` takes to be answered, and whether the server fails. What is given up by its caller is not noted.
+pub async fn timed<T, E: Failure>(
     operation: impl Operation,
     asked: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     let started = Instant::now();
     let answer = asked.await;
-    operation.note(started.elapsed(), answer.is_err());
+    operation.note(started.elapsed(), answer.as_ref().is_err_and(E::is_of_server));
     answer
 }
 

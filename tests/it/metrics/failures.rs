@@ -4,7 +4,7 @@ use bb8_redis::redis::cmd;
 
 use super::waits::queue_frames;
 use super::{DEADLINE, Exposition, Running, TestStores, Urls, admin, scrape, until};
-use crate::support::{Mode, Proxy, Settings};
+use crate::support::{At, Cut, Mode, Proxy, Settings};
 
 /// Sees a counter grow on each of these admin ports, and grow again, several times: one failure is a hiccup.
 async fn until_grown_again_and_again(admins: &[&str], series: &str) {
@@ -71,4 +71,48 @@ async fn claims_are_counted_as_lost_where_there_were_some_and_not_where_there_ne
     until("the claims are restored", DEADLINE, async || restorations(&scrape(&admin).await) == [1.0, 0.0])
         .await;
     assert_eq!(scrape(&admin).await.get("claims_restored_total"), 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_redis_does_not_answer_while_epochs_are_looked_up_is_no_failure_of_postgres() {
+    let (stores, settings) = (TestStores::start().await, Settings::with(&[]));
+    let proxy = Proxy::before(stores.redis_url()).await;
+    let urls = Urls { redis: proxy.url(stores.redis_url()), ..Urls::of(&stores) };
+    let mut worker = Running::worker(&urls, &[]).await;
+    let admin = admin(&mut worker, "working").await;
+    // The restoration of the first claims, which holds a transaction of Postgres open.
+    let cut = proxy.cut(Cut { bytes: b"restoring ", nth: 1, at: At::Before });
+    tokio::join!(biased; cut, queue_frames(&stores, &settings, 1));
+    until("the event is stored nevertheless", DEADLINE, async || {
+        scrape(&admin).await.get("events_total{outcome=\"stored\"}") == 1.0
+    })
+    .await;
+    let shown = scrape(&admin).await;
+    assert_eq!(shown.get("postgres_failures_total{operation=\"epochs\"}"), 0.0);
+    assert!(shown.get("postgres_round_trip_seconds_count{operation=\"epochs\"}") >= 4.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_postgres_refuses_are_no_failures_of_it() {
+    let (stores, settings) = (TestStores::start().await, Settings::with(&[]));
+    let refuse = "alter table events add constraint no_e1 check (event_id <> 'e1')";
+    stores.postgres().await.batch_execute(refuse).await.unwrap();
+    let mut worker = Running::worker(&Urls::of(&stores), &[]).await;
+    let admin = admin(&mut worker, "working").await;
+    queue_frames(&stores, &settings, 3).await;
+    let of = |outcome: &str| format!("events_total{{outcome=\"{outcome}\"}}");
+    until("two rows and a dead letter", DEADLINE, async || {
+        let shown = scrape(&admin).await;
+        shown.get(&of("stored")) == 2.0 && shown.get(&of("dead_lettered")) == 1.0
+    })
+    .await;
+    let shown = scrape(&admin).await;
+    assert!(shown.get("postgres_round_trip_seconds_count{operation=\"probe\"}") >= 1.0, "it was looked for");
+    for operation in ["store", "probe"] {
+        assert_eq!(
+            shown.get(&format!("postgres_failures_total{{operation=\"{operation}\"}}")),
+            0.0,
+            "{operation}"
+        );
+    }
 }
