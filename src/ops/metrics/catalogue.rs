@@ -5,8 +5,8 @@
 use metrics::NoopRecorder;
 
 use super::label::{
-    Cause, ClaimResult, ConnectionState, IngestResult, Labels, LedgerDay, LedgerEntry, Mark, Outcome,
-    PostgresOperation, RedisOperation, Stage, StatusClass, Version,
+    Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Labels, LedgerDay, LedgerEntry, Mark,
+    Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Version,
 };
 use super::metric::{Counter, Each, Gauge, Histogram, Kind, Metric, Part, Registrar};
 
@@ -89,7 +89,10 @@ catalogue! {
     }
     "Ingest" {
         ingest_events_total: Counter<IngestResult>, Serve,
-            "Events received: accepted (queued), rejected (refused for good), unavailable (to be sent again)";
+            "Events received: accepted (queued), rejected (refused for good), unavailable (to be sent again); \
+            what is refused before it is read is not among them";
+        ingest_refused_requests_total: Counter<IngestRefusal>, Serve,
+            "Requests whose events were not taken, to be sent again; overloaded and unusable: mostly before they were read";
         ingest_bytes_total: Counter<()>, Serve, "Bytes that accepted events take in frames";
         ingest_frames_total: Counter<()>, Serve, "Frames that Redis acknowledged";
         ingest_frame_events: Histogram<()> in FRAME_EVENTS, Serve, "Events in a frame";

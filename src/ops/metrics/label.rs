@@ -109,6 +109,20 @@ label! {
         Unavailable = "unavailable",
     }
 
+    /// Why a request's events were not taken now, whether they had been read or not.
+    IngestRefusal as "reason" {
+        /// More is queued than may be.
+        Overloaded = "overloaded",
+        /// Redis must not be written to.
+        Unusable = "unusable",
+        /// More waits for Redis than may.
+        BufferFull = "buffer_full",
+        /// Redis refused them, or did not answer.
+        Unavailable = "unavailable",
+        /// The server is ending.
+        ShuttingDown = "shutting_down",
+    }
+
     /// A mark that the queue is held against.
     Mark as "mark" {
         /// Below it events are accepted again.
