@@ -107,6 +107,9 @@ catalogue! {
         queue_bytes: Gauge<()>, Any, "Bytes of the frames in the streams; every process shows the same";
         queue_oldest_seconds: Gauge<()>, Any,
             "Age of the oldest frame that is not acknowledged; 0 where there is none; every process shows the same";
+        queue_look_timestamp_seconds: Gauge<()>, Any,
+            "When this process looked at the queue last (Unix time), 0 before the first time; what it shows of the queue, and \
+            of Redis' memory, is as old";
         queue_marks_bytes: Gauge<Mark>, Serve,
             "The marks that close ingest and open it again, in bytes that what is queued needs with its claims";
     }

@@ -1,6 +1,6 @@
 //! What is reported of Redis and Postgres: round trips, pools, and the queue that lies in Redis.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use metrics::Gauge;
 
@@ -68,6 +68,8 @@ pub fn postgres_pool_wait(took: Duration, failed: bool) {
 
 /// What lies in the streams, how old the oldest of it is, and how full Redis is.
 pub fn queue_looked_at(depth: Depth, oldest: Option<Duration>, memory: Memory) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    handles().queue_look_timestamp_seconds.set(now.as_secs_f64());
     handles().queue_events.set(float(depth.events));
     handles().queue_bytes.set(float(depth.bytes));
     handles().queue_oldest_seconds.set(oldest.unwrap_or_default().as_secs_f64());

@@ -29,7 +29,14 @@ async fn a_server_that_is_away_is_seen_in_the_counters_for_as_long_as_it_is() {
     let (of_serve, of_worker) = (admin(&mut serve, "serving").await, admin(&mut worker, "working").await);
     stores.servers.redis.stop().await;
     until_grown_again_and_again(&[&of_serve, &of_worker], "redis_pool_failures_total").await;
+    let looked_at = async |admin: &str| scrape(admin).await.get("queue_look_timestamp_seconds");
+    let last = [looked_at(&of_serve).await, looked_at(&of_worker).await];
+    until_grown_again_and_again(&[&of_serve, &of_worker], "redis_pool_failures_total").await;
+    assert_eq!([looked_at(&of_serve).await, looked_at(&of_worker).await], last, "what is shown grows old");
     stores.servers.redis.start().await.unwrap();
+    for (admin, last) in [&of_serve, &of_worker].into_iter().zip(last) {
+        until("another look at the queue", DEADLINE, async || looked_at(admin).await > last).await;
+    }
     assert_eq!(scrape(&of_worker).await.get("postgres_pool_failures_total"), 0.0, "it was not away");
     stores.servers.postgres.kill().await;
     until_grown_again_and_again(&[&of_worker], "postgres_pool_failures_total").await;
