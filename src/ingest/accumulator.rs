@@ -16,7 +16,8 @@ use super::gate::{Closed, Gate};
 use super::gathering::{Departure, Gathering, Held, NoRoom};
 use super::staged::Staged;
 use crate::config::IngestConfig;
-use crate::ops::{fail_point, metrics};
+use crate::ops::fail_point;
+use crate::ops::metrics::{self, IngestRefusal};
 use crate::queue::{self, OutgoingFrame, Pool, Shards};
 
 /// Round trips to Redis under way at once.
@@ -83,7 +84,7 @@ impl Accumulator {
 
     /// Whether events are accepted now; asked before a request's body is read.
     pub fn check(&self) -> Result<(), SubmitError> {
-        Ok(self.0.gate.check(self.held_bytes())?)
+        counted(self.0.gate.check(self.held_bytes()).map_err(SubmitError::from))
     }
 
     /// Closes and opens as the queue fills and drains, if [`Gate::watch`] is run.
@@ -103,6 +104,10 @@ impl Accumulator {
     /// After an error some of the events may be in the queue nevertheless; the worker drops them as duplicates when they
     /// are sent again.
     pub async fn submit(&self, staged: Staged) -> Result<(), SubmitError> {
+        counted(self.hand_in(staged).await)
+    }
+
+    async fn hand_in(&self, staged: Staged) -> Result<(), SubmitError> {
         for mut fate in self.add(staged)? {
             match fate.wait_for(|fate| !matches!(fate, Fate::Waiting)).await.as_deref() {
                 Ok(Fate::Failed(reason)) => return Err(SubmitError::Unavailable(Arc::clone(reason))),
@@ -185,6 +190,23 @@ impl Accumulator {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves the state whole: each change of it is a single step.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a refusal.
+fn counted(taken: Result<(), SubmitError>) -> Result<(), SubmitError> {
+    taken.inspect_err(|error| metrics::ingest_refused(error.reason()))
+}
+
+impl SubmitError {
+    fn reason(&self) -> IngestRefusal {
+        match self {
+            Self::Full => IngestRefusal::BufferFull,
+            Self::Gate(Closed::Overloaded(_)) => IngestRefusal::Overloaded,
+            Self::Gate(Closed::Unusable(_)) => IngestRefusal::Unusable,
+            Self::Unavailable(_) => IngestRefusal::Unavailable,
+            Self::Closed => IngestRefusal::ShuttingDown,
+        }
     }
 }
 

@@ -133,7 +133,7 @@ impl Pool {
     pub async fn get(&self) -> Result<PooledConnection<'_, Links>, RunError<RedisError>> {
         let asked = Instant::now();
         let lent = self.0.get().await;
-        metrics::redis_pool_wait(asked.elapsed());
+        metrics::redis_pool_wait(asked.elapsed(), lent.is_err());
         lent
     }
 

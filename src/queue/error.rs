@@ -3,6 +3,7 @@
 use bb8_redis::bb8::RunError;
 use bb8_redis::redis::RedisError;
 
+use crate::ops::metrics::Failure;
 use crate::tls::{self, TlsError};
 
 /// A failure of the queue.
@@ -70,6 +71,10 @@ impl QueueError {
         matches!(self, Self::Redis(_) | Self::NoConnection | Self::LostAgain)
     }
 }
+
+impl Failure for QueueError {}
+
+impl Failure for RedisError {}
 
 /// The error, or what to do about it where the handshake failed.
 pub(super) fn describe(error: &RedisError) -> String {

@@ -78,15 +78,19 @@ pub async fn note_alive<E: From<StoreError>>(
     lives: impl AsyncFnOnce() -> Result<RunId, E>,
 ) -> Result<(), E> {
     let mut client = pool.get().await.map_err(StoreError::from)?;
-    let noting = async {
-        let transaction = client.transaction().await.map_err(StoreError::from)?;
-        transaction.batch_execute("select now()").await.map_err(StoreError::from)?;
-        let run = lives().await?;
-        let note = "update claim_epochs set seen_at = now() where run_id = $1";
-        transaction.execute(note, &[&run.as_str()]).await.map_err(StoreError::from)?;
-        Ok(transaction.commit().await.map_err(StoreError::from)?)
+    let beginning = async {
+        let transaction = client.transaction().await?;
+        transaction.batch_execute("select now()").await?;
+        Ok::<_, StoreError>(transaction)
     };
-    timed(PostgresOperation::Epochs, noting).await
+    let transaction = timed(PostgresOperation::Epochs, beginning).await?;
+    let run = lives().await?;
+    let noting = async {
+        let note = "update claim_epochs set seen_at = now() where run_id = $1";
+        transaction.execute(note, &[&run.as_str()]).await?;
+        Ok::<_, StoreError>(transaction.commit().await?)
+    };
+    Ok(timed(PostgresOperation::Epochs, noting).await?)
 }
 
 /// The times between which the events were accepted whose claims a restarted Redis may have lost: those stored since

@@ -6,6 +6,8 @@ use std::time::Duration;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
+use super::sqlstate::{Action, action_of};
+use crate::ops::metrics::Failure;
 use crate::tls;
 
 /// A failure of the store.
@@ -26,6 +28,18 @@ pub enum StoreError {
     /// Postgres did not answer in time.
     #[error("Postgres has not answered for {0:?}; the connection was given up")]
     NoAnswer(Duration),
+}
+
+impl Failure for StoreError {
+    fn is_of_server(&self) -> bool {
+        self.action() != Action::Refuse
+    }
+}
+
+impl Failure for tokio_postgres::Error {
+    fn is_of_server(&self) -> bool {
+        action_of(self) != Action::Refuse
+    }
 }
 
 /// The server's own message where it sent one: the client's is only "db error".

@@ -33,7 +33,18 @@ impl Pool {
     pub async fn get(&self) -> Result<Object, PoolError> {
         let asked = Instant::now();
         let lent = self.0.get().await;
-        metrics::postgres_pool_wait(asked.elapsed());
+        metrics::postgres_pool_wait(asked.elapsed(), lent.is_err());
+        lent
+    }
+
+    /// As [`Self::get`], given up after `limit`.
+    async fn get_within(&self, limit: Duration) -> Result<Object, StoreError> {
+        let asked = Instant::now();
+        let lent = match timeout(limit, self.0.get()).await {
+            Ok(lent) => lent.map_err(StoreError::from),
+            Err(_) => Err(StoreError::NoAnswer(limit)),
+        };
+        metrics::postgres_pool_wait(asked.elapsed(), lent.is_err());
         lent
     }
 
@@ -185,7 +196,7 @@ pub async fn within<T>(
     work: impl AsyncFnOnce(&mut Client) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let no_answer = |_: Elapsed| StoreError::NoAnswer(limit);
-    let mut client = timeout(limit, pool.get()).await.map_err(no_answer)??;
+    let mut client = pool.get_within(limit).await?;
     let worked = metrics::timed(operation, async {
         let worked = timeout(limit, work(&mut client)).await;
         worked.unwrap_or_else(|elapsed| {

@@ -22,11 +22,7 @@ impl StoreError {
         match self {
             Self::Configuration(_) => Action::Stop,
             Self::Pool(deadpool_postgres::PoolError::Backend(error)) | Self::Postgres(error) => {
-                match error.code() {
-                    Some(state) => action_for(state.code()),
-                    // No SQLSTATE: the connection broke, or its answer never came.
-                    None => Action::Retry,
-                }
+                action_of(error)
             }
             Self::Pool(_) | Self::Searching | Self::NoAnswer(_) => Action::Retry,
         }
@@ -45,6 +41,15 @@ impl StoreError {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::QUERY_CANCELED))
+    }
+}
+
+/// What to do about what the client says.
+pub(super) fn action_of(error: &tokio_postgres::Error) -> Action {
+    match error.code() {
+        Some(state) => action_for(state.code()),
+        // No SQLSTATE: the connection broke, or its answer never came.
+        None => Action::Retry,
     }
 }
 

@@ -87,7 +87,7 @@ impl Claimant {
             return Ok(known);
         }
         let whole = restore::whole_epochs(&self.redis, &self.postgres, self.shards, &self.settings);
-        let whole = Arc::new(metrics::timed(PostgresOperation::Epochs, whole).await?);
+        let whole = Arc::new(whole.await?);
         *self.known.lock() = Some(Arc::clone(&whole));
         Ok(whole)
     }

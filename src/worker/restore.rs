@@ -5,12 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{Object, Transaction};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::claimant::ClaimError;
-use crate::ops::{fail_point, metrics};
+use crate::ops::fail_point;
+use crate::ops::metrics::{self, Failure, PostgresOperation};
 use crate::queue::{self, Epoch, Epochs, Gap, Link, Pool, QueueError, RestoredClaim, Shard, Shards};
 use crate::store::StoreError;
 use crate::store::epochs::{self, ClaimedEvent};
@@ -37,11 +38,9 @@ pub(super) async fn whole_epochs(
     settings: &RestoreSettings,
 ) -> Result<Epochs, ClaimError> {
     let mut client = postgres.get().await.map_err(StoreError::from)?;
-    let transaction = client.transaction().await.map_err(StoreError::from)?;
-    epochs::lock(&transaction).await?;
+    let (transaction, mut recorded) = in_postgres(begin(&mut client, shards)).await?;
     // One connection from here to the end: a restoration does not outlive the run of Redis that it began in.
     let mut link = redis.get().await.map_err(QueueError::from)?;
-    let mut recorded = epochs::read(&transaction, shards).await?;
     let shown = queue::shown_epochs(&mut link, shards).await?;
     let run = link.run_id();
     let is_whole =
@@ -49,14 +48,30 @@ pub(super) async fn whole_epochs(
     let lacking: Vec<Shard> = shards.all().filter(|shard| !is_whole(*shard)).collect();
     if !lacking.is_empty() {
         let restored = restore(&transaction, &mut link, (shards, &lacking), &recorded, settings).await?;
-        epochs::record(&transaction, &restored).await?;
+        in_postgres(epochs::record(&transaction, &restored)).await?;
         for (shard, epoch) in restored {
             recorded[shard.index()] = Some(epoch);
         }
     }
-    transaction.commit().await.map_err(StoreError::from)?;
+    in_postgres(transaction.commit()).await.map_err(StoreError::from)?;
     let whole = recorded.into_iter().map(|epoch| epoch.expect("what was not recorded is restored"));
     Ok(Epochs::new(whole.collect()))
+}
+
+/// Takes the lock, and reads the recorded epochs.
+async fn begin(
+    client: &mut Object,
+    shards: Shards,
+) -> Result<(Transaction<'_>, Vec<Option<Epoch>>), StoreError> {
+    let transaction = client.transaction().await?;
+    epochs::lock(&transaction).await?;
+    let recorded = epochs::read(&transaction, shards).await?;
+    Ok((transaction, recorded))
+}
+
+/// Notes what is asked of Postgres, and not what Redis is asked for between.
+async fn in_postgres<T, E: Failure>(asked: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    metrics::timed(PostgresOperation::Epochs, asked).await
 }
 
 /// Restores the claims of the shards that lack some, and shows their new epochs.
@@ -80,13 +95,25 @@ async fn restore(
         (*shard, Epoch { id, keyspace, run_id: run.clone() })
     };
     let epochs: Vec<(Shard, Epoch)> = lacking.iter().map(epoch_of).collect();
-    Restoration::new(transaction, shards, &epochs, settings.window).run(link, lost, settings.at_risk).await?;
+    let restoration = Restoration::new(transaction, shards, &epochs, settings.window);
+    let restored = restoration.run(link, lost, settings.at_risk).await?;
+    // A new installation: Redis had never had any.
+    let is_first = lacking.iter().all(|shard| recorded[shard.index()].is_none()) && restored.claims == 0;
+    if !is_first {
+        metrics::claims_restored(lost, restored.took);
+    }
     fail_point::reached("claims-restored");
     if !queue::show_epoch(link, lacking, id).await? {
         return Err(QueueError::LostAgain.into());
     }
     fail_point::reached("epoch-shown");
     Ok(epochs)
+}
+
+/// What a restoration came to.
+struct Restored {
+    claims: u64,
+    took: Duration,
 }
 
 /// A restoration under way.
@@ -116,19 +143,19 @@ impl<'a> Restoration<'a> {
         Self { transaction, shards, keyspaces, window, restored: 0, started: now, told: now }
     }
 
-    async fn run(mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<(), ClaimError> {
+    async fn run(mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<Restored, ClaimError> {
         let now = Timestamp::now();
         let window = (now.saturating_sub(self.window).unwrap_or(Timestamp::MIN), Timestamp::MAX);
         let times = if lost {
             Some(window)
         } else {
-            let lately = epochs::times_stored_lately(self.transaction, at_risk).await?;
+            let lately = in_postgres(epochs::times_stored_lately(self.transaction, at_risk)).await?;
             lately.map(|(from, to)| (from.max(window.0), to))
         };
         if let Some(times) = times {
-            let events = epochs::claimed_events(self.transaction, times).await?;
+            let events = in_postgres(epochs::claimed_events(self.transaction, times)).await?;
             loop {
-                let part = events.next(self.transaction, PART).await?;
+                let part = in_postgres(events.next(self.transaction, PART)).await?;
                 if part.is_empty() {
                     break;
                 }
@@ -136,11 +163,10 @@ impl<'a> Restoration<'a> {
             }
         }
         let (claims, took) = (self.restored, self.started.elapsed());
-        metrics::claims_restored(lost, took);
         if claims > 0 {
             tracing::info!(claims, ?took, lost, "restored the claims that Redis lacked");
         }
-        Ok(())
+        Ok(Restored { claims, took })
     }
 
     async fn write(

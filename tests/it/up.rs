@@ -40,6 +40,8 @@ async fn up_serves_until_a_signal_and_its_events_are_there_again_at_the_next_sta
     let sent = sent.post(format!("{http}/events")).header("content-type", "application/json").body(event);
     assert_eq!(sent.send().await.unwrap().status(), 202);
     assert_eq!(status(&format!("{admin}/readyz")).await, 200);
+    let ready = text(&format!("{admin}/readyz")).await;
+    assert_eq!(ready.matches("redis: ").count(), 1, "both roles want it: {ready}");
     let told = [
         "ingest_events_total{result=\"accepted\"} 1\n",
         "events_total{outcome=\"stored\"} 1\n",

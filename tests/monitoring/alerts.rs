@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use crate::GRAFANA;
+use crate::prometheus::lay_out;
 use crate::rules::{Rule, files, rules, tests};
+use crate::support::folder;
 
 /// Runs promtool, and expects that it finds nothing; what it says.
 fn promtool(arguments: &[&str], files: &[impl AsRef<Path>]) -> String {
@@ -25,7 +28,9 @@ fn alerts() -> impl Iterator<Item = (String, Rule)> {
 
 #[test]
 fn prometheus_takes_the_configuration_and_the_rules() {
-    println!("{}", promtool(&["check", "config"], &[format!("{GRAFANA}/prometheus.yml")]));
+    let dir = folder();
+    lay_out(Path::new(GRAFANA), dir.path(), "127.0.0.1:8081", Duration::from_secs(15));
+    println!("{}", promtool(&["check", "config"], &[dir.path().join("prometheus.yml")]));
     println!("{}", promtool(&["check", "rules", "--lint=all", "--lint-fatal"], &files("alerts")));
 }
 
@@ -69,6 +74,32 @@ fn every_alert_says_how_bad_it_is_and_what_to_do() {
         let anchor = rule.annotations["runbook"].strip_prefix("docs/troubleshooting.md#").unwrap();
         assert_eq!(anchor, name.to_lowercase(), "{name} leads to another's section");
         assert!(anchors.contains(anchor), "{name} has no section in docs/troubleshooting.md");
+    }
+}
+
+#[test]
+fn alerts_do_not_give_out_what_lies_between_the_bounds_of_buckets_as_exact() {
+    let quantiles: Vec<String> = rules()
+        .into_iter()
+        .filter(|rule| rule.expr.contains("histogram_quantile"))
+        .filter_map(|rule| rule.record)
+        .collect();
+    assert!(!quantiles.is_empty());
+    for (name, rule) in alerts() {
+        let summary = &rule.annotations["summary"];
+        let is_estimate = quantiles.iter().any(|quantile| rule.expr.contains(quantile));
+        if is_estimate && summary.contains("$value") {
+            assert!(summary.contains("about {{ $value"), "{name}: {summary}");
+        }
+    }
+}
+
+#[test]
+fn alerts_name_commands_that_can_be_entered_as_they_are() {
+    for (name, rule) in alerts() {
+        let description = &rule.annotations["description"];
+        let bare = description.contains("dead-letters replay`");
+        assert!(!bare, "{name}: a replay wants --all, or ids");
     }
 }
 

@@ -1,6 +1,8 @@
 //! What dashboards and rules name exists in the catalogue of metrics, with these labels; and what exists is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use campaign_manager::ops::metrics::{CATALOGUE, Kind, Metric};
 use campaign_manager::queue::CLAIM_BYTES;
@@ -106,6 +108,15 @@ fn what_rules_name_exists_with_the_labels_that_they_name() {
 fn the_rule_for_what_is_needed_counts_claims_as_ingest_does() {
     let needed = &recorded()["job:campaign_manager_queue_needed_bytes:max"].expr;
     assert!(needed.contains(&format!("{CLAIM_BYTES} * campaign_manager_queue_events")), "{needed}");
+}
+
+#[test]
+fn the_documents_say_how_much_a_claim_takes() {
+    let claim = format!("{CLAIM_BYTES} bytes");
+    for document in ["README.md", "docs/guarantees.md", "docs/troubleshooting.md", "infra/README.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
+        assert!(text.contains(&claim), "{document}: {claim}");
+    }
 }
 
 #[test]

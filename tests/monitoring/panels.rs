@@ -79,6 +79,12 @@ async fn every_panel_shows_something_of_a_loaded_system() {
 #[tokio::test]
 async fn no_rule_fails_and_a_healthy_system_is_not_alarming() {
     let mut scene = Scene::start(EVERY).await;
+    // What begins with the first event is an increase only to who has seen it before.
+    until("Prometheus has looked before anything is sent", PATIENCE, async || {
+        let nothing = r#"campaign_manager_events_total{outcome="stored"} == 0"#;
+        !scene.prometheus.range(nothing, SHOWN).await.is_empty()
+    })
+    .await;
     scene.oracle.start();
     until("events are stored, and Prometheus knows", PATIENCE, async || {
         !scene.prometheus.range("job:campaign_manager_events:rate1m > 0", SHOWN).await.is_empty()
@@ -100,6 +106,8 @@ async fn no_rule_fails_and_a_healthy_system_is_not_alarming() {
         scene.prometheus.ask("/api/v1/alerts", &[]).await["alerts"] == json!([])
     })
     .await;
+    let fired = scene.prometheus.range(r#"ALERTS{alertstate="firing"}"#, SHOWN).await;
+    assert!(fired.is_empty(), "{fired:?}");
     assert!(scene.end().await.success());
 }
 

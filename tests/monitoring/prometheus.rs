@@ -1,4 +1,5 @@
-//! A real Prometheus that runs the project's own configuration, on a copy in which only the targets and the intervals differ.
+//! A real Prometheus that runs the project's own configuration, on a copy in which only the intervals differ, and with
+//! targets of its own: those in the folder are for whoever runs the system.
 //!
 //! Invariant: it ends with the test, and its data with it.
 
@@ -13,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::GRAFANA;
-use crate::support::{DEADLINE, until};
+use crate::support::{DEADLINE, folder, until};
 
 /// In the configuration, for scrapes as for rules.
 const INTERVAL: &str = "interval: 15s";
@@ -29,7 +30,7 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one in `dir` that scrapes the admin port `target` so often.
     pub(crate) async fn start(dir: &Path, target: &str, every: Duration) -> Self {
-        lay_out(dir, target, every);
+        lay_out(Path::new(GRAFANA), dir, target, every);
         let log = dir.join("prometheus.log");
         let file = File::create(&log).unwrap();
         let mut command = Command::new("prometheus");
@@ -81,19 +82,28 @@ impl Drop for Prometheus {
     }
 }
 
-/// The configuration with this target and interval, in `dir`.
-fn lay_out(dir: &Path, target: &str, every: Duration) {
-    let config = fs::read_to_string(format!("{GRAFANA}/prometheus.yml")).unwrap();
+/// The configuration in `from`, with this target and interval, in `dir`.
+pub(crate) fn lay_out(from: &Path, dir: &Path, target: &str, every: Duration) {
+    let config = fs::read_to_string(from.join("prometheus.yml")).unwrap();
     assert_eq!(config.matches(INTERVAL).count(), 2, "scrape_interval and evaluation_interval");
     let config = config.replace(INTERVAL, &format!("interval: {}ms", every.as_millis()));
     fs::write(dir.join("prometheus.yml"), config).unwrap();
-    let copied = Command::new("cp").arg("-r").arg(format!("{GRAFANA}/alerts")).arg(dir).status().unwrap();
-    assert!(copied.success(), "cp -r {GRAFANA}/alerts: {copied}");
+    let copied = Command::new("cp").arg("-r").arg(from.join("alerts")).arg(dir).status().unwrap();
+    assert!(copied.success(), "cp -r {}: {copied}", from.join("alerts").display());
     fs::create_dir(dir.join("targets")).unwrap();
-    let local = fs::read_to_string(format!("{GRAFANA}/targets/local.yml")).unwrap();
-    let admin = "127.0.0.1:8081";
-    assert!(local.contains(admin), "where `up` shows its metrics unless told otherwise");
-    fs::write(dir.join("targets/local.yml"), local.replace(admin, target)).unwrap();
+    fs::write(dir.join("targets/test.yml"), format!("- targets: [\"{target}\"]\n")).unwrap();
+}
+
+#[test]
+fn targets_that_somebody_has_added_are_not_scraped() {
+    let (own, dir) = (folder(), folder());
+    let copied = Command::new("cp").arg("-r").arg(format!("{GRAFANA}/.")).arg(own.path()).status().unwrap();
+    assert!(copied.success(), "{copied}");
+    fs::write(own.path().join("targets/local.yml"), "- targets: [shop.example:8081]\n").unwrap();
+    lay_out(own.path(), dir.path(), "127.0.0.1:1", Duration::from_secs(1));
+    let targets = fs::read_dir(dir.path().join("targets")).unwrap();
+    let targets: Vec<_> = targets.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert_eq!(targets, ["- targets: [\"127.0.0.1:1\"]\n"]);
 }
 
 /// Where it listens, as its log says.

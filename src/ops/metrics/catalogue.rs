@@ -5,8 +5,8 @@
 use metrics::NoopRecorder;
 
 use super::label::{
-    Cause, ClaimResult, ConnectionState, IngestResult, Labels, LedgerDay, LedgerEntry, Mark, Outcome,
-    PostgresOperation, RedisOperation, Stage, StatusClass, Version,
+    Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Labels, LedgerDay, LedgerEntry, Mark,
+    Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Version,
 };
 use super::metric::{Counter, Each, Gauge, Histogram, Kind, Metric, Part, Registrar};
 
@@ -89,7 +89,10 @@ catalogue! {
     }
     "Ingest" {
         ingest_events_total: Counter<IngestResult>, Serve,
-            "Events received: accepted (queued), rejected (refused for good), unavailable (to be sent again)";
+            "Events received: accepted (queued), rejected (refused for good), unavailable (to be sent again); \
+            what is refused before it is read is not among them";
+        ingest_refused_requests_total: Counter<IngestRefusal>, Serve,
+            "Requests whose events were not taken, to be sent again; overloaded and unusable: mostly before they were read";
         ingest_bytes_total: Counter<()>, Serve, "Bytes that accepted events take in frames";
         ingest_frames_total: Counter<()>, Serve, "Frames that Redis acknowledged";
         ingest_frame_events: Histogram<()> in FRAME_EVENTS, Serve, "Events in a frame";
@@ -104,6 +107,9 @@ catalogue! {
         queue_bytes: Gauge<()>, Any, "Bytes of the frames in the streams; every process shows the same";
         queue_oldest_seconds: Gauge<()>, Any,
             "Age of the oldest frame that is not acknowledged; 0 where there is none; every process shows the same";
+        queue_look_timestamp_seconds: Gauge<()>, Any,
+            "When this process looked at the queue last (Unix time), 0 before the first time; what it shows of the queue, and \
+            of Redis' memory, is as old";
         queue_marks_bytes: Gauge<Mark>, Serve,
             "The marks that close ingest and open it again, in bytes that what is queued needs with its claims";
     }
@@ -114,14 +120,18 @@ catalogue! {
             "From a question to Redis to its answer; a read may wait for new frames, and a look is a few round trips";
         redis_failures_total: Counter<RedisOperation>, Any, "Questions to Redis that failed or were not answered in time";
         redis_pool_wait_seconds: Histogram<()> in SECONDS, Any, "Time until a pool lent a connection, or gave up";
+        redis_pool_failures_total: Counter<()>, Any,
+            "Times that a pool had no connection to lend: Redis did not answer, or all were busy for too long";
         redis_pool_connections: Gauge<ConnectionState>, Any, "Connections of the pools, looked at each second";
     }
     "Postgres" {
         postgres_round_trip_seconds: Histogram<PostgresOperation> in SECONDS, Any,
             "Time that an operation took in Postgres, all its statements together; store is a batch's whole transaction";
         postgres_failures_total: Counter<PostgresOperation>, Any,
-            "Operations that Postgres refused, or that failed or did not end in time";
+            "Operations that failed or did not end in time; rows that Postgres refuses are no failure";
         postgres_pool_wait_seconds: Histogram<()> in SECONDS, Any, "Time until a pool lent a connection, or gave up";
+        postgres_pool_failures_total: Counter<()>, Any,
+            "Times that a pool had no connection to lend: Postgres did not answer or refused, or all were busy for too long";
         postgres_pool_connections: Gauge<ConnectionState>, Any, "Connections of the pools, looked at each second";
         postgres_pool_waiting: Gauge<()>, Any, "Who waits for a connection, looked at each second";
     }

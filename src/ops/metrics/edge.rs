@@ -6,7 +6,7 @@ use metrics::Gauge;
 
 use super::exporter::handles;
 use super::float;
-use super::label::{IngestResult, StatusClass};
+use super::label::{IngestRefusal, IngestResult, StatusClass};
 
 /// Something that is counted for as long as it is held.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ pub fn ingest_events(result: IngestResult, events: usize, bytes: usize) {
     if result == IngestResult::Accepted {
         handles().ingest_bytes_total.increment(bytes as u64);
     }
+}
+
+/// A request whose events were not taken now.
+pub fn ingest_refused(reason: IngestRefusal) {
+    handles().ingest_refused_requests_total.of(reason).increment(1);
 }
 
 /// A frame that Redis acknowledged.

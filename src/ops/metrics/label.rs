@@ -109,6 +109,20 @@ label! {
         Unavailable = "unavailable",
     }
 
+    /// Why a request's events were not taken now, whether they had been read or not.
+    IngestRefusal as "reason" {
+        /// More is queued than may be.
+        Overloaded = "overloaded",
+        /// Redis must not be written to.
+        Unusable = "unusable",
+        /// More waits for Redis than may.
+        BufferFull = "buffer_full",
+        /// Redis refused them, or did not answer.
+        Unavailable = "unavailable",
+        /// The server is ending.
+        ShuttingDown = "shutting_down",
+    }
+
     /// A mark that the queue is held against.
     Mark as "mark" {
         /// Below it events are accepted again.
@@ -149,7 +163,7 @@ label! {
         Probe = "probe",
         /// Which frames of a batch have a receipt.
         Receipts = "receipts",
-        /// Under which epochs claims hold; where some are missing, until they are restored.
+        /// Under which epochs claims hold; where some are missing, also what is stored, and step by step.
         Epochs = "epochs",
         /// Which campaigns changed.
         Campaigns = "campaigns",

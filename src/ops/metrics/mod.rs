@@ -18,12 +18,12 @@ mod upkeep;
 pub use catalogue::CATALOGUE;
 pub use edge::{
     Held, connection, frame_sent, http_rate_limited, http_request, ingest_buffer, ingest_events, ingest_open,
-    request,
+    ingest_refused, request,
 };
 pub use exporter::{Exporter, InstallError, UPKEEP, install};
 pub use label::{
-    Cause, ClaimResult, ConnectionState, IngestResult, Label, Labels, LedgerDay, LedgerEntry, Mark, Outcome,
-    PostgresOperation, RedisOperation, Stage, StatusClass, Version, series,
+    Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Label, Labels, LedgerDay, LedgerEntry,
+    Mark, Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Version, series,
 };
 pub use metric::{Kind, Metric, Part};
 pub use outcomes::{
@@ -31,8 +31,8 @@ pub use outcomes::{
     frames_acknowledged, frames_reclaimed, triggers_stored,
 };
 pub use servers::{
-    Operation, PoolGauges, PoolState, postgres_pool_wait, queue_looked_at, queue_marks, redis_pool_wait,
-    timed,
+    Failure, Operation, PoolGauges, PoolState, postgres_pool_wait, queue_looked_at, queue_marks,
+    redis_pool_wait, timed,
 };
 pub use stages::{
     Matches, claims_laid, stage_blocked, stage_done, stage_received, stage_sends, stage_starved, stage_took,

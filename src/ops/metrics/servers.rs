@@ -1,6 +1,6 @@
 //! What is reported of Redis and Postgres: round trips, pools, and the queue that lies in Redis.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use metrics::Gauge;
 
@@ -35,29 +35,41 @@ impl Operation for PostgresOperation {
     }
 }
 
-/// Notes how long `asked` takes to be answered, and whether it fails. What is given up by its caller is not noted.
-pub async fn timed<T, E>(
+/// What a question can end in that has no answer.
+pub trait Failure {
+    /// Whether the server has failed. Otherwise it does its work, and what was asked for cannot be done.
+    fn is_of_server(&self) -> bool {
+        true
+    }
+}
+
+/// Notes how long `asked` takes to be answered, and whether the server fails. What is given up by its caller is not noted.
+pub async fn timed<T, E: Failure>(
     operation: impl Operation,
     asked: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     let started = Instant::now();
     let answer = asked.await;
-    operation.note(started.elapsed(), answer.is_err());
+    operation.note(started.elapsed(), answer.as_ref().is_err_and(E::is_of_server));
     answer
 }
 
-/// A wait for a connection to Redis.
-pub fn redis_pool_wait(took: Duration) {
+/// A wait for a connection to Redis, and whether there was none.
+pub fn redis_pool_wait(took: Duration, failed: bool) {
     handles().redis_pool_wait_seconds.record(took);
+    handles().redis_pool_failures_total.increment(failed.into());
 }
 
-/// A wait for a connection to Postgres.
-pub fn postgres_pool_wait(took: Duration) {
+/// A wait for a connection to Postgres, and whether there was none.
+pub fn postgres_pool_wait(took: Duration, failed: bool) {
     handles().postgres_pool_wait_seconds.record(took);
+    handles().postgres_pool_failures_total.increment(failed.into());
 }
 
 /// What lies in the streams, how old the oldest of it is, and how full Redis is.
 pub fn queue_looked_at(depth: Depth, oldest: Option<Duration>, memory: Memory) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    handles().queue_look_timestamp_seconds.set(now.as_secs_f64());
     handles().queue_events.set(float(depth.events));
     handles().queue_bytes.set(float(depth.bytes));
     handles().queue_oldest_seconds.set(oldest.unwrap_or_default().as_secs_f64());

@@ -89,6 +89,10 @@ async fn each_event_is_counted_once_where_it_comes_by() {
             ("match_triggers_per_event_sum", 500.0),
             ("catalog_predicates", 2.0),
             ("frames_redelivered_total", 0.0),
+            // Nothing was lost: there had never been any claims.
+            ("claim_restorations_total{cause=\"lost\"}", 0.0),
+            ("claim_restorations_total{cause=\"restarted\"}", 0.0),
+            ("claim_restoration_seconds_count", 0.0),
         ],
     );
     for stage in ["fetch", "dedupe", "match", "store", "ack"] {

@@ -3,6 +3,8 @@
 #![expect(clippy::float_cmp, reason = "what is counted is a whole number")]
 
 mod counts;
+mod failures;
+mod refusals;
 mod waits;
 
 use std::collections::BTreeSet;
@@ -80,6 +82,7 @@ async fn while_redis_is_away_ingest_fails_are_counted_and_pools_are_shown() {
     assert_eq!(request.body(event).send().await.unwrap().status(), 503);
     let shown = scrape(&admin).await;
     assert_eq!(shown.get("ingest_events_total{result=\"unavailable\"}"), 1.0);
+    assert_eq!(shown.get("ingest_refused_requests_total{reason=\"unavailable\"}"), 1.0);
     assert_eq!(shown.get("ingest_events_total{result=\"accepted\"}"), 0.0);
     assert_eq!(shown.get("http_requests_total{class=\"5xx\"}"), 1.0);
     assert_eq!(shown.get("ingest_buffer_events"), 0.0, "what failed waits no more");

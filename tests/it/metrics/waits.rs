@@ -8,7 +8,7 @@ use super::{DEADLINE, Running, TestStores, Urls, admin, scrape, until};
 use crate::support::{Mode, Proxy, Settings, frame_of};
 
 /// Frames of an event each, one after the other in one stream.
-async fn queue_frames(stores: &TestStores, settings: &Settings, frames: usize) {
+pub(super) async fn queue_frames(stores: &TestStores, settings: &Settings, frames: usize) {
     let shard = settings.queue.shards.all().next().unwrap();
     let ids: Vec<String> = (0..frames).map(|number| format!("e{number}")).collect();
     let frames: Vec<OutgoingFrame> = ids.iter().map(|id| frame_of(shard, &[id])).collect();
