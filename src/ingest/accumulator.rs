@@ -166,7 +166,7 @@ impl Accumulator {
             let now = Instant::now();
             for (shard, records) in staged.into_runs() {
                 let frame =
-                    state.gathering.add(shard, &records, now, || Arc::new(watch::Sender::new(Fate::Waiting)));
+                    state.gathering.add(shard, records, now, || Arc::new(watch::Sender::new(Fate::Waiting)));
                 fates.push(frame.subscribe());
             }
         }

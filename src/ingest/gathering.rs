@@ -81,7 +81,7 @@ impl<T: Clone> Gathering<T> {
     pub(super) fn add(
         &mut self,
         shard: Shard,
-        records: &Records,
+        records: Records,
         now: Instant,
         waiting: impl FnOnce() -> T,
     ) -> T {
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_lone_event_leaves_at_once_when_nothing_is_on_its_way() {
         let (mut gathering, now) = (gathering(1), Instant::now());
-        gathering.add(shard(0), &records(10), now, || 1);
+        gathering.add(shard(0), records(10), now, || 1);
         assert_eq!(gathering.take_due(now, true).len(), 1);
         assert_eq!(gathering.next_deadline(), None);
     }
@@ -159,8 +159,8 @@ mod tests {
     #[test]
     fn while_a_frame_is_on_its_way_events_gather_until_the_linger_is_over() {
         let (mut gathering, now) = (gathering(1), Instant::now());
-        gathering.add(shard(0), &records(10), now, || 1);
-        gathering.add(shard(0), &records(10), now + LINGER / 2, || 2);
+        gathering.add(shard(0), records(10), now, || 1);
+        gathering.add(shard(0), records(10), now + LINGER / 2, || 2);
         assert_eq!(gathering.next_deadline(), Some(now + LINGER));
         assert!(gathering.take_due(now + LINGER / 2, false).is_empty());
         let due = gathering.take_due(now + LINGER, false);
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn a_full_frame_leaves_before_its_linger_is_over() {
         let (mut gathering, now) = (gathering(1), Instant::now());
-        gathering.add(shard(0), &records(1000), now, || 1);
-        gathering.add(shard(0), &records(10), now, || 2);
+        gathering.add(shard(0), records(1000), now, || 1);
+        gathering.add(shard(0), records(10), now, || 2);
         let due = gathering.take_due(now, false);
         assert_eq!(due.iter().map(|d| d.waiting).collect::<Vec<_>>(), [1]);
     }
@@ -180,7 +180,7 @@ mod tests {
     fn due_frames_of_all_shards_leave_together() {
         let (mut gathering, now) = (gathering(3), Instant::now());
         for number in 0..3 {
-            gathering.add(shard(number), &records(10), now, || 0);
+            gathering.add(shard(number), records(10), now, || 0);
         }
         let due = gathering.take_due(now + LINGER, false);
         assert_eq!(due.iter().map(|d| d.frame.shard.index()).collect::<Vec<_>>(), [0, 1, 2]);

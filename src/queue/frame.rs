@@ -51,7 +51,8 @@ impl EventRecord<'_> {
 pub struct Records {
     events: u32,
     received_at: i64,
-    body: Vec<u8>,
+    /// Empty, or room for the header and then the events, so that framing copies nothing.
+    frame: Vec<u8>,
 }
 
 impl Records {
@@ -64,7 +65,7 @@ impl Records {
     /// How many bytes they take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.body.len()
+        self.frame.len().saturating_sub(HEADER)
     }
 
     /// Whether there are none.
@@ -91,42 +92,45 @@ impl Records {
         let payload_len = u32::try_from(event.payload.len()).expect("ingest limits the payload");
         if self.events == 0 {
             self.received_at = received_at;
+            self.frame.resize(HEADER, 0);
         }
         self.events += 1;
-        self.body.reserve(event.encoded_len());
-        self.body.extend_from_slice(&received_at.to_le_bytes());
-        self.body.extend_from_slice(&text_len(event.event_id));
-        self.body.extend_from_slice(&text_len(event.event_type));
-        self.body.extend_from_slice(&text_len(event.user_id));
-        self.body.extend_from_slice(&payload_len.to_le_bytes());
-        self.body.extend_from_slice(event.event_id.as_bytes());
-        self.body.extend_from_slice(event.event_type.as_bytes());
-        self.body.extend_from_slice(event.user_id.as_bytes());
-        self.body.extend_from_slice(event.payload);
+        self.frame.reserve(event.encoded_len());
+        self.frame.extend_from_slice(&received_at.to_le_bytes());
+        self.frame.extend_from_slice(&text_len(event.event_id));
+        self.frame.extend_from_slice(&text_len(event.event_type));
+        self.frame.extend_from_slice(&text_len(event.user_id));
+        self.frame.extend_from_slice(&payload_len.to_le_bytes());
+        self.frame.extend_from_slice(event.event_id.as_bytes());
+        self.frame.extend_from_slice(event.event_type.as_bytes());
+        self.frame.extend_from_slice(event.user_id.as_bytes());
+        self.frame.extend_from_slice(event.payload);
     }
 
     /// Appends all of `other`.
-    pub fn append(&mut self, other: &Self) {
+    pub fn append(&mut self, other: Self) {
         if self.events == 0 {
-            self.received_at = other.received_at;
+            *self = other;
+            return;
         }
         self.events += other.events;
-        self.body.extend_from_slice(&other.body);
+        self.frame.extend_from_slice(other.frame.get(HEADER..).unwrap_or_default());
     }
 
     /// Frames the records.
     #[must_use]
     pub fn into_frame(self) -> Vec<u8> {
-        let body_len = u32::try_from(self.body.len()).expect("a frame is far smaller than 4 GiB");
-        let mut frame = Vec::with_capacity(HEADER + self.body.len());
-        frame.extend_from_slice(&MAGIC);
-        frame.extend_from_slice(&[VERSION, 0]);
-        frame.extend_from_slice(&self.events.to_le_bytes());
-        frame.extend_from_slice(&self.received_at.to_le_bytes());
-        frame.extend_from_slice(&body_len.to_le_bytes());
-        let checksum = checksum(&frame, &self.body);
-        frame.extend_from_slice(&checksum.to_le_bytes());
-        frame.extend_from_slice(&self.body);
+        let Self { events, received_at, mut frame } = self;
+        frame.resize(frame.len().max(HEADER), 0);
+        let (header, body) = frame.split_at_mut(HEADER);
+        let body_len = u32::try_from(body.len()).expect("a frame is far smaller than 4 GiB");
+        header[..2].copy_from_slice(&MAGIC);
+        header[2] = VERSION;
+        header[4..8].copy_from_slice(&events.to_le_bytes());
+        header[8..16].copy_from_slice(&received_at.to_le_bytes());
+        header[16..CHECKSUM_AT].copy_from_slice(&body_len.to_le_bytes());
+        let checksum = checksum(&header[..CHECKSUM_AT], body);
+        header[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         frame
     }
 }
@@ -368,7 +372,7 @@ mod tests {
                 records
             };
             let mut joined = decode(encode(&first));
-            joined.append(&decode(encode(&second)));
+            joined.append(decode(encode(&second)));
             prop_assert_eq!(joined.into_frame(), whole);
         }
 
@@ -379,7 +383,8 @@ mod tests {
 
         #[test]
         fn a_body_with_a_valid_checksum_never_panics(events in any::<u32>(), body in any::<Vec<u8>>()) {
-            let frame = Records { events, received_at: 0, body }.into_frame();
+            let frame = [vec![0; HEADER], body].concat();
+            let frame = Records { events, received_at: 0, frame }.into_frame();
             let _ = Frame::decode(frame.into());
         }
 
