@@ -51,18 +51,6 @@ pub enum Pace {
     Open(Rate),
 }
 
-impl Pace {
-    /// The events a second that are offered at this time after the first request was due; none in a closed loop, which
-    /// offers whatever is taken.
-    #[must_use]
-    pub fn rate_at(&self, elapsed: Duration) -> Option<f64> {
-        match self {
-            Self::Closed => None,
-            Self::Open(rate) => Some(rate.at(elapsed)),
-        }
-    }
-}
-
 /// An API key: not shown.
 #[derive(Clone)]
 pub struct ApiKey(String);

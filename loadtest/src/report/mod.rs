@@ -79,7 +79,7 @@ pub struct Settings {
 pub struct Sending {
     /// From the first request to the last answer.
     pub seconds: f64,
-    /// Events that were due in an open loop, about; those never sent for want of a free connection have no latency.
+    /// Events that were due in an open loop; those never sent for want of a free connection have no latency.
     pub offered: Option<u64>,
     /// Events accepted, repeated ones included.
     pub accepted: u64,
@@ -163,10 +163,10 @@ impl Sending {
         Some(self.offered?.saturating_sub(self.accepted + self.refused))
     }
 
-    pub(crate) fn of(sent: Sent, counts: &Counts, offered: Option<f64>) -> Self {
+    pub(crate) fn of(sent: Sent, counts: &Counts, offered: Option<u64>) -> Self {
         Self {
             seconds: sent.duration.as_secs_f64(),
-            offered: offered.map(whole),
+            offered,
             accepted: counts.accepted_events,
             accepted_per_second: per_second(counts.accepted_events, sent.duration.as_secs_f64()),
             refused: counts.refused_events,
@@ -188,12 +188,6 @@ impl From<Verification> for Outcome {
             differences => Self::Broken { differences, verification },
         }
     }
-}
-
-fn whole(events: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate")]
-    let whole = events.round() as u64;
-    whole
 }
 
 fn per_second(events: u64, seconds: f64) -> f64 {

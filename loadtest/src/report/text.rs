@@ -48,7 +48,7 @@ impl fmt::Display for Sending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(offered), Some(left)) = (self.offered, self.left_over()) {
             let (offered, left) = (HumanCount(offered), HumanCount(left));
-            row(f, "offered", format_args!("about {offered} events, {left} of them not answered in time"))?;
+            row(f, "offered", format_args!("{offered} events, {left} of them not answered in time"))?;
         }
         row(
             f,

@@ -6,6 +6,7 @@ mod letters;
 mod audit;
 mod database;
 mod store;
+mod beside;
 mod watch;
 
 pub use audit::{CampaignDifference, Verification};
@@ -62,7 +63,7 @@ async fn compare(watch: &mut Watch, expected: &Expected<'_>) -> Result<Verificat
     let &Expected { workload, counts, campaigns, alone } = expected;
     let mut audit = Audit::new(workload, counts, campaigns);
     let (store, since) = watch.store();
-    store.read(workload.run(), since, campaigns, &mut audit).await?;
+    store.lock().await.read(workload.run(), since, campaigns, &mut audit).await?;
     let receipts = Receipts {
         accepted: counts.accepted_events,
         uncertain: counts.uncertain_events,

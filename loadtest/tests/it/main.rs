@@ -7,5 +7,6 @@ mod system;
 mod formats;
 mod kept;
 mod broken;
+mod stalled;
 mod commanded;
 mod secured;

@@ -81,7 +81,7 @@ fn sending(report: &Report) -> Vec<Row> {
     let sending = &report.sending;
     let row = |name: &str, value: u64| (name.to_owned(), html! { (count(value)) });
     let mut rows = vec![];
-    rows.extend(sending.offered.map(|offered| row("events offered, about", offered)));
+    rows.extend(sending.offered.map(|offered| row("events offered", offered)));
     rows.extend(sending.left_over().map(|left| row("not answered in time", left)));
     rows.extend([row("events accepted", sending.accepted), row("events refused", sending.refused)]);
     rows.extend(sending.refusal.iter().map(|why| ("first refusal".to_owned(), html! { (why) })));

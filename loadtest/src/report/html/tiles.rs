@@ -46,7 +46,7 @@ fn offered(report: &Report) -> Markup {
             if most > per_second(all, sending.seconds) * 1.1 { "Offered at most" } else { "Offered" },
             &Unit::Rate.full(most),
             &html! {
-                "about " (count(all)) " events"
+                (count(all)) " events"
                 br; (count(left)) " not answered"
             },
         ),
