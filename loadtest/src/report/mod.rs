@@ -116,6 +116,13 @@ pub enum Outcome {
         /// All that was compared.
         verification: Verification,
     },
+    /// The run was given up while accepted events were on their way; what is there is as it must be.
+    Undrained {
+        /// How many, and for how long nothing had moved, in words.
+        reason: String,
+        /// All that was compared.
+        verification: Verification,
+    },
     /// It could not be asked.
     Unknown {
         /// Why.
@@ -126,6 +133,16 @@ pub enum Outcome {
 impl Report {
     /// The format that this tool writes.
     pub const FORMAT: u32 = 1;
+
+    /// What was compared, if the rows could be read.
+    pub(crate) fn verification(&self) -> Option<&Verification> {
+        match &self.outcome {
+            Outcome::Kept(verification)
+            | Outcome::Broken { verification, .. }
+            | Outcome::Undrained { verification, .. } => Some(verification),
+            Outcome::Unknown { .. } => None,
+        }
+    }
 
     /// Whether the run did what it was to do, and the server kept its promise.
     #[must_use]
@@ -183,9 +200,17 @@ impl Sending {
 
 impl From<Verification> for Outcome {
     fn from(verification: Verification) -> Self {
-        match verification.differences() {
-            differences if differences.is_empty() => Self::Kept(verification),
-            differences => Self::Broken { differences, verification },
+        match (verification.differences(), verification.waiting) {
+            (differences, None) if differences.is_empty() => Self::Kept(verification),
+            (differences, Some(wait)) if differences.is_empty() => {
+                Self::Undrained { reason: wait.to_string(), verification }
+            }
+            (mut differences, waiting) => {
+                if let Some(wait) = waiting {
+                    differences.insert(0, wait.to_string());
+                }
+                Self::Broken { differences, verification }
+            }
         }
     }
 }

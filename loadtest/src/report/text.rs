@@ -126,6 +126,10 @@ impl fmt::Display for Outcome {
                 verification.fmt(f)?;
                 differences.iter().try_for_each(|difference| row(f, "DIFFERENT", difference))
             }
+            Self::Undrained { reason, verification } => {
+                verification.fmt(f)?;
+                row(f, "NOT VERIFIED", reason)
+            }
             Self::Unknown { reason } => row(f, "NOT VERIFIED", reason),
         }
     }

@@ -93,3 +93,26 @@ async fn a_database_that_does_not_answer_changes_nothing_of_what_is_offered_and_
         assert!(sent > 3.0 && longest < 1.5, "looked at on time: {intervals:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_not_stored_yet_when_the_patience_ends_is_in_flight_and_not_lost() {
+    for patience in ["1s", "1ns"] {
+        let arguments = ["--rate=4000", "--duration=2s", "--connections=4", "--patience", patience];
+        // Rows can be read, and none is written.
+        let mut run = Held::begin(&arguments, "lock table events in share mode").await;
+        let (code, out, report) = run.end();
+        let outcome = &report["outcome"];
+        assert_eq!((code, &outcome["verdict"]), (Some(1), &Value::from("undrained")), "{out}");
+        let said = out.lines().find(|line| line.starts_with("NOT VERIFIED")).unwrap();
+        assert!(said.contains("not drained: ") && said.contains("is a worker running?"), "{said}");
+        assert!(!out.contains("DIFFERENT"), "{out}");
+        let accepted = number(&report["sending"]["accepted"]);
+        let missing = number(&outcome["verification"]["missing"]["count"]);
+        assert!(missing > 0.0 && missing < accepted, "{out}");
+        run.release().await;
+        let name = report["run"].as_str().unwrap();
+        let stored = format!("select count(*) from events where event_id like '{name}-e%'");
+        #[expect(clippy::cast_precision_loss, reason = "few")]
+        until("all to be stored", async || run.system.count(&stored).await as f64 >= accepted).await;
+    }
+}

@@ -102,6 +102,9 @@ fn verdict(report: &Report) -> Verdict {
             let differences = differences.iter().map(|difference| format!("{difference}.")).collect();
             ("broken", "✗", "Broken", differences)
         }
+        Outcome::Undrained { reason, .. } => {
+            ("doubt", "?", "Not verified", vec![format!("Not{}", reason.trim_start_matches("not"))])
+        }
         Outcome::Unknown { reason } => ("doubt", "?", "Not verified", vec![reason.clone()]),
     };
     sentences.extend(troubles);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::unit::Unit;
 use crate::Finding;
-use crate::report::{Outcome, Report};
+use crate::report::Report;
 use crate::verify::Verification;
 
 /// A row: a name, and what there is to say.
@@ -19,7 +19,7 @@ pub(super) fn tables(report: &Report) -> Markup {
             (table("settings", "Settings", settings(report)))
             (table("sending", "Sending", sending(report)))
             (table("storing", "Storing", storing(report)))
-            @if let Outcome::Kept(verification) | Outcome::Broken { verification, .. } = &report.outcome {
+            @if let Some(verification) = report.verification() {
                 (table("verification", "Verification", verified(verification)))
             }
         }
@@ -113,6 +113,8 @@ fn storing(report: &Report) -> Vec<Row> {
 fn verified(verification: &Verification) -> Vec<Row> {
     let row = |name: &str, value: u64| (name.to_owned(), html! { (count(value)) });
     let finding = |name: &str, finding: &Finding| (name.to_owned(), found(finding));
+    let missing =
+        if verification.waiting.is_some() { "accepted and not stored yet" } else { "accepted and missing" };
     vec![
         row("accepted, repeated ones included", verification.receipts.accepted),
         row("of them by receipts stored", verification.receipts.settled.stored),
@@ -125,7 +127,7 @@ fn verified(verification: &Verification) -> Vec<Row> {
         ("reason of the first".to_owned(), html! { (verification.dead_letter.as_deref().unwrap_or("–")) }),
         finding("good and refused", &verification.refused_good),
         finding("poison and accepted", &verification.accepted_poison),
-        finding("accepted and missing", &verification.missing),
+        finding(missing, &verification.missing),
         finding("stored and dead letters, too", &verification.dead_and_stored),
         finding("dead letters and never sent", &verification.dead_unsent),
         finding("stored twice", &verification.twice),
