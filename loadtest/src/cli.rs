@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use jiff::SignedDuration;
-use loadtest::target::Target;
+use loadtest::target::{Admin, Target};
+use loadtest::verify::Database;
 use loadtest::workload::{Payload, Shape};
-use loadtest::{ApiKey, Legs, Load, Pace, Volume, tls};
+use loadtest::{Addresses, ApiKey, EnvFile, Legs, Load, Pace, Volume, tls};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// Where `campaign-manager up` leaves its addresses, unless told otherwise.
@@ -101,30 +102,17 @@ pub(crate) struct Cli {
     pub(crate) quiet: bool,
 }
 
-/// What an env file says.
-#[derive(Debug, Default)]
-struct EnvFile {
-    http_addr: Option<String>,
-    database_url: Option<String>,
-    admin_addr: Option<String>,
-}
-
 impl Cli {
     /// What the run is to do.
     pub(crate) fn load(&self) -> anyhow::Result<Load> {
-        let file = self.env_file()?;
-        let url = self.url.clone().or(file.http_addr.map(|addr| format!("http://{addr}")));
+        let file = self.env_file();
+        let addresses = file.as_ref().map(EnvFile::read).transpose()?.unwrap_or_default();
+        let url = self.url.clone().or(addresses.http.as_ref().map(|addr| format!("http://{addr}")));
         let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse()?;
-        let admin = self.admin_url.clone().or(file.admin_addr.map(|addr| format!("http://{addr}")));
-        let database_url =
-            self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
-        let database = database_url
-            .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
-            .parse()?;
         Ok(Load {
             target: self.trusted(target)?.with_key(self.key()?),
-            metrics: admin.as_deref().map(str::parse).transpose()?,
-            database,
+            metrics: self.admin(file.as_ref(), &addresses)?,
+            database: self.database(file.as_ref(), &addresses)?,
             volume: match (self.events, self.duration) {
                 (Some(events), _) => Volume::Events(events),
                 (None, time) => Volume::Time(time.unwrap_or(DEFAULT_TIME)),
@@ -143,6 +131,26 @@ impl Cli {
             },
             alone: self.alone,
             patience: self.patience,
+        })
+    }
+
+    fn database(&self, file: Option<&EnvFile>, addresses: &Addresses) -> anyhow::Result<Database> {
+        match (&self.database_url, file, &addresses.database_url) {
+            (None, Some(file), Some(url)) => Ok(url.parse::<Database>()?.kept_in(file)),
+            (given, _, _) => given
+                .clone()
+                .or_else(|| std::env::var("DATABASE_URL").ok())
+                .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
+                .parse()
+                .map_err(anyhow::Error::from),
+        }
+    }
+
+    fn admin(&self, file: Option<&EnvFile>, addresses: &Addresses) -> anyhow::Result<Option<Admin>> {
+        Ok(match (&self.admin_url, file, addresses.admin_url()) {
+            (Some(url), _, _) => Some(Admin::at(url.parse()?)),
+            (None, Some(file), Some(url)) => Some(Admin::at(url.parse()?).kept_in(file)),
+            (None, _, _) => None,
         })
     }
 
@@ -175,34 +183,14 @@ impl Cli {
     }
 
     /// The env file that was named; the one in its usual place only where nothing else says what is meant.
-    fn env_file(&self) -> anyhow::Result<EnvFile> {
+    fn env_file(&self) -> Option<EnvFile> {
         let usual = Path::new(DEFAULT_ENV_FILE);
         let nothing_said =
             self.url.is_none() && self.database_url.is_none() && std::env::var_os("DATABASE_URL").is_none();
         match &self.env_file {
-            Some(path) => EnvFile::read(path),
-            None if nothing_said && usual.exists() => EnvFile::read(usual),
-            None => Ok(EnvFile::default()),
+            Some(path) => Some(EnvFile::at(path)),
+            None => (nothing_said && usual.exists()).then(|| EnvFile::at(usual)),
         }
-    }
-}
-
-impl EnvFile {
-    fn read(path: &Path) -> anyhow::Result<Self> {
-        let unreadable = |error| {
-            let path = path.display();
-            anyhow!("{path}: cannot be read: {error}; is `campaign-manager up` running?")
-        };
-        let mut read = Self::default();
-        for line in dotenvy::from_path_iter(path).map_err(unreadable)? {
-            match line.map_err(unreadable)? {
-                (name, value) if name == "HTTP_ADDR" => read.http_addr = Some(value),
-                (name, value) if name == "DATABASE_URL" => read.database_url = Some(value),
-                (name, value) if name == "ADMIN_ADDR" => read.admin_addr = Some(value),
-                _ => {}
-            }
-        }
-        Ok(read)
     }
 }
 

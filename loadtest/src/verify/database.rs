@@ -8,6 +8,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::EnvFile;
 use crate::tls::{self, TlsError};
 
 /// A database, which is only read.
@@ -15,6 +16,7 @@ use crate::tls::{self, TlsError};
 pub struct Database {
     config: Config,
     tls: MakeRustlsConnect,
+    file: Option<EnvFile>,
 }
 
 /// A URL that names no database that could be used.
@@ -56,13 +58,41 @@ impl FromStr for Database {
             None | Some("system") => tls::trusting(None)?,
             Some(path) => tls::trusting(Some(Path::new(path)))?,
         };
-        Ok(Self { config, tls: MakeRustlsConnect::new(rustls::ClientConfig::clone(&trusted)) })
+        let tls = MakeRustlsConnect::new(rustls::ClientConfig::clone(&trusted));
+        Ok(Self { config, tls, file: None })
     }
 }
 
 impl Database {
-    /// Connects, within `timeout` unless the URL says otherwise.
-    pub(super) async fn connect(&self, timeout: Duration) -> Result<Client, tokio_postgres::Error> {
+    /// The same, whose URL is read again in this file once it cannot be connected to.
+    #[must_use]
+    pub fn kept_in(self, file: &EnvFile) -> Self {
+        Self { file: Some(file.clone()), ..self }
+    }
+
+    /// Connects, within `timeout` unless the URL says otherwise; where the file has another one by now, to that.
+    pub(super) async fn connect(&mut self, timeout: Duration) -> Result<Client, tokio_postgres::Error> {
+        let connected = self.connect_here(timeout).await;
+        if connected.is_err() && self.find_again() {
+            return self.connect_here(timeout).await;
+        }
+        connected
+    }
+
+    /// Whether the file names another database by now, which then is this one.
+    fn find_again(&mut self) -> bool {
+        let Some(file) = &self.file else { return false };
+        let url = file.read().ok().and_then(|addresses| addresses.database_url);
+        match url.and_then(|url| url.parse::<Self>().ok()) {
+            Some(found) if found.config != self.config => {
+                (self.config, self.tls) = (found.config, found.tls);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    async fn connect_here(&self, timeout: Duration) -> Result<Client, tokio_postgres::Error> {
         let mut config = self.config.clone();
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(timeout);

@@ -8,5 +8,6 @@ mod formats;
 mod kept;
 mod broken;
 mod stalled;
+mod moved;
 mod commanded;
 mod secured;
