@@ -15,6 +15,16 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// Where `campaign-manager up` leaves its addresses, unless told otherwise.
 const DEFAULT_ENV_FILE: &str = ".data/run.env";
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
+/// Each is created by a request of its own, and compared on its own.
+const MOST_CAMPAIGNS: u32 = 100_000;
+/// An address has no more ports.
+const MOST_CONNECTIONS: u32 = 65_535;
+/// The tool keeps some bits of each event until the end: a few gigabytes.
+const MOST_EVENTS: u64 = 10_000_000_000;
+/// Bytes of the requests of all connections, which the tool holds until they are answered.
+const MOST_ON_THE_WAY: u64 = 8 << 30;
+/// About as large an event is of itself, in bytes.
+const USUAL_PAYLOAD: u32 = 300;
 
 /// Drives load at a running Campaign Manager, and verifies that every accepted event was stored once with the triggers
 /// that it must have.
@@ -43,13 +53,13 @@ pub(crate) struct Cli {
     #[arg(long, env = "API_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Send so many events, repeated ones included
-    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = events)]
     events: Option<NonZeroU64>,
     /// Send for so long [default: 10s]
     #[arg(long, value_parser = duration)]
     duration: Option<Duration>,
     /// Connections, each with one request at a time
-    #[arg(long, default_value = "16")]
+    #[arg(long, default_value = "16", value_parser = connections)]
     connections: NonZeroU32,
     /// Events in a request; 1 sends JSON, more send NDJSON
     #[arg(long, default_value = "100", value_parser = batch)]
@@ -63,7 +73,7 @@ pub(crate) struct Cli {
     #[arg(long, default_value = "100000")]
     users: NonZeroU32,
     /// How many campaigns to bring along
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_CAMPAIGNS)))]
     campaigns: u32,
     /// The share of events that repeat one sent before
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
@@ -105,6 +115,7 @@ pub(crate) struct Cli {
 impl Cli {
     /// What the run is to do.
     pub(crate) fn load(&self) -> anyhow::Result<Load> {
+        self.check_size()?;
         let file = self.env_file();
         let addresses = file.as_ref().map(EnvFile::read).transpose()?.unwrap_or_default();
         let url = self.url.clone().or(addresses.http.as_ref().map(|addr| format!("http://{addr}")));
@@ -132,6 +143,19 @@ impl Cli {
             alone: self.alone,
             patience: self.patience,
         })
+    }
+
+    /// Sees that the requests of all connections go into memory.
+    fn check_size(&self) -> anyhow::Result<()> {
+        let (connections, batch) = (u64::from(self.connections.get()), u64::from(self.batch.get()));
+        let bytes = u64::from(self.payload.map_or(USUAL_PAYLOAD, |payload| payload.most()));
+        let gigabytes = (connections * batch).saturating_mul(bytes) >> 30;
+        if gigabytes < MOST_ON_THE_WAY >> 30 {
+            return Ok(());
+        }
+        Err(anyhow!(
+            "{connections} connections with {batch} events a request, each of up to {bytes} bytes, would be {gigabytes} GiB at a time; give fewer --connections, a smaller --batch or a smaller --payload"
+        ))
     }
 
     fn database(&self, file: Option<&EnvFile>, addresses: &Addresses) -> anyhow::Result<Database> {
@@ -201,6 +225,18 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "a duration must be above 0".to_owned())
+}
+
+fn events(text: &str) -> Result<NonZeroU64, String> {
+    let allowed = text.parse().ok().filter(|events: &NonZeroU64| events.get() <= MOST_EVENTS);
+    allowed.ok_or_else(|| format!("write a number from 1 to {MOST_EVENTS}"))
+}
+
+fn connections(text: &str) -> Result<NonZeroU32, String> {
+    let allowed = text.parse().ok().filter(|connections: &NonZeroU32| connections.get() <= MOST_CONNECTIONS);
+    allowed.ok_or_else(|| {
+        format!("write a number from 1 to {MOST_CONNECTIONS}; from one address there can be no more")
+    })
 }
 
 fn batch(text: &str) -> Result<NonZeroU32, String> {
