@@ -29,8 +29,8 @@ const USUAL_PAYLOAD: u32 = 300;
 /// Drives load at a running Campaign Manager, and verifies that every accepted event was stored once with the triggers
 /// that it must have.
 ///
-/// Exits with 0 if so, with 1 if not, and with 2 if the run could not be done. Ctrl-C ends the sending early; what was
-/// accepted by then is verified. A second Ctrl-C ends it all.
+/// Exits with 0 if so, with 1 if not or if that could not be verified, and with 2 if the run could not be done. Ctrl-C ends
+/// the sending early; what was accepted by then is verified. A second Ctrl-C ends it all.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 #[expect(clippy::doc_markdown, reason = "shown as help, which is plain text")]

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::load::{Load, Pace};
+use crate::load::{Load, Pace, Volume};
 use crate::sending::{Counts, Sent};
 use crate::timeline::Sample;
 use crate::verify::Verification;
@@ -52,6 +52,10 @@ pub struct Report {
 pub struct Settings {
     /// The server.
     pub target: String,
+    /// How many events to send, if that was said.
+    pub events: Option<u64>,
+    /// For how many seconds to send, if not how many events.
+    pub duration: Option<f64>,
     /// Connections, each with one request at a time.
     pub connections: u32,
     /// Events in a request.
@@ -72,6 +76,10 @@ pub struct Settings {
     pub payload: Option<String>,
     /// How much likelier some users and products are than others.
     pub skew: u8,
+    /// Whether nobody else was to send to the server.
+    pub alone: bool,
+    /// For how many seconds nothing could move before the run was given up.
+    pub patience: f64,
 }
 
 /// What was sent.
@@ -157,8 +165,14 @@ impl Settings {
             Pace::Closed => None,
             Pace::Open(rate) => Some(rate.to_string()),
         };
+        let (events, duration) = match load.volume {
+            Volume::Events(events) => (Some(events.get()), None),
+            Volume::Time(time) => (None, Some(time.as_secs_f64())),
+        };
         Self {
             target: load.target.to_string(),
+            events,
+            duration,
             connections: load.connections.get(),
             batch: load.batch.get(),
             rate,
@@ -169,6 +183,8 @@ impl Settings {
             poison: load.shape.poison,
             payload: load.shape.payload.map(|payload| payload.to_string()),
             skew: load.shape.skew,
+            alone: load.alone,
+            patience: load.patience.as_secs_f64(),
         }
     }
 }

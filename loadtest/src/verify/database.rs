@@ -4,6 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -110,13 +111,18 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// The URL without this parameter, which the client does not know, and its value.
+/// The URL without this parameter, which the client does not know, and its value, decoded. Where it is given more than once,
+/// the last one counts.
 fn take_parameter(url: &str, name: &str) -> (String, Option<String>) {
-    let Some((before, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let Some((before, query)) = url.split_once("://").and_then(|_| url.rsplit_once('?')) else {
+        return (url.to_owned(), None);
+    };
     let (mut kept, mut value) = (Vec::new(), None);
     for pair in query.split('&') {
         match pair.split_once('=') {
-            Some((found, text)) if found == name => value = Some(text.to_owned()),
+            Some((found, text)) if found == name => {
+                value = Some(percent_decode_str(text).decode_utf8_lossy().into_owned());
+            }
             _ => kept.push(pair),
         }
     }
@@ -137,6 +143,15 @@ mod tests {
         assert_eq!(mode(""), SslMode::Disable);
         assert_eq!(mode("?sslmode=disable&connect_timeout=3"), SslMode::Disable);
         assert_eq!(mode("?connect_timeout=3"), SslMode::Disable);
+    }
+
+    #[test]
+    fn what_is_escaped_is_decoded_and_a_question_mark_in_the_password_begins_no_parameter() {
+        let refusal = "postgres://u:p@h/d?sslrootcert=/no%20such/c%C3%A4.pem".parse::<Database>();
+        let refusal = refusal.expect_err("no file").to_string();
+        assert!(refusal.contains("/no such/cä.pem"), "{refusal}");
+        let database: Database = "postgres://u:p%3Fq?sslmode=x@h/d?sslmode=dis%61ble".parse().expect("valid");
+        assert_eq!(database.config.get_password(), Some(&b"p?q?sslmode=x"[..]));
     }
 
     #[test]

@@ -99,3 +99,25 @@ async fn a_ctrl_c_ends_the_sending_and_what_was_accepted_is_verified() {
     let active = "select count(*) from campaigns where status <> 'archived'";
     assert_eq!(system.count(active).await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ctrl_c_before_anything_is_sent_says_so_and_leaves_no_campaign_behind() {
+    let system = System::open().await;
+    let child = system.tool(&["--campaigns", "5000", "--patience", "5s"]).spawn().unwrap();
+    let created = "select count(*) from campaigns";
+    until("campaigns", async || system.count(created).await > 0).await;
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let err = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{err}");
+    assert!(err.contains("the run ends before anything is sent") && !err.contains("verified"), "{err}");
+    assert_eq!(system.count("select count(*) from campaigns where status <> 'archived'").await, 0, "{err}");
+}
+
+#[tokio::test]
+async fn one_file_for_both_reports_is_refused() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let arguments = ["--database-url", "postgres://h/d", "--json", "report", "--html", "./report"];
+    let said = said(tool(dir.path()), &arguments).await;
+    assert!(said.contains("--json and --html both name ./report"), "{said}");
+}

@@ -73,6 +73,7 @@ fn setting(value: &Value) -> Markup {
             }
             _ => html! { (number) },
         },
+        Value::Bool(is_so) => html! { (if *is_so { "yes" } else { "no" }) },
         other => html! { (other) },
     }
 }

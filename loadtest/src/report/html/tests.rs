@@ -108,6 +108,15 @@ fn what_was_not_verified_is_not_called_verified() {
     let unknown = Report { outcome: Outcome::Unknown { reason: "no database".into() }, ..small() };
     let page = check(&unknown);
     assert!(page.contains("Not verified") && page.contains("no database") && !page.contains("✓"), "{page}");
+    let mut troubled = Report { outcome: Outcome::Unknown { reason: "no database".into() }, ..small() };
+    (troubled.sending.refused, troubled.sending.failures, troubled.sending.given_up) = (403, 1_314, 50);
+    let page = check(&troubled);
+    for trouble in ["403 events were refused.", "1,314 requests had no answer.", "50 requests were given up."]
+    {
+        assert!(page.contains(trouble), "{trouble}: {page}");
+    }
+    troubled.settings.poison = 0.05;
+    assert!(!check(&troubled).contains("events were refused."), "that was asked for");
     let waiting = Some(Wait { in_flight: 15_500, seconds: 20.0 });
     let stalled = Outcome::from(Verification { waiting, ..Verification::default() });
     let page = check(&Report { outcome: stalled, ..small() });
