@@ -148,7 +148,7 @@ impl Cli {
     /// Sees that the requests of all connections go into memory.
     fn check_size(&self) -> anyhow::Result<()> {
         let (connections, batch) = (u64::from(self.connections.get()), u64::from(self.batch.get()));
-        let bytes = u64::from(self.payload.map_or(USUAL_PAYLOAD, |payload| payload.most()));
+        let bytes = u64::from(self.payload.map_or(USUAL_PAYLOAD, Payload::most));
         let gigabytes = (connections * batch).saturating_mul(bytes) >> 30;
         if gigabytes < MOST_ON_THE_WAY >> 30 {
             return Ok(());

@@ -52,7 +52,7 @@ impl Held {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().expect("a number")
 }
 
 /// The ends of all intervals, each with what was offered in it.
