@@ -41,8 +41,8 @@ pub async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
 pub struct Sent {
     /// From the first request to the last answer.
     pub duration: Duration,
-    /// From the first request until nothing more was to be sent.
-    pub sent_for: Duration,
+    /// From the first request until no more was to be sent, where that was before all was sent.
+    pub halted_after: Option<Duration>,
     /// Why sending ended before its time, if it did so of its own accord.
     pub ended_early: Option<String>,
 }
@@ -76,8 +76,8 @@ pub async fn send(
         Some((Halt::Hopeless(why), _)) => Some(why.clone()),
         Some((Halt::Told, _)) | None => None,
     };
-    let sent_for = halt.as_ref().map_or(duration, |(_, at)| at.duration_since(start));
-    Sent { duration, sent_for, ended_early }
+    let halted_after = halt.as_ref().map(|(_, at)| at.duration_since(start));
+    Sent { duration, halted_after, ended_early }
 }
 
 async fn finish(senders: &mut JoinSet<()>) {

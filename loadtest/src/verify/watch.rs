@@ -115,10 +115,10 @@ impl Watch {
         }
     }
 
-    /// Takes the end of sending into account: nothing more is offered.
+    /// Takes the end of sending into account: what was halted offers nothing more.
     pub fn sent(&mut self, sent: &Sent) {
-        if let Some(offer) = &mut self.offer {
-            offer.end_after(sent.sent_for);
+        if let (Some(offer), Some(halted_after)) = (&mut self.offer, sent.halted_after) {
+            offer.end_after(halted_after);
         }
     }
 
@@ -172,8 +172,7 @@ impl Watch {
             None => None,
         };
         let elapsed = self.start.elapsed();
-        let offer = self.offer.as_ref().filter(|_| self.sending);
-        let offered = offer.and_then(|offer| offer.rate(self.looked, elapsed));
+        let offered = self.offer.as_ref().and_then(|offer| offer.rate(self.looked, elapsed));
         self.looked = elapsed;
         let (totals, latencies) = self.tally.look(self.settled);
         let look = Look { seconds: elapsed.as_secs_f64(), offered, totals, queued, latencies };
