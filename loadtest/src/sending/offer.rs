@@ -16,8 +16,8 @@ pub(crate) struct Offer {
     batch: u32,
     /// The most events that there are.
     most: u64,
-    /// When the last event is due at the latest, after the first.
-    end: Duration,
+    /// When the last event is due at the latest, after the first; without it, all events are due in the end.
+    end: Option<Duration>,
 }
 
 impl Offer {
@@ -25,8 +25,8 @@ impl Offer {
     pub(crate) fn of(load: &Load) -> Option<Self> {
         let Pace::Open(rate) = &load.pace else { return None };
         let (most, end) = match load.volume {
-            Volume::Events(events) => (events.get(), Duration::MAX),
-            Volume::Time(time) => (u64::MAX, time),
+            Volume::Events(events) => (events.get(), None),
+            Volume::Time(time) => (u64::MAX, Some(time)),
         };
         let batch = load.batch.get();
         Some(Self { schedule: Schedule::new(rate, batch), batch, most, end })
@@ -34,21 +34,23 @@ impl Offer {
 
     /// Ends it after so long, if it has not ended before.
     pub(crate) fn end_after(&mut self, elapsed: Duration) {
-        self.end = self.end.min(elapsed);
+        self.end = Some(self.end.map_or(elapsed, |end| end.min(elapsed)));
     }
 
     /// Events in all the requests that were due before the end.
     pub(crate) fn total(&self) -> u64 {
-        self.schedule.due_before(self.end).saturating_mul(self.batch.into()).min(self.most)
+        let requests = self.end.map_or(u64::MAX, |end| self.schedule.due_before(end));
+        requests.saturating_mul(self.batch.into()).min(self.most)
     }
 
     /// Events a second that are due from one time to a later one, on average; none once nothing more is due.
     pub(crate) fn rate(&self, from: Duration, to: Duration) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "exact for the first 2^53 events")]
         let most = self.most as f64;
-        let due = |by: Duration| (self.schedule.area(by.min(self.end)) * f64::from(self.batch)).min(most);
+        let end = self.end.unwrap_or(Duration::MAX);
+        let due = |by: Duration| (self.schedule.area(by.min(end)) * f64::from(self.batch)).min(most);
         let seconds = to.checked_sub(from)?.as_secs_f64();
-        (seconds > 0.0 && from < self.end && due(from) < most).then(|| (due(to) - due(from)) / seconds)
+        (seconds > 0.0 && from < end && due(from) < most).then(|| (due(to) - due(from)) / seconds)
     }
 }
 
@@ -60,7 +62,7 @@ mod tests {
     fn offer(rate: &str, seconds: u64, batch: u32) -> Offer {
         let legs: Legs = rate.parse().expect("a rate");
         let end = Duration::from_secs(seconds);
-        Offer { schedule: Schedule::new(&legs.over(end), batch), batch, most: u64::MAX, end }
+        Offer { schedule: Schedule::new(&legs.over(end), batch), batch, most: u64::MAX, end: Some(end) }
     }
 
     fn rate(offer: &Offer, from: u64, to: u64) -> Option<f64> {
@@ -91,11 +93,13 @@ mod tests {
 
     #[test]
     fn a_number_of_events_is_offered_until_all_are_due() {
-        let offer = Offer { most: 1_250, end: Duration::MAX, ..offer("100", 1, 100) };
+        let offer = Offer { most: 1_250, end: None, ..offer("100", 1, 100) };
         assert_eq!(rate(&offer, 0, 10_000), Some(100.0));
         assert_eq!(rate(&offer, 12_000, 13_000), Some(50.0));
         assert_eq!(rate(&offer, 13_000, 14_000), None);
         assert_eq!(offer.total(), 1_250);
+        let offer = Offer { most: 7, end: None, ..self::offer("600", 1, 10) };
+        assert_eq!(offer.total(), 7, "in the end, however long that is");
     }
 
     #[test]
