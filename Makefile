@@ -92,8 +92,11 @@ chaos: setup ## Break everything at random under load, and verify that nothing i
 	@$(CARGO) test --all-features --test chaos --no-run
 	@trap '' INT; $(CARGO) test --quiet --all-features --test chaos -- $(ARGS)
 
-bench: setup ## Measure each figure against its limit or peer
-	$(CARGO) bench $(ARGS)
+# Those that compare with a limit or a peer; `cargo bench` alone also measures single functions, and searches in ten million rows
+BENCHES = --bench rates --bench ingest --bench pipeline --bench operation
+
+bench: setup ## Measure each figure against its limit or peer; ARGS="--bench NAME" for one of them
+	$(CARGO) bench $(or $(ARGS),$(BENCHES))
 
 loadtest: setup ## Load what `make run` has started, and verify that nothing was lost; ARGS="--help" lists the flags
 	@mkdir -p target/loadtest

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A rate that was measured several times.
 pub(crate) struct Figure {
@@ -64,9 +64,14 @@ pub(crate) fn size(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// Keeps a report as `target/bench/FILE`.
-pub(crate) fn keep(file: &str, report: &Value) -> anyhow::Result<()> {
+/// Keeps what one bench has found as a part of `target/bench/report.json`, beside what others found before.
+pub(crate) fn keep(part: &str, found: Value) -> anyhow::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&folder)?;
-    Ok(std::fs::write(folder.join(file), serde_json::to_vec_pretty(report)?)?)
+    let path = folder.join("report.json");
+    // Where there is none, or none that can be read, a new one begins.
+    let before = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let mut report: Map<String, Value> = before.unwrap_or_default();
+    report.insert(part.to_owned(), found);
+    Ok(std::fs::write(path, serde_json::to_vec_pretty(&report)?)?)
 }

@@ -1,7 +1,5 @@
 //! The limit: bare binary `COPY` of the rows that the pipeline writes.
 
-use std::time::{Duration, Instant};
-
 use bytes::Bytes;
 use campaign_manager::campaign::{ActiveCampaign, Catalog, Scratch, Triggered};
 use campaign_manager::event::Parser;
@@ -9,6 +7,7 @@ use campaign_manager::store::{CopyRows, Rows};
 use futures_util::SinkExt as _;
 use jiff::Timestamp;
 
+use crate::costs::{Meter, Spent};
 use crate::system::System;
 use crate::workload::{Event, Workload};
 
@@ -42,9 +41,9 @@ impl Chunks {
     }
 
     /// Copies all of it over one connection.
-    pub(crate) async fn copy(&self, system: &System) -> anyhow::Result<Duration> {
+    pub(crate) async fn copy(&self, system: &System) -> anyhow::Result<Spent> {
         let mut client = system.postgres.get().await?;
-        let started = Instant::now();
+        let meter = Meter::start()?;
         for chunk in &self.0 {
             let transaction = client.transaction().await?;
             for (table, columns, rows) in [
@@ -59,7 +58,7 @@ impl Chunks {
             }
             transaction.commit().await?;
         }
-        Ok(started.elapsed())
+        meter.stop()
     }
 }
 

@@ -4,6 +4,8 @@
 //! - `end_to_end`: the same events come in over HTTP, in bodies of 500, with everything in one process
 //! - the limit of both: bare binary `COPY` of the same rows into the same tables, 5,000 rows a transaction
 //!
+//! Each is shown with the CPU time that an event costs, by process and, within ours, by stage.
+//!
 //! Rounds are interleaved (limit, store, end to end, limit, …); the medians are compared. Everything, the two servers and
 //! the load included, shares the machine's cores. `EVENTS` and `ROUNDS` in the environment change the size.
 
@@ -11,12 +13,14 @@
 
 #[path = "../figures/mod.rs"]
 mod figures;
+mod costs;
 mod limit;
 mod report;
 mod system;
 mod workload;
 
 use campaign_manager::embedded::{Profile, Stores};
+use costs::Costs;
 use figures::{Figure, size};
 use system::System;
 use workload::Workload;
@@ -33,15 +37,20 @@ async fn main() -> anyhow::Result<()> {
     let rows = limit::Chunks::encode(&workload, &system.campaigns);
     let (mut copy, mut store, mut end_to_end) =
         (Figure::new("copy"), Figure::new("store"), Figure::new("end_to_end"));
+    let mut costs = Costs::default();
     for round in 1..=rounds {
         system.empty().await?;
-        copy.add(events, rows.copy(&system).await?);
+        let copied = rows.copy(&system).await?;
         system.empty().await?;
-        store.add(events, system.drain_queue(&workload).await?);
+        let drained = system.drain_queue(&workload).await?;
         system.empty().await?;
-        end_to_end.add(events, system.accept_and_store(&workload).await?);
+        let accepted = system.accept_and_store(&workload).await?;
+        for (figure, spent) in [(&mut copy, copied), (&mut store, drained), (&mut end_to_end, accepted)] {
+            figure.add(events, spent.time);
+            costs.add(figure.name, events, spent);
+        }
         println!("round {round}: {copy:.0} · {store:.0} · {end_to_end:.0} events/s");
     }
     stores.stop().await;
-    report::write(&copy, &[store, end_to_end])
+    report::write(&copy, &[store, end_to_end], &costs)
 }

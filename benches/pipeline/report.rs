@@ -2,11 +2,13 @@
 
 use serde_json::Map;
 
+use crate::costs::Costs;
 use crate::figures::{Figure, keep};
 
-/// Prints the ratios to the limit, and writes them to `target/bench/report.json`.
-pub(crate) fn write(limit: &Figure, figures: &[Figure]) -> anyhow::Result<()> {
-    let mut report = Map::new();
+/// Prints the costs and the ratios to the limit, and keeps them.
+pub(crate) fn write(limit: &Figure, figures: &[Figure], costs: &Costs) -> anyhow::Result<()> {
+    println!("{}", costs.table());
+    let mut report = Map::from_iter([("cpu_microseconds".to_owned(), costs.json())]);
     for figure in std::iter::once(limit).chain(figures) {
         let (median, (least, most), ratio) = (figure.median(), figure.spread(), figure.of(limit).median());
         println!(
@@ -17,5 +19,5 @@ pub(crate) fn write(limit: &Figure, figures: &[Figure]) -> anyhow::Result<()> {
         entry["of_copy"] = ratio.into();
         report.insert(figure.name.to_owned(), entry);
     }
-    keep("report.json", &report.into())
+    keep("pipeline", report.into())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
 use bb8_redis::redis;
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::costs::{Meter, Spent};
 use crate::workload::Workload;
 
 const LOOK: Duration = Duration::from_millis(5);
@@ -80,29 +81,29 @@ impl System {
     }
 
     /// From the worker's start on a filled queue to the last acknowledged frame.
-    pub(crate) async fn drain_queue(&self, workload: &Workload) -> anyhow::Result<Duration> {
+    pub(crate) async fn drain_queue(&self, workload: &Workload) -> anyhow::Result<Spent> {
         self.fill_queue(workload).await?;
-        let started = Instant::now();
+        let meter = Meter::start()?;
         let worker = self.worker().await?;
         self.until_drained().await?;
-        let took = started.elapsed();
+        let spent = meter.stop()?;
         worker.drain(PATIENCE).await?;
         self.check(workload).await?;
-        Ok(took)
+        Ok(spent)
     }
 
     /// From the first request to the last acknowledged frame.
-    pub(crate) async fn accept_and_store(&self, workload: &Workload) -> anyhow::Result<Duration> {
+    pub(crate) async fn accept_and_store(&self, workload: &Workload) -> anyhow::Result<Spent> {
         let (worker, serve) = (self.worker().await?, self.serve().await?);
         let bodies: Arc<[String]> = workload.bodies().into();
-        let started = Instant::now();
+        let meter = Meter::start()?;
         send(&format!("http://{}/events", serve.addr()), &bodies).await?;
         self.until_drained().await?;
-        let took = started.elapsed();
+        let spent = meter.stop()?;
         serve.drain(PATIENCE).await;
         worker.drain(PATIENCE).await?;
         self.check(workload).await?;
-        Ok(took)
+        Ok(spent)
     }
 
     async fn worker(&self) -> anyhow::Result<Worker> {

@@ -28,5 +28,5 @@ async fn main() -> anyhow::Result<()> {
     let searches = searches::measure(&system, &filled, runs).await?;
     let inserts = inserting::measure(&system).await?;
     stores.stop().await;
-    figures::keep("queries.json", &json!({"rows": rows, "searches": searches, "inserts": inserts}))
+    figures::keep("queries", json!({"rows": rows, "searches": searches, "inserts": inserts}))
 }

@@ -65,5 +65,5 @@ fn main() -> anyhow::Result<()> {
         "matching": matched.iter().map(|workload| workload.json(&parsing)).collect::<Vec<_>>(),
         "a_tree": rivals.iter().map(Rivals::json).collect::<Vec<_>>(),
     });
-    keep("rates.json", &report)
+    keep("rates", report)
 }

@@ -95,6 +95,8 @@ fn config(port: u16, password: &str, profile: Profile) -> String {
          save \"\"\n\
          appendonly yes\n\
          appendfsync {fsync}\n\
+         # frames that wait are rewritten again and again: packing them would cost more than the disk that it saves\n\
+         rdbcompression no\n\
          # drained streams leave little behind, so a busy hour would have it rewritten every few seconds\n\
          auto-aof-rewrite-min-size 256mb\n\
          # a stream that is not acknowledged is never evicted\n\

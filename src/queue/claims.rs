@@ -1,8 +1,8 @@
 //! Claims: which frame an event id belongs to, within the dedupe window.
 //!
 //! The claim of an event is the key `dedupe:{shard}:` with the 128-bit hash of its id, and the entry id of its frame as
-//! the value. Claiming a whole frame is one atomic round trip (`MULTI`: the epoch, `MSETNX`, the expiries); only when one
-//! of its ids is claimed already is each asked for on its own, in a second one.
+//! the value. Claiming a whole frame is one atomic step in Redis, and the frames of a batch are one round trip: a script, as
+//! it is an answer a frame, where a transaction has two for each event.
 //!
 //! Invariants:
 //! - A claim is never a loss. Whoever is delivered a frame again finds that frame's own entry id in its claims and goes on.
@@ -14,8 +14,37 @@ use std::time::Duration;
 use bb8_redis::redis::{Pipeline, Value};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::epoch::{Epochs, read_epoch};
+use super::epoch::Epochs;
 use super::{EntryId, Link, QueueError, Shard};
+
+/// Looks at the epoch, and lays the claims under it: all at once (`MSETNX`), or one by one where somebody has one of them.
+/// Says which were taken, by their place from 1 on; nothing where the epoch is over. What an earlier attempt claimed must not
+/// expire before it is stored, and where somebody else has a claim its time does not begin again. A thousand keys at a time,
+/// as Lua's `unpack` has a limit.
+const CLAIM: &str = "#!lua
+local entry, window = ARGV[1], ARGV[2]
+if redis.call('GET', KEYS[1]) ~= ARGV[3] then return false end
+local taken = {}
+for from = 2, #KEYS, 1000 do
+  local to, claims = math.min(from + 999, #KEYS), {}
+  for i = from, to do
+    claims[#claims + 1] = KEYS[i]
+    claims[#claims + 1] = entry
+  end
+  if redis.call('MSETNX', unpack(claims)) == 1 then
+    for i = from, to do redis.call('PEXPIRE', KEYS[i], window) end
+  else
+    for i = from, to do
+      local owner = redis.call('SET', KEYS[i], entry, 'NX', 'GET', 'PX', window)
+      if owner == entry then
+        redis.call('PEXPIRE', KEYS[i], window, 'GT')
+      elseif owner then
+        taken[#taken + 1] = i - 1
+      end
+    end
+  end
+end
+return taken";
 
 /// The claims of one frame.
 #[derive(Debug)]
@@ -59,45 +88,31 @@ impl Claim {
         Self { shard, entry: entry.to_string(), keys: event_ids.map(|id| key(shard, keyspace, id)).collect() }
     }
 
-    /// All keys at once, or none.
-    fn all_or_none(&self, pipeline: &mut Pipeline, window: u64) {
-        let all = pipeline.cmd("MSETNX");
+    fn lay(&self, pipeline: &mut Pipeline, window: u64, epochs: &Epochs) {
+        let script = pipeline.cmd("EVAL").arg(CLAIM).arg(1 + self.keys.len()).arg(self.shard.epoch());
         for key in &self.keys {
-            all.arg(key).arg(&self.entry);
+            script.arg(key.as_slice());
         }
-        pipeline.ignore();
-        for key in &self.keys {
-            // NX: where a key had been claimed before, its window does not begin again.
-            pipeline.cmd("PEXPIRE").arg(key).arg(window).arg("NX").ignore();
-        }
+        script.arg(&self.entry).arg(window).arg(epochs.of(self.shard).id.to_string());
     }
 
-    /// Each key on its own, telling who had it.
-    fn one_by_one(&self, pipeline: &mut Pipeline, window: u64) {
-        for key in &self.keys {
-            pipeline.cmd("SET").arg(key).arg(&self.entry).arg("NX").arg("GET").arg("PX").arg(window).ignore();
-        }
-    }
-
-    /// What an earlier attempt claimed must not expire before it is stored.
-    fn renew(&self, pipeline: &mut Pipeline, ours: &[bool], window: u64) {
-        for (key, _) in self.keys.iter().zip(ours).filter(|(_, ours)| **ours) {
-            pipeline.cmd("PEXPIRE").arg(key).arg(window).arg("GT").ignore();
-        }
-    }
-
-    /// For each id, whether it is ours, from what `one_by_one` was answered.
-    fn ours(&self, owners: &[Value]) -> Result<Vec<bool>, QueueError> {
-        if owners.len() != self.keys.len() {
-            return Err(unexpected(&Value::Nil));
-        }
-        tracing::debug!(shard = %self.shard, entry = self.entry, "some ids were claimed before");
-        let is_ours = |owner: &Value| match owner {
-            Value::Nil => Ok(true),
-            Value::BulkString(owner) => Ok(*owner == self.entry.as_bytes()),
-            other => Err(unexpected(other)),
+    /// For each id whether it is ours, from what the script answered; `None` if the epoch is over.
+    fn ours(&self, reply: &Value) -> Result<Option<Vec<bool>>, QueueError> {
+        let taken = match reply {
+            Value::Nil => return Ok(None),
+            Value::Array(taken) => taken,
+            other => return Err(unexpected(other)),
         };
-        owners.iter().map(is_ours).collect()
+        if !taken.is_empty() {
+            tracing::debug!(shard = %self.shard, entry = self.entry, "some ids were claimed before");
+        }
+        let mut ours = vec![true; self.keys.len()];
+        for place in taken {
+            let Value::Int(place) = place else { return Err(unexpected(place)) };
+            let index = usize::try_from(*place).ok().and_then(|place| place.checked_sub(1));
+            *index.and_then(|index| ours.get_mut(index)).ok_or_else(|| unexpected(reply))? = false;
+        }
+        Ok(Some(ours))
     }
 }
 
@@ -111,60 +126,19 @@ pub async fn claim(
     if !epochs.are_of(link.run_id()) {
         return Ok(Claimed::Stale);
     }
-    let window = milliseconds(window);
-    let mut ours: Vec<Vec<bool>> = frames.iter().map(|frame| vec![true; frame.keys.len()]).collect();
-    let asked: Vec<usize> = (0..frames.len()).filter(|&index| !frames[index].keys.is_empty()).collect();
-    if asked.is_empty() {
-        return Ok(Claimed::Told(ours));
+    let asking = |frame: &&Claim| !frame.keys.is_empty();
+    let mut pipeline = Pipeline::new();
+    for frame in frames.iter().filter(asking) {
+        frame.lay(&mut pipeline, milliseconds(window), epochs);
     }
-    let ask = |indices: &[usize], commands: fn(&Claim, &mut Pipeline, u64)| {
-        let mut pipeline = Pipeline::new();
-        for &index in indices {
-            pipeline.cmd("MULTI").ignore().cmd("GET").arg(frames[index].shard.epoch()).ignore();
-            commands(&frames[index], &mut pipeline, window);
-            pipeline.cmd("EXEC");
-        }
-        pipeline
-    };
-
-    let replies: Vec<Value> = link.run(&ask(&asked, Claim::all_or_none)).await?;
-    let mut contested = Vec::new();
-    for (index, reply) in asked.into_iter().zip(replies) {
-        match under(epochs, frames[index].shard, reply)?.as_deref() {
-            None => return Ok(Claimed::Stale),
-            Some([Value::Int(1), ..]) => {}
-            Some([Value::Int(0), ..]) => contested.push(index),
-            Some(other) => return Err(unexpected(other.first().unwrap_or(&Value::Nil))),
-        }
-    }
-    if contested.is_empty() {
-        return Ok(Claimed::Told(ours));
-    }
-
-    // The epoch is asked for again: the claims may have gone in between.
-    let replies: Vec<Value> = link.run(&ask(&contested, Claim::one_by_one)).await?;
-    let mut renewals = Pipeline::new();
-    for (index, reply) in contested.into_iter().zip(replies) {
-        let Some(owners) = under(epochs, frames[index].shard, reply)? else { return Ok(Claimed::Stale) };
-        ours[index] = frames[index].ours(&owners)?;
-        frames[index].renew(&mut renewals, &ours[index], window);
-    }
-    if !renewals.is_empty() {
-        link.run::<()>(&renewals).await?;
-    }
-    Ok(Claimed::Told(ours))
-}
-
-/// What `EXEC` answered after the epoch; `None` if that is not the shard's.
-fn under(epochs: &Epochs, shard: Shard, reply: Value) -> Result<Option<Vec<Value>>, QueueError> {
-    let Value::Array(mut replies) = reply else { return Err(unexpected(&reply)) };
-    if replies.is_empty() {
-        return Err(unexpected(&Value::Nil));
-    }
-    let epoch = read_epoch(&replies.remove(0));
-    Ok((epoch == Some(epochs.of(shard).id)).then_some(replies))
+    let replies: Vec<Value> = link.run(&pipeline).await?;
+    let told = frames.iter().filter(asking).zip(&replies).map(|(frame, reply)| frame.ours(reply));
+    let Some(told) = told.collect::<Result<Option<Vec<_>>, _>>()? else { return Ok(Claimed::Stale) };
+    let mut told = told.into_iter();
+    let of = |frame| if asking(&frame) { told.next().unwrap_or_default() } else { Vec::new() };
+    Ok(Claimed::Told(frames.iter().map(of).collect()))
 }
 
 fn unexpected(what: &Value) -> QueueError {
-    QueueError::Reply { command: "EXEC", what: format!("{what:?}").chars().take(200).collect() }
+    QueueError::Reply { command: "EVAL", what: format!("{what:?}").chars().take(200).collect() }
 }

@@ -242,6 +242,11 @@ impl Frame {
     pub fn events(&self) -> impl ExactSizeIterator<Item = EventRecord<'_>> + Clone {
         self.spans.iter().map(|span| span.record(&self.bytes))
     }
+
+    /// The ids of the events in order: cheaper than all of them.
+    pub fn event_ids(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.spans.iter().map(|span| span.event_id(&self.bytes))
+    }
 }
 
 fn check_header(bytes: &[u8]) -> Result<(usize, i64), FrameError> {
@@ -284,15 +289,21 @@ impl Span {
     }
 
     fn record<'a>(&self, bytes: &'a [u8]) -> EventRecord<'a> {
-        let text = |range| std::str::from_utf8(&bytes[range]).expect("checked when the frame was decoded");
-        EventRecord {
-            received_at: self.received_at,
-            event_id: text(self.start..self.event_type),
-            event_type: text(self.event_type..self.user_id),
-            user_id: text(self.user_id..self.payload),
-            payload: &bytes[self.payload..self.end],
-        }
+        // The three lie side by side, so one look at them is enough.
+        let texts = text(&bytes[self.start..self.payload]);
+        let (event_id, rest) = texts.split_at(self.event_type - self.start);
+        let (event_type, user_id) = rest.split_at(self.user_id - self.event_type);
+        let payload = &bytes[self.payload..self.end];
+        EventRecord { received_at: self.received_at, event_id, event_type, user_id, payload }
     }
+
+    fn event_id<'a>(&self, bytes: &'a [u8]) -> &'a str {
+        text(&bytes[self.start..self.event_type])
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("checked when the frame was decoded")
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> usize {

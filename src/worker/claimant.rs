@@ -99,8 +99,7 @@ fn claims(deliveries: &[Delivery], wanted: &[bool], epochs: &Epochs) -> Vec<Clai
     let frames = deliveries.iter().filter_map(|delivery| Some((delivery, delivery.frame.as_ref().ok()?)));
     frames
         .map(|(delivery, frame)| {
-            let events = frame.events().zip(wanted.by_ref());
-            let ids = events.filter(|(_, wanted)| **wanted).map(|(event, _)| event.event_id);
+            let ids = frame.event_ids().zip(wanted.by_ref()).filter(|(_, wanted)| **wanted).map(|(id, _)| id);
             Claim::new(delivery.shard, delivery.claims_as(), ids, epochs)
         })
         .collect()

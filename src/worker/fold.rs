@@ -17,7 +17,7 @@ pub(super) fn first_of_their_ids(deliveries: &[Delivery]) -> Vec<bool> {
     let mut first = Vec::with_capacity(events);
     for frame in deliveries.iter().filter_map(|delivery| delivery.frame.as_ref().ok()) {
         seen.clear();
-        first.extend(frame.events().map(|event| seen.insert(event.event_id)));
+        first.extend(frame.event_ids().map(|id| seen.insert(id)));
     }
     first
 }
