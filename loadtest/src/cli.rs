@@ -6,20 +6,31 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use jiff::SignedDuration;
-use loadtest::target::Target;
+use loadtest::target::{Admin, Target};
+use loadtest::verify::Database;
 use loadtest::workload::{Payload, Shape};
-use loadtest::{ApiKey, Legs, Load, Pace, Volume, tls};
+use loadtest::{Addresses, ApiKey, EnvFile, Legs, Load, Pace, Volume, tls};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// Where `campaign-manager up` leaves its addresses, unless told otherwise.
 const DEFAULT_ENV_FILE: &str = ".data/run.env";
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
+/// Each is created by a request of its own, and compared on its own.
+const MOST_CAMPAIGNS: u32 = 100_000;
+/// An address has no more ports.
+const MOST_CONNECTIONS: u32 = 65_535;
+/// The tool keeps some bits of each event until the end: a few gigabytes.
+const MOST_EVENTS: u64 = 10_000_000_000;
+/// Bytes of the requests of all connections, which the tool holds until they are answered.
+const MOST_ON_THE_WAY: u64 = 8 << 30;
+/// About as large an event is of itself, in bytes.
+const USUAL_PAYLOAD: u32 = 300;
 
 /// Drives load at a running Campaign Manager, and verifies that every accepted event was stored once with the triggers
 /// that it must have.
 ///
-/// Exits with 0 if so, with 1 if not, and with 2 if the run could not be done. Ctrl-C ends the sending early; what was
-/// accepted by then is verified. A second Ctrl-C ends it all.
+/// Exits with 0 if so, with 1 if not or if that could not be verified, and with 2 if the run could not be done. Ctrl-C ends
+/// the sending early; what was accepted by then is verified. A second Ctrl-C ends it all.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 #[expect(clippy::doc_markdown, reason = "shown as help, which is plain text")]
@@ -42,13 +53,13 @@ pub(crate) struct Cli {
     #[arg(long, env = "API_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Send so many events, repeated ones included
-    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = events)]
     events: Option<NonZeroU64>,
     /// Send for so long [default: 10s]
     #[arg(long, value_parser = duration)]
     duration: Option<Duration>,
     /// Connections, each with one request at a time
-    #[arg(long, default_value = "16")]
+    #[arg(long, default_value = "16", value_parser = connections)]
     connections: NonZeroU32,
     /// Events in a request; 1 sends JSON, more send NDJSON
     #[arg(long, default_value = "100", value_parser = batch)]
@@ -62,7 +73,7 @@ pub(crate) struct Cli {
     #[arg(long, default_value = "100000")]
     users: NonZeroU32,
     /// How many campaigns to bring along
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_CAMPAIGNS)))]
     campaigns: u32,
     /// The share of events that repeat one sent before
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
@@ -101,30 +112,18 @@ pub(crate) struct Cli {
     pub(crate) quiet: bool,
 }
 
-/// What an env file says.
-#[derive(Debug, Default)]
-struct EnvFile {
-    http_addr: Option<String>,
-    database_url: Option<String>,
-    admin_addr: Option<String>,
-}
-
 impl Cli {
     /// What the run is to do.
     pub(crate) fn load(&self) -> anyhow::Result<Load> {
-        let file = self.env_file()?;
-        let url = self.url.clone().or(file.http_addr.map(|addr| format!("http://{addr}")));
+        self.check_size()?;
+        let file = self.env_file();
+        let addresses = file.as_ref().map(EnvFile::read).transpose()?.unwrap_or_default();
+        let url = self.url.clone().or(addresses.http.as_ref().map(|addr| format!("http://{addr}")));
         let target: Target = url.as_deref().unwrap_or(DEFAULT_URL).parse()?;
-        let admin = self.admin_url.clone().or(file.admin_addr.map(|addr| format!("http://{addr}")));
-        let database_url =
-            self.database_url.clone().or(file.database_url).or_else(|| std::env::var("DATABASE_URL").ok());
-        let database = database_url
-            .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
-            .parse()?;
         Ok(Load {
             target: self.trusted(target)?.with_key(self.key()?),
-            metrics: admin.as_deref().map(str::parse).transpose()?,
-            database,
+            metrics: self.admin(file.as_ref(), &addresses)?,
+            database: self.database(file.as_ref(), &addresses)?,
             volume: match (self.events, self.duration) {
                 (Some(events), _) => Volume::Events(events),
                 (None, time) => Volume::Time(time.unwrap_or(DEFAULT_TIME)),
@@ -143,6 +142,39 @@ impl Cli {
             },
             alone: self.alone,
             patience: self.patience,
+        })
+    }
+
+    /// Sees that the requests of all connections go into memory.
+    fn check_size(&self) -> anyhow::Result<()> {
+        let (connections, batch) = (u64::from(self.connections.get()), u64::from(self.batch.get()));
+        let bytes = u64::from(self.payload.map_or(USUAL_PAYLOAD, Payload::most));
+        let gigabytes = (connections * batch).saturating_mul(bytes) >> 30;
+        if gigabytes < MOST_ON_THE_WAY >> 30 {
+            return Ok(());
+        }
+        Err(anyhow!(
+            "{connections} connections with {batch} events a request, each of up to {bytes} bytes, would be {gigabytes} GiB at a time; give fewer --connections, a smaller --batch or a smaller --payload"
+        ))
+    }
+
+    fn database(&self, file: Option<&EnvFile>, addresses: &Addresses) -> anyhow::Result<Database> {
+        match (&self.database_url, file, &addresses.database_url) {
+            (None, Some(file), Some(url)) => Ok(url.parse::<Database>()?.kept_in(file)),
+            (given, _, _) => given
+                .clone()
+                .or_else(|| std::env::var("DATABASE_URL").ok())
+                .ok_or_else(|| anyhow!("which database? Give --env-file, --database-url, or DATABASE_URL"))?
+                .parse()
+                .map_err(anyhow::Error::from),
+        }
+    }
+
+    fn admin(&self, file: Option<&EnvFile>, addresses: &Addresses) -> anyhow::Result<Option<Admin>> {
+        Ok(match (&self.admin_url, file, addresses.admin_url()) {
+            (Some(url), _, _) => Some(Admin::at(url.parse()?)),
+            (None, Some(file), Some(url)) => Some(Admin::at(url.parse()?).kept_in(file)),
+            (None, _, _) => None,
         })
     }
 
@@ -175,34 +207,14 @@ impl Cli {
     }
 
     /// The env file that was named; the one in its usual place only where nothing else says what is meant.
-    fn env_file(&self) -> anyhow::Result<EnvFile> {
+    fn env_file(&self) -> Option<EnvFile> {
         let usual = Path::new(DEFAULT_ENV_FILE);
         let nothing_said =
             self.url.is_none() && self.database_url.is_none() && std::env::var_os("DATABASE_URL").is_none();
         match &self.env_file {
-            Some(path) => EnvFile::read(path),
-            None if nothing_said && usual.exists() => EnvFile::read(usual),
-            None => Ok(EnvFile::default()),
+            Some(path) => Some(EnvFile::at(path)),
+            None => (nothing_said && usual.exists()).then(|| EnvFile::at(usual)),
         }
-    }
-}
-
-impl EnvFile {
-    fn read(path: &Path) -> anyhow::Result<Self> {
-        let unreadable = |error| {
-            let path = path.display();
-            anyhow!("{path}: cannot be read: {error}; is `campaign-manager up` running?")
-        };
-        let mut read = Self::default();
-        for line in dotenvy::from_path_iter(path).map_err(unreadable)? {
-            match line.map_err(unreadable)? {
-                (name, value) if name == "HTTP_ADDR" => read.http_addr = Some(value),
-                (name, value) if name == "DATABASE_URL" => read.database_url = Some(value),
-                (name, value) if name == "ADMIN_ADDR" => read.admin_addr = Some(value),
-                _ => {}
-            }
-        }
-        Ok(read)
     }
 }
 
@@ -213,6 +225,18 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "a duration must be above 0".to_owned())
+}
+
+fn events(text: &str) -> Result<NonZeroU64, String> {
+    let allowed = text.parse().ok().filter(|events: &NonZeroU64| events.get() <= MOST_EVENTS);
+    allowed.ok_or_else(|| format!("write a number from 1 to {MOST_EVENTS}"))
+}
+
+fn connections(text: &str) -> Result<NonZeroU32, String> {
+    let allowed = text.parse().ok().filter(|connections: &NonZeroU32| connections.get() <= MOST_CONNECTIONS);
+    allowed.ok_or_else(|| {
+        format!("write a number from 1 to {MOST_CONNECTIONS}; from one address there can be no more")
+    })
 }
 
 fn batch(text: &str) -> Result<NonZeroU32, String> {

@@ -92,7 +92,9 @@ fn describe(error: &tokio_postgres::Error) -> String {
         }
         (Some(refusal), _) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
         (None, Some(source)) => {
-            format!("{error}: {source}; is --database-url right, and does the server's Postgres run?")
+            format!(
+                "{error}: {source}; is --database-url right, and does the server's Postgres run? (One that was started anew elsewhere is found by --env-file only.)"
+            )
         }
         (None, None) => error.to_string(),
     }

@@ -7,6 +7,7 @@
 mod load;
 mod rate;
 mod finding;
+mod env_file;
 mod open_files;
 pub mod tls;
 pub mod workload;
@@ -20,6 +21,7 @@ mod progress;
 mod run;
 mod error;
 
+pub use env_file::{Addresses, EnvFile, UnreadableEnvFile};
 pub use error::LoadError;
 pub use finding::Finding;
 pub use load::{ApiKey, Load, Pace, Volume};

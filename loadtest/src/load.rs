@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::Rate;
-use crate::target::Target;
+use crate::target::{Admin, Target};
 use crate::verify::Database;
 
 /// What a run is to do, wholly.
@@ -14,7 +14,7 @@ pub struct Load {
     /// The server that is loaded.
     pub target: Target,
     /// The server's admin port, whose metrics are read for the report.
-    pub metrics: Option<Target>,
+    pub metrics: Option<Admin>,
     /// The server's database, which is only read.
     pub database: Database,
     /// How much is sent.
@@ -49,18 +49,6 @@ pub enum Pace {
     Closed,
     /// On a schedule, whether the server keeps up or not. Latency counts from the scheduled time.
     Open(Rate),
-}
-
-impl Pace {
-    /// The events a second that are offered at this time after the first request was due; none in a closed loop, which
-    /// offers whatever is taken.
-    #[must_use]
-    pub fn rate_at(&self, elapsed: Duration) -> Option<f64> {
-        match self {
-            Self::Closed => None,
-            Self::Open(rate) => Some(rate.at(elapsed)),
-        }
-    }
 }
 
 /// An API key: not shown.

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use loadtest::{Progress, run_until};
+use loadtest::{Phase, Progress, run_until};
 use tokio::signal::ctrl_c;
 
 use cli::Cli;
@@ -40,7 +40,7 @@ async fn drive(cli: &Cli) -> anyhow::Result<ExitCode> {
         let progress = progress.clone();
         async move {
             if ctrl_c().await.is_ok() {
-                progress.say("sending ends; what was accepted is verified (Ctrl-C again ends it all)");
+                progress.say(what_ends(progress.current()));
             } else {
                 // Without signals nobody can stop the run.
                 std::future::pending::<()>().await;
@@ -56,6 +56,20 @@ async fn drive(cli: &Cli) -> anyhow::Result<ExitCode> {
     };
     output::write(cli, &report)?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// What comes of a first Ctrl-C meanwhile.
+fn what_ends(phase: Option<Phase>) -> &'static str {
+    match phase {
+        None | Some(Phase::Preparing) => {
+            "the run ends before anything is sent; its campaigns are archived (Ctrl-C again ends it all)"
+        }
+        Some(Phase::Sending) => "sending ends; what was accepted is verified (Ctrl-C again ends it all)",
+        Some(Phase::Draining | Phase::Verifying) => {
+            "nothing is sent any more; what was accepted is being verified (Ctrl-C again ends it all)"
+        }
+        Some(Phase::Archiving) => "the campaigns are being archived (Ctrl-C again ends it all)",
+    }
 }
 
 async fn second_ctrl_c() {

@@ -15,7 +15,20 @@ pub(crate) fn check(cli: &Cli) -> anyhow::Result<()> {
     for path in [&cli.json, &cli.html].into_iter().flatten() {
         OpenOptions::new().append(true).create(true).open(path).map_err(|error| unwritable(path, &error))?;
     }
-    Ok(())
+    match (&cli.json, &cli.html) {
+        (Some(json), Some(html)) if is_one_file(json, html) => {
+            Err(anyhow!("--json and --html both name {}; give each a file of its own", html.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether both are the same file, in which the one would replace the other; devices take both.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other && one.is_file(),
+        _ => false,
+    }
 }
 
 /// Writes the report, and says where.

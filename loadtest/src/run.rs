@@ -69,6 +69,7 @@ async fn drive(
         sent = sending::send(load, connections, Arc::clone(workload), Arc::clone(&tally), stop) => sent,
         never = watch.look_on() => match never {},
     };
+    watch.sent(&sent);
     let counts = tally.counts().clone();
     let expected = Expected { workload, counts: &counts, campaigns: campaigns.ids(), alone: load.alone };
     let outcome = match verify(&mut watch, &expected, load.patience).await {

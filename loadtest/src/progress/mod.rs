@@ -106,6 +106,12 @@ impl Progress {
         }
     }
 
+    /// What is being done.
+    #[must_use]
+    pub fn current(&self) -> Option<Phase> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).phase
+    }
+
     /// Says what a look has found of a run of this volume.
     pub(crate) fn show(&self, volume: Volume, look: &Look) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

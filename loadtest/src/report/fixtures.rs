@@ -58,6 +58,8 @@ pub(super) fn with_samples(samples: Vec<Sample>) -> Report {
         began: Timestamp::from_second(1_800_000_000).expect("a time"),
         settings: Settings {
             target: "http://127.0.0.1:8080".into(),
+            events: None,
+            duration: Some(1.0),
             connections: 4,
             batch: 10,
             rate: Some("1000".to_owned()),
@@ -68,6 +70,8 @@ pub(super) fn with_samples(samples: Vec<Sample>) -> Report {
             poison: 0.0,
             payload: None,
             skew: 2,
+            alone: false,
+            patience: 30.0,
         },
         sending: Sending {
             seconds: 1.0,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::load::{Load, Pace};
+use crate::load::{Load, Pace, Volume};
 use crate::sending::{Counts, Sent};
 use crate::timeline::Sample;
 use crate::verify::Verification;
@@ -52,6 +52,10 @@ pub struct Report {
 pub struct Settings {
     /// The server.
     pub target: String,
+    /// How many events to send, if that was said.
+    pub events: Option<u64>,
+    /// For how many seconds to send, if not how many events.
+    pub duration: Option<f64>,
     /// Connections, each with one request at a time.
     pub connections: u32,
     /// Events in a request.
@@ -72,6 +76,10 @@ pub struct Settings {
     pub payload: Option<String>,
     /// How much likelier some users and products are than others.
     pub skew: u8,
+    /// Whether nobody else was to send to the server.
+    pub alone: bool,
+    /// For how many seconds nothing could move before the run was given up.
+    pub patience: f64,
 }
 
 /// What was sent.
@@ -79,7 +87,7 @@ pub struct Settings {
 pub struct Sending {
     /// From the first request to the last answer.
     pub seconds: f64,
-    /// Events that were due in an open loop, about; those never sent for want of a free connection have no latency.
+    /// Events that were due in an open loop; those never sent for want of a free connection have no latency.
     pub offered: Option<u64>,
     /// Events accepted, repeated ones included.
     pub accepted: u64,
@@ -116,6 +124,13 @@ pub enum Outcome {
         /// All that was compared.
         verification: Verification,
     },
+    /// The run was given up while accepted events were on their way; what is there is as it must be.
+    Undrained {
+        /// How many, and for how long nothing had moved, in words.
+        reason: String,
+        /// All that was compared.
+        verification: Verification,
+    },
     /// It could not be asked.
     Unknown {
         /// Why.
@@ -126,6 +141,16 @@ pub enum Outcome {
 impl Report {
     /// The format that this tool writes.
     pub const FORMAT: u32 = 1;
+
+    /// What was compared, if the rows could be read.
+    pub(crate) fn verification(&self) -> Option<&Verification> {
+        match &self.outcome {
+            Outcome::Kept(verification)
+            | Outcome::Broken { verification, .. }
+            | Outcome::Undrained { verification, .. } => Some(verification),
+            Outcome::Unknown { .. } => None,
+        }
+    }
 
     /// Whether the run did what it was to do, and the server kept its promise.
     #[must_use]
@@ -140,8 +165,14 @@ impl Settings {
             Pace::Closed => None,
             Pace::Open(rate) => Some(rate.to_string()),
         };
+        let (events, duration) = match load.volume {
+            Volume::Events(events) => (Some(events.get()), None),
+            Volume::Time(time) => (None, Some(time.as_secs_f64())),
+        };
         Self {
             target: load.target.to_string(),
+            events,
+            duration,
             connections: load.connections.get(),
             batch: load.batch.get(),
             rate,
@@ -152,6 +183,8 @@ impl Settings {
             poison: load.shape.poison,
             payload: load.shape.payload.map(|payload| payload.to_string()),
             skew: load.shape.skew,
+            alone: load.alone,
+            patience: load.patience.as_secs_f64(),
         }
     }
 }
@@ -163,10 +196,10 @@ impl Sending {
         Some(self.offered?.saturating_sub(self.accepted + self.refused))
     }
 
-    pub(crate) fn of(sent: Sent, counts: &Counts, offered: Option<f64>) -> Self {
+    pub(crate) fn of(sent: Sent, counts: &Counts, offered: Option<u64>) -> Self {
         Self {
             seconds: sent.duration.as_secs_f64(),
-            offered: offered.map(whole),
+            offered,
             accepted: counts.accepted_events,
             accepted_per_second: per_second(counts.accepted_events, sent.duration.as_secs_f64()),
             refused: counts.refused_events,
@@ -183,17 +216,19 @@ impl Sending {
 
 impl From<Verification> for Outcome {
     fn from(verification: Verification) -> Self {
-        match verification.differences() {
-            differences if differences.is_empty() => Self::Kept(verification),
-            differences => Self::Broken { differences, verification },
+        match (verification.differences(), verification.waiting) {
+            (differences, None) if differences.is_empty() => Self::Kept(verification),
+            (differences, Some(wait)) if differences.is_empty() => {
+                Self::Undrained { reason: wait.to_string(), verification }
+            }
+            (mut differences, waiting) => {
+                if let Some(wait) = waiting {
+                    differences.insert(0, wait.to_string());
+                }
+                Self::Broken { differences, verification }
+            }
         }
     }
-}
-
-fn whole(events: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate")]
-    let whole = events.round() as u64;
-    whole
 }
 
 fn per_second(events: u64, seconds: f64) -> f64 {

@@ -48,7 +48,7 @@ impl fmt::Display for Sending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(offered), Some(left)) = (self.offered, self.left_over()) {
             let (offered, left) = (HumanCount(offered), HumanCount(left));
-            row(f, "offered", format_args!("about {offered} events, {left} of them not answered in time"))?;
+            row(f, "offered", format_args!("{offered} events, {left} of them not answered in time"))?;
         }
         row(
             f,
@@ -118,6 +118,10 @@ impl fmt::Display for Peaks {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Kept(verification) if verification.accepted == 0 => {
+                verification.fmt(f)?;
+                row(f, "nothing", "to verify: no event was accepted")
+            }
             Self::Kept(verification) => {
                 verification.fmt(f)?;
                 row(f, "verified", "every accepted event is stored once, with the triggers that it must have")
@@ -125,6 +129,10 @@ impl fmt::Display for Outcome {
             Self::Broken { differences, verification } => {
                 verification.fmt(f)?;
                 differences.iter().try_for_each(|difference| row(f, "DIFFERENT", difference))
+            }
+            Self::Undrained { reason, verification } => {
+                verification.fmt(f)?;
+                row(f, "NOT VERIFIED", reason)
             }
             Self::Unknown { reason } => row(f, "NOT VERIFIED", reason),
         }
@@ -173,11 +181,18 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{broken, small};
+    use crate::report::fixtures::{broken, empty, small};
 
     #[test]
     fn a_report_is_a_line_a_fact_and_the_verdict_last() {
         insta::assert_snapshot!(small());
+    }
+
+    #[test]
+    fn where_nothing_was_accepted_nothing_is_called_verified() {
+        let report = empty().to_string();
+        assert!(report.ends_with("nothing       to verify: no event was accepted\n"), "{report}");
+        assert!(!report.contains("verified"), "{report}");
     }
 
     #[test]

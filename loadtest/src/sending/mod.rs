@@ -1,12 +1,14 @@
 //! Sends the workload: over many connections, in a closed or an open loop, each request until it is settled.
 
 mod schedule;
+mod offer;
 mod pacer;
 mod verdict;
 mod backoff;
 mod tally;
 mod sender;
 
+pub(crate) use offer::Offer;
 pub use tally::{Counts, Tally};
 
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
 pub struct Sent {
     /// From the first request to the last answer.
     pub duration: Duration,
+    /// From the first request until no more was to be sent, where that was before all was sent.
+    pub halted_after: Option<Duration>,
     /// Why sending ended before its time, if it did so of its own accord.
     pub ended_early: Option<String>,
 }
@@ -66,11 +70,14 @@ pub async fn send(
         () = async { tokio::select! { () = over => {}, () = stop => {} } } => shared.halt(Halt::Told),
     }
     finish(&mut senders).await;
-    let ended_early = match &*shared.halt.borrow() {
-        Some(Halt::Hopeless(why)) => Some(why.clone()),
-        Some(Halt::Told) | None => None,
+    let duration = start.elapsed();
+    let halt = shared.halt.borrow();
+    let ended_early = match &*halt {
+        Some((Halt::Hopeless(why), _)) => Some(why.clone()),
+        Some((Halt::Told, _)) | None => None,
     };
-    Sent { duration: start.elapsed(), ended_early }
+    let halted_after = halt.as_ref().map(|(_, at)| at.duration_since(start));
+    Sent { duration, halted_after, ended_early }
 }
 
 async fn finish(senders: &mut JoinSet<()>) {

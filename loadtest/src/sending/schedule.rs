@@ -56,17 +56,22 @@ impl Schedule {
         elapsed.checked_sub(Duration::from_nanos(1)).map_or(0, |before| self.due_by(before))
     }
 
-    /// How many requests are due by then.
-    pub(super) fn due_by(&self, elapsed: Duration) -> u64 {
+    /// The integral of the rate until then, in requests.
+    pub(super) fn area(&self, elapsed: Duration) -> f64 {
         let seconds = elapsed.as_secs_f64();
         let next = self.legs.partition_point(|leg| leg.begin <= seconds);
         let leg = self.legs[next.saturating_sub(1)];
+        leg.before + leg.requests_by(seconds - leg.begin)
+    }
+
+    /// How many requests are due by then.
+    pub(super) fn due_by(&self, elapsed: Duration) -> u64 {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "it is not below 0, and casts saturate"
         )]
-        let mut due = (leg.before + leg.requests_by(seconds - leg.begin)) as u64;
+        let mut due = self.area(elapsed) as u64;
         // Rounding may have put it off a little, so `due` decides.
         while due > 0 && self.due(due - 1) > elapsed {
             due -= 1;

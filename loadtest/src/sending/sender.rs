@@ -27,8 +27,8 @@ pub(super) struct Shared {
     pub(super) end: u64,
     pub(super) batch: u64,
     pub(super) patience: Duration,
-    /// Set once nothing more is to be sent; holds why, unless that was the plan.
-    pub(super) halt: watch::Sender<Option<Halt>>,
+    /// Set once no more is to be sent although there is more; holds why, and since when.
+    pub(super) halt: watch::Sender<Option<(Halt, Instant)>>,
 }
 
 /// Why sending ends before everything is sent.
@@ -71,7 +71,7 @@ impl Shared {
 
     /// Ends sending, unless it has ended already.
     pub(super) fn halt(&self, why: Halt) {
-        self.halt.send_if_modified(|halt| halt.is_none() && halt.replace(why).is_none());
+        self.halt.send_if_modified(|halt| halt.is_none() && halt.replace((why, Instant::now())).is_none());
     }
 
     /// Waits until sending has ended.

@@ -3,31 +3,61 @@
 use std::time::Duration;
 
 use super::{Connection, Target};
+use crate::EnvFile;
 
 /// How long an answer may take; who asks is watching a run meanwhile.
 const TIMEOUT: Duration = Duration::from_millis(200);
 
+/// A server's admin port.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    target: Target,
+    file: Option<EnvFile>,
+}
+
 /// A metric, and a connection to ask for it.
 #[derive(Debug)]
 pub struct Gauge {
-    target: Target,
+    admin: Admin,
     connection: Connection,
     name: &'static str,
+}
+
+impl Admin {
+    /// The one there.
+    #[must_use]
+    pub fn at(target: Target) -> Self {
+        Self { target, file: None }
+    }
+
+    /// The same, whose address is read again in this file once nobody answers there.
+    #[must_use]
+    pub fn kept_in(self, file: &EnvFile) -> Self {
+        Self { file: Some(file.clone()), ..self }
+    }
+
+    fn find_again(&mut self) {
+        let url = self.file.as_ref().and_then(|file| file.read().ok()?.admin_url());
+        if let Some(target) = url.and_then(|url| url.parse().ok()) {
+            self.target = target;
+        }
+    }
 }
 
 impl Gauge {
     /// The events that wait in the server's queue.
     #[must_use]
-    pub fn of_queued_events(admin: &Target) -> Self {
-        let connection = Connection::new(admin);
-        Self { target: admin.clone(), connection, name: "campaign_manager_queue_events" }
+    pub fn of_queued_events(admin: &Admin) -> Self {
+        let connection = Connection::new(&admin.target);
+        Self { admin: admin.clone(), connection, name: "campaign_manager_queue_events" }
     }
 
     /// What it is now, if the server says so in time.
     pub async fn read(&mut self) -> Option<u64> {
         let answer = tokio::time::timeout(TIMEOUT, self.connection.get("/metrics")).await;
         let Ok(Ok(answer)) = answer else {
-            self.connection = Connection::new(&self.target);
+            self.admin.find_again();
+            self.connection = Connection::new(&self.admin.target);
             return None;
         };
         find(std::str::from_utf8(&answer.body).ok()?, self.name)

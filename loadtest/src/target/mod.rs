@@ -9,5 +9,5 @@ mod gauge;
 pub use address::{InvalidUrl, Target};
 pub use campaigns::{Campaigns, Seen};
 pub use connection::{Answer, Connection, RequestError};
-pub use gauge::Gauge;
+pub use gauge::{Admin, Gauge};
 pub use problem::detail;

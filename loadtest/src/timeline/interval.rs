@@ -111,11 +111,6 @@ impl Interval {
         self.end
     }
 
-    pub(super) fn offered(&self) -> Option<f64> {
-        let (events, seconds) = self.offered;
-        (seconds > 0.0).then_some(events)
-    }
-
     pub(super) fn sample(&self) -> Sample {
         let (events, seconds) = self.offered;
         Sample {

@@ -72,12 +72,6 @@ impl Timeline {
         self.milestones
     }
 
-    /// Events that were due so far in an open loop.
-    #[must_use]
-    pub fn offered(&self) -> Option<f64> {
-        self.intervals.iter().filter_map(Interval::offered).reduce(|some, more| some + more)
-    }
-
     /// The intervals so far, the last of which may be shorter than the others.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {

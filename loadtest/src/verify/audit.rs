@@ -4,6 +4,8 @@
 //! campaigns that it must. The rows of `triggers` are compared as a [`Fingerprint`] a campaign, so nothing is kept of them.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
 
 use fixedbitset::FixedBitSet;
 use serde::Serialize;
@@ -33,7 +35,7 @@ pub(super) struct Audit<'a> {
 }
 
 /// What a comparison has found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Verification {
     /// Different events that the server accepted.
     pub accepted: u64,
@@ -71,6 +73,17 @@ pub struct Verification {
     pub accepted_poison: Finding,
     /// The sum by receipts.
     pub receipts: Receipts,
+    /// What the comparison could not wait for. Then what is missing may still come, and triggers are those of what is stored.
+    pub waiting: Option<Wait>,
+}
+
+/// Accepted events that had not become rows when the run was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Wait {
+    /// How many were in flight, repeated ones included.
+    pub in_flight: u64,
+    /// For how many seconds nothing had moved.
+    pub seconds: f64,
 }
 
 /// A campaign whose triggers are not those that there must be.
@@ -145,13 +158,14 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// What all rows together say, and the receipts.
-    pub(super) fn finish(self, receipts: Receipts) -> Verification {
+    /// What all rows together say, and the receipts. If the drain has `stalled`, nothing has moved for so long.
+    pub(super) fn finish(self, receipts: Receipts, stalled: Option<Duration>) -> Verification {
         let accepted = &self.counts.accepted;
         let dead = self.dead.not_in(&self.seen);
         let missing = self.named(accepted.difference(&self.seen).filter(|&place| !dead.contains(place)));
         let dead_and_stored = self.named(self.dead.in_vain(&self.seen));
-        let expected = self.expected(&dead);
+        let waiting = stalled.and_then(|time| self.waiting(&receipts, missing.count, time));
+        let expected = self.expected(&dead, waiting.is_some());
         let campaigns = self.differences(&expected);
         let total = |fingerprints: &[Fingerprint]| fingerprints.iter().map(|print| print.count).sum();
         Verification {
@@ -173,13 +187,25 @@ impl<'a> Audit<'a> {
             refused_good: self.counts.refused_good.clone(),
             accepted_poison: self.counts.accepted_poison.clone(),
             receipts,
+            waiting,
         }
     }
 
-    /// The triggers that there must be, a fingerprint for each rule: of all that is accepted or stored, but not `dead`.
-    fn expected(&self, dead: &FixedBitSet) -> Vec<Fingerprint> {
+    /// What may still be in flight after a stall: events that are missing, or else repetitions that no receipt counts yet.
+    fn waiting(&self, receipts: &Receipts, missing: u64, stalled: Duration) -> Option<Wait> {
+        let in_flight = receipts.accepted.saturating_sub(receipts.settled.total());
+        let repetitions = receipts.accepted.saturating_sub(self.counts.accepted.count_ones(..) as u64);
+        (missing > 0 || in_flight <= repetitions)
+            .then(|| Wait { in_flight: in_flight.max(missing), seconds: stalled.as_secs_f64() })
+    }
+
+    /// The triggers that there must be, a fingerprint for each rule: of all that is accepted or stored, but not `dead`; if
+    /// the rest may still come, of what is stored.
+    fn expected(&self, dead: &FixedBitSet, only_stored: bool) -> Vec<Fingerprint> {
         let mut expected = vec![Fingerprint::default(); self.places.len()];
-        let live = self.counts.accepted.union(&self.seen).filter(|&place| !dead.contains(place));
+        let accepted = (!only_stored).then_some(&self.counts.accepted);
+        let accepted = accepted.into_iter().flat_map(|accepted| accepted.difference(&self.seen));
+        let live = self.seen.ones().chain(accepted).filter(|&place| !dead.contains(place));
         for number in live.map(|place| place as u64) {
             for rule in self.workload.triggered_by(number) {
                 if let Some(fingerprint) = expected.get_mut(rule) {
@@ -222,13 +248,15 @@ impl<'a> Audit<'a> {
 }
 
 impl Verification {
-    /// Everything that is not as it must be, in words.
+    /// Everything that is not as it must be, in words, without what may still come.
     #[must_use]
     pub fn differences(&self) -> Vec<String> {
+        let may_come = Finding::default();
+        let missing = if self.waiting.is_some() { &may_come } else { &self.missing };
         let findings = [
             (&self.refused_good, "events were refused that are good"),
             (&self.accepted_poison, "events were accepted that must be refused"),
-            (&self.missing, "accepted events are neither stored nor dead letters"),
+            (missing, "accepted events are neither stored nor dead letters"),
             (&self.twice, "rows repeat an event that is stored already"),
             (&self.unsent, "stored events were never sent, or had to be refused"),
             (&self.dead_and_stored, "events are stored and dead letters, too"),
@@ -242,8 +270,19 @@ impl Verification {
             .map(|(finding, what)| format!("{} {what}: {finding}", finding.count))
             .collect();
         differences.extend(self.campaigns.iter().map(CampaignDifference::in_words));
-        differences.extend(self.receipts.difference());
+        differences.extend(self.receipts.difference(self.waiting.is_some()));
         differences
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "not drained: {} events were still in flight after nothing moved for {:?}; is a worker running?",
+            self.in_flight,
+            Duration::from_secs_f64(self.seconds)
+        )
     }
 }
 

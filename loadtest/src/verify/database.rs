@@ -4,10 +4,12 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::EnvFile;
 use crate::tls::{self, TlsError};
 
 /// A database, which is only read.
@@ -15,6 +17,7 @@ use crate::tls::{self, TlsError};
 pub struct Database {
     config: Config,
     tls: MakeRustlsConnect,
+    file: Option<EnvFile>,
 }
 
 /// A URL that names no database that could be used.
@@ -56,13 +59,41 @@ impl FromStr for Database {
             None | Some("system") => tls::trusting(None)?,
             Some(path) => tls::trusting(Some(Path::new(path)))?,
         };
-        Ok(Self { config, tls: MakeRustlsConnect::new(rustls::ClientConfig::clone(&trusted)) })
+        let tls = MakeRustlsConnect::new(rustls::ClientConfig::clone(&trusted));
+        Ok(Self { config, tls, file: None })
     }
 }
 
 impl Database {
-    /// Connects, within `timeout` unless the URL says otherwise.
-    pub(super) async fn connect(&self, timeout: Duration) -> Result<Client, tokio_postgres::Error> {
+    /// The same, whose URL is read again in this file once it cannot be connected to.
+    #[must_use]
+    pub fn kept_in(self, file: &EnvFile) -> Self {
+        Self { file: Some(file.clone()), ..self }
+    }
+
+    /// Connects, within `timeout` unless the URL says otherwise; where the file has another one by now, to that.
+    pub(super) async fn connect(&mut self, timeout: Duration) -> Result<Client, tokio_postgres::Error> {
+        let connected = self.connect_here(timeout).await;
+        if connected.is_err() && self.find_again() {
+            return self.connect_here(timeout).await;
+        }
+        connected
+    }
+
+    /// Whether the file names another database by now, which then is this one.
+    fn find_again(&mut self) -> bool {
+        let Some(file) = &self.file else { return false };
+        let url = file.read().ok().and_then(|addresses| addresses.database_url);
+        match url.and_then(|url| url.parse::<Self>().ok()) {
+            Some(found) if found.config != self.config => {
+                (self.config, self.tls) = (found.config, found.tls);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    async fn connect_here(&self, timeout: Duration) -> Result<Client, tokio_postgres::Error> {
         let mut config = self.config.clone();
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(timeout);
@@ -80,13 +111,18 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// The URL without this parameter, which the client does not know, and its value.
+/// The URL without this parameter, which the client does not know, and its value, decoded. Where it is given more than once,
+/// the last one counts.
 fn take_parameter(url: &str, name: &str) -> (String, Option<String>) {
-    let Some((before, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let Some((before, query)) = url.split_once("://").and_then(|_| url.rsplit_once('?')) else {
+        return (url.to_owned(), None);
+    };
     let (mut kept, mut value) = (Vec::new(), None);
     for pair in query.split('&') {
         match pair.split_once('=') {
-            Some((found, text)) if found == name => value = Some(text.to_owned()),
+            Some((found, text)) if found == name => {
+                value = Some(percent_decode_str(text).decode_utf8_lossy().into_owned());
+            }
             _ => kept.push(pair),
         }
     }
@@ -107,6 +143,15 @@ mod tests {
         assert_eq!(mode(""), SslMode::Disable);
         assert_eq!(mode("?sslmode=disable&connect_timeout=3"), SslMode::Disable);
         assert_eq!(mode("?connect_timeout=3"), SslMode::Disable);
+    }
+
+    #[test]
+    fn what_is_escaped_is_decoded_and_a_question_mark_in_the_password_begins_no_parameter() {
+        let refusal = "postgres://u:p@h/d?sslrootcert=/no%20such/c%C3%A4.pem".parse::<Database>();
+        let refusal = refusal.expect_err("no file").to_string();
+        assert!(refusal.contains("/no such/cä.pem"), "{refusal}");
+        let database: Database = "postgres://u:p%3Fq?sslmode=x@h/d?sslmode=dis%61ble".parse().expect("valid");
+        assert_eq!(database.config.get_password(), Some(&b"p?q?sslmode=x"[..]));
     }
 
     #[test]

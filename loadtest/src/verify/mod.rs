@@ -6,9 +6,10 @@ mod letters;
 mod audit;
 mod database;
 mod store;
+mod beside;
 mod watch;
 
-pub use audit::{CampaignDifference, Verification};
+pub use audit::{CampaignDifference, Verification, Wait};
 pub use database::{Database, InvalidDatabase};
 pub use receipts::Receipts;
 pub use store::{Settled, Store};
@@ -44,7 +45,8 @@ pub async fn verify(
     let (mut fewest, mut fell) = (u64::MAX, Instant::now());
     loop {
         let drained = watch.drain(patience).await?;
-        let verification = compare(watch, expected).await?;
+        let stalled = (drained == Drained::Stalled).then_some(patience);
+        let verification = compare(watch, expected, stalled).await?;
         let missing = verification.missing.count;
         // Enough events are settled, but not these: others' events, or doubtful ones, were counted in their place.
         let may_come = drained == Drained::All && missing > 0;
@@ -58,16 +60,21 @@ pub async fn verify(
     }
 }
 
-async fn compare(watch: &mut Watch, expected: &Expected<'_>) -> Result<Verification, LoadError> {
+/// Compares what there is. If the drain has stalled, nothing has moved for so long.
+async fn compare(
+    watch: &Watch,
+    expected: &Expected<'_>,
+    stalled: Option<Duration>,
+) -> Result<Verification, LoadError> {
     let &Expected { workload, counts, campaigns, alone } = expected;
     let mut audit = Audit::new(workload, counts, campaigns);
     let (store, since) = watch.store();
-    store.read(workload.run(), since, campaigns, &mut audit).await?;
+    store.lock().await.read(workload.run(), since, campaigns, &mut audit).await?;
     let receipts = Receipts {
         accepted: counts.accepted_events,
         uncertain: counts.uncertain_events,
         settled: watch.latest().settled,
         alone,
     };
-    Ok(audit.finish(receipts))
+    Ok(audit.finish(receipts, stalled))
 }

@@ -78,13 +78,17 @@ impl Store {
             "select coalesce(sum(stored), 0), coalesce(sum(duplicates), 0), coalesce(sum(dead_lettered), 0)
             from frames where received_at >= $1";
         let mut settled = Settled::default();
-        rows(self.client().await?, QUERY, &[&since], |row| {
+        let answered = rows(self.client().await?, QUERY, &[&since], |row| {
             let count = |column| row.try_get::<_, i64>(column).map(i64::unsigned_abs);
             settled = Settled { stored: count(0)?, duplicates: count(1)?, dead_lettered: count(2)? };
             Ok(())
         })
-        .await?;
-        Ok(settled)
+        .await;
+        if answered.is_err() {
+            // A connection that is dead without an end would never answer.
+            self.client = None;
+        }
+        answered.map(|()| settled)
     }
 
     /// Hands every row of the run to `audit`, all as they were at one moment.

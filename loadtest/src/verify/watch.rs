@@ -1,35 +1,43 @@
 //! Watches what is accepted become rows: for the display and the report while the load runs, and for the end of the
 //! drain after it.
+//!
+//! Invariant: the run is looked at on time, whether the database answers or not; until it does, what it said last stays.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
+use super::beside::{Answer, Beside};
 use super::store::{Settled, Store};
 use crate::LoadError;
-use crate::load::{Load, Pace, Volume};
+use crate::load::{Load, Volume};
 use crate::progress::{Phase, Progress};
-use crate::sending::Tally;
+use crate::sending::{Offer, Sent, Tally};
 use crate::target::Gauge;
 use crate::timeline::{Look, Timeline, Totals};
 
-/// Between two looks, unless looking takes longer than a tenth of it.
+/// Between two looks, unless the database takes longer than a tenth of it.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The longest time between two looks, however slow the database is.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches a run.
 #[derive(Debug)]
 pub struct Watch {
-    store: Store,
+    beside: Beside,
     tally: Arc<Tally>,
     queue: Option<Gauge>,
     progress: Progress,
-    pace: Pace,
+    /// What is offered, in an open loop.
+    offer: Option<Offer>,
     volume: Volume,
-    since: Timestamp,
     /// What was settled before the run.
     before: Settled,
+    /// What has been settled since, as far as the database has said.
+    settled: Settled,
     start: Instant,
     /// The time of the latest look, since `start`.
     looked: Duration,
@@ -58,14 +66,14 @@ impl Watch {
     ) -> Result<Self, LoadError> {
         let before = store.settled(since).await?;
         Ok(Self {
-            store,
+            beside: Beside::new(store, since),
             tally,
             queue: load.metrics.as_ref().map(Gauge::of_queued_events),
             progress,
-            pace: load.pace.clone(),
+            offer: Offer::of(load),
             volume: load.volume,
-            since,
             before,
+            settled: Settled::default(),
             start: Instant::now(),
             looked: Duration::ZERO,
             sending: false,
@@ -79,15 +87,10 @@ impl Watch {
         &self.timeline
     }
 
-    /// Events that were due so far in an open loop, about, and no more than there are.
+    /// Events that were due until sending ended, in an open loop.
     #[must_use]
-    pub fn offered(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "exact for the first 2^53 events")]
-        let most = match self.volume {
-            Volume::Events(events) => events.get() as f64,
-            Volume::Time(_) => f64::INFINITY,
-        };
-        self.timeline.offered().map(|offered| offered.min(most))
+    pub fn offered(&self) -> Option<u64> {
+        self.offer.as_ref().map(Offer::total)
     }
 
     /// What was counted by the latest look.
@@ -97,17 +100,25 @@ impl Watch {
     }
 
     /// The database, and since when its rows matter.
-    pub(super) fn store(&mut self) -> (&mut Store, Timestamp) {
-        (&mut self.store, self.since)
+    pub(super) fn store(&self) -> (Arc<Mutex<Store>>, Timestamp) {
+        self.beside.store()
     }
 
     /// Watches the sending, which begins now, until dropped. A database that does not answer now is asked again later.
     pub async fn look_on(&mut self) -> Infallible {
         (self.start, self.sending) = (Instant::now(), true);
-        let mut pause = LOOK_EVERY;
+        let mut next = self.start + LOOK_EVERY;
         loop {
-            tokio::time::sleep(pause).await;
-            pause = self.look().await.unwrap_or(LOOK_EVERY);
+            tokio::time::sleep_until(next.into()).await;
+            let begun = Instant::now();
+            next = begun + pause(&self.look().await);
+        }
+    }
+
+    /// Takes the end of sending into account: what was halted offers nothing more.
+    pub fn sent(&mut self, sent: &Sent) {
+        if let (Some(offer), Some(halted_after)) = (&mut self.offer, sent.halted_after) {
+            offer.end_after(halted_after);
         }
     }
 
@@ -120,81 +131,63 @@ impl Watch {
     }
 
     async fn drained(&mut self, patience: Duration) -> Result<Drained, LoadError> {
-        let mut moved = Instant::now();
+        let (mut moved, mut answered) = (Instant::now(), Instant::now());
+        let mut silent = false;
         loop {
-            let before = self.latest().settled;
-            let looked = self.look().await;
+            let before = self.settled;
+            let answer = self.look().await;
             // Until that look, sending went on.
             self.sending = false;
-            let now = self.latest();
-            if looked.is_ok() && now.settled.total() >= now.accepted {
-                return Ok(Drained::All);
+            let pause = pause(&answer);
+            match answer {
+                Answer::Settled(..) if self.settled.total() >= self.latest().accepted => {
+                    return Ok(Drained::All);
+                }
+                Answer::Settled(..) => {
+                    answered = Instant::now();
+                    // While the database said nothing, nobody could see anything move.
+                    if silent || self.settled != before {
+                        moved = answered;
+                    } else if moved.elapsed() > patience {
+                        return Ok(Drained::Stalled);
+                    }
+                    silent = false;
+                }
+                Answer::Failed(error) if answered.elapsed() > patience => return Err(error),
+                Answer::Failed(_) => silent = true,
+                Answer::Awaited => {}
             }
-            if now.settled != before {
-                moved = Instant::now();
-            }
-            if moved.elapsed() > patience {
-                return looked.map(|_| Drained::Stalled);
-            }
-            tokio::time::sleep(looked.unwrap_or(LOOK_EVERY)).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
-    /// Looks, and returns how long to wait before the next time, so that looking is no load of its own.
-    async fn look(&mut self) -> Result<Duration, LoadError> {
-        let asked = Instant::now();
-        let settled = self.store.settled(self.since).await?.since(self.before);
+    /// Looks, whether the database answers or not.
+    async fn look(&mut self) -> Answer {
+        let answer = self.beside.ask().await;
+        if let Answer::Settled(settled, _) = answer {
+            self.settled = settled.since(self.before);
+        }
         let queued = match &mut self.queue {
             Some(queue) => queue.read().await,
             None => None,
         };
         let elapsed = self.start.elapsed();
-        let offered = self.sending.then(|| offered(&self.pace, self.volume, self.looked, elapsed)).flatten();
+        let offered = self.offer.as_ref().and_then(|offer| offer.rate(self.looked, elapsed));
         self.looked = elapsed;
-        let (totals, latencies) = self.tally.look(settled);
+        let (totals, latencies) = self.tally.look(self.settled);
         let look = Look { seconds: elapsed.as_secs_f64(), offered, totals, queued, latencies };
         self.progress.show(self.volume, &look);
         if self.sending || look.totals.in_flight() > 0 || look.totals != *self.latest() {
             self.timeline.push(look);
         }
-        Ok(LOOK_EVERY.max(asked.elapsed() * 10))
+        answer
     }
 }
 
-/// Events a second that are due from one time to a later one on average, which is exact where the rate changes evenly. None
-/// in a closed loop, and none once the time of sending is over.
-fn offered(pace: &Pace, volume: Volume, from: Duration, to: Duration) -> Option<f64> {
-    let end = match volume {
-        Volume::Time(time) => to.min(time),
-        Volume::Events(_) => to,
-    };
-    let due = end.checked_sub(from).filter(|due| !due.is_zero())?;
-    let mean = f64::midpoint(pace.rate_at(from)?, pace.rate_at(end)?);
-    Some(mean * due.div_duration_f64(to.saturating_sub(from)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Legs;
-
-    #[test]
-    fn what_is_offered_ends_with_the_time_of_sending() {
-        let time = Duration::from_secs(10);
-        let rate: Legs = "0..200".parse().expect("a rate");
-        let pace = Pace::Open(rate.over(time));
-        let offered = |from, to| {
-            offered(&pace, Volume::Time(time), Duration::from_millis(from), Duration::from_millis(to))
-        };
-        assert_eq!(offered(4_900, 5_100), Some(100.0));
-        assert_eq!(offered(9_000, 13_000), Some(190.0 / 4.0), "a quarter of it");
-        assert_eq!(offered(10_300, 10_500), None);
-        assert_eq!(offered(200, 200), None);
-    }
-
-    #[test]
-    fn a_closed_loop_offers_nothing_of_itself() {
-        let volume = Volume::Time(Duration::from_secs(10));
-        assert_eq!(offered(&Pace::Closed, volume, Duration::ZERO, Duration::from_secs(1)), None);
+/// How long to wait before the next look, so that asking the database is no load of its own.
+fn pause(answer: &Answer) -> Duration {
+    match answer {
+        Answer::Settled(_, took) => (*took * 10).clamp(LOOK_EVERY, LOOK_AT_LEAST_EVERY),
+        Answer::Failed(_) | Answer::Awaited => LOOK_EVERY,
     }
 }

@@ -30,6 +30,14 @@ pub struct Payload {
 )]
 pub struct InvalidPayload(String);
 
+impl Payload {
+    /// The size of the largest, in bytes.
+    #[must_use]
+    pub fn most(self) -> u32 {
+        self.most
+    }
+}
+
 impl FromStr for Payload {
     type Err = InvalidPayload;
 

@@ -25,6 +25,11 @@ async fn what_cannot_be_meant_is_refused_with_what_can() {
         ("--batch 0", "from 1 to 10000"),
         ("--poison 2", "from 0 to 1"),
         ("--payload 9..2", "200..8000"),
+        ("--campaigns 4294967295", "..=100000"),
+        ("--connections 4294967295", "from 1 to 65535"),
+        ("--events 18446744073709551615", "from 1 to 10000000000"),
+        ("--batch 10000 --payload 16777216", "smaller --batch or a smaller --payload"),
+        ("--connections 65535 --batch 10000", "give fewer --connections"),
         ("--duration 1", "30s"),
         ("--events 5 --duration 1s", "cannot be used with"),
         ("--url example.org --database-url postgres://h/d", "http://127.0.0.1:8080"),
@@ -93,4 +98,26 @@ async fn a_ctrl_c_ends_the_sending_and_what_was_accepted_is_verified() {
     assert!(out.contains("verified") && err.contains("what was accepted is verified"), "{out}{err}");
     let active = "select count(*) from campaigns where status <> 'archived'";
     assert_eq!(system.count(active).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ctrl_c_before_anything_is_sent_says_so_and_leaves_no_campaign_behind() {
+    let system = System::open().await;
+    let child = system.tool(&["--campaigns", "5000", "--patience", "5s"]).spawn().unwrap();
+    let created = "select count(*) from campaigns";
+    until("campaigns", async || system.count(created).await > 0).await;
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let err = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{err}");
+    assert!(err.contains("the run ends before anything is sent") && !err.contains("verified"), "{err}");
+    assert_eq!(system.count("select count(*) from campaigns where status <> 'archived'").await, 0, "{err}");
+}
+
+#[tokio::test]
+async fn one_file_for_both_reports_is_refused() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let arguments = ["--database-url", "postgres://h/d", "--json", "report", "--html", "./report"];
+    let said = said(tool(dir.path()), &arguments).await;
+    assert!(said.contains("--json and --html both name ./report"), "{said}");
 }

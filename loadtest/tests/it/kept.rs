@@ -83,6 +83,10 @@ async fn a_run_with_duplicates_poison_and_sizes_passes_and_its_figures_are_exact
     assert!(expected.refused > 1_000 && expected.triggers > 20);
     assert_exact(&system, &batched, &expected).await;
 
+    let settings = &batched.report["settings"];
+    assert_eq!((&settings["events"], &settings["duration"]), (&json!(12_000), &Value::Null));
+    assert_eq!((&settings["alone"], &settings["patience"]), (&json!(true), &json!(30.0)));
+
     let single = [&flags[..], &["--events", "1500", "--batch", "1", "--connections", "40"]].concat();
     let single = system.run(&single).await;
     assert_exact(&system, &single, &Expected::of(&shape, 1_500)).await;

@@ -7,5 +7,7 @@ mod system;
 mod formats;
 mod kept;
 mod broken;
+mod stalled;
+mod moved;
 mod commanded;
 mod secured;

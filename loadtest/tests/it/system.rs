@@ -106,8 +106,13 @@ impl System {
     /// Runs the tool to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         let (code, out, err) = output(self.tool(arguments)).await;
+        Ran { code, out, err, report: self.report() }
+    }
+
+    /// What the latest run has written.
+    pub(crate) fn report(&self) -> Value {
         let report = std::fs::read(self.dir.path().join("report.json")).unwrap_or_default();
-        Ran { code, out, err, report: serde_json::from_slice(&report).unwrap_or_default() }
+        serde_json::from_slice(&report).unwrap_or_default()
     }
 }
 

@@ -80,12 +80,6 @@ fn about(report: &Report) -> Markup {
 }
 
 fn verdict(report: &Report) -> Verdict {
-    let sending = &report.sending;
-    let mut troubles: Vec<String> =
-        sending.ended_early.iter().map(|why| format!("Sending ended early: {why}.")).collect();
-    if sending.refused > 0 && !report.passed() {
-        troubles.push(format!("{} events were refused.", tables::count(sending.refused)));
-    }
     let (class, sign, title, mut sentences) = match &report.outcome {
         Outcome::Kept(verification) if verification.accepted == 0 => {
             ("doubt", "?", "Nothing to verify", vec!["No event was accepted.".to_owned()])
@@ -102,10 +96,31 @@ fn verdict(report: &Report) -> Verdict {
             let differences = differences.iter().map(|difference| format!("{difference}.")).collect();
             ("broken", "✗", "Broken", differences)
         }
+        Outcome::Undrained { reason, .. } => {
+            ("doubt", "?", "Not verified", vec![format!("Not{}", reason.trim_start_matches("not"))])
+        }
         Outcome::Unknown { reason } => ("doubt", "?", "Not verified", vec![reason.clone()]),
     };
-    sentences.extend(troubles);
+    sentences.extend(troubles(report));
     Verdict { class, sign, title, sentences }
+}
+
+/// What else did not go as it should, where the run has not passed.
+fn troubles(report: &Report) -> Vec<String> {
+    if report.passed() {
+        return Vec::new();
+    }
+    let sending = &report.sending;
+    // Poison is there to be refused; whether something else was is a difference.
+    let refused = if report.settings.poison > 0.0 { 0 } else { sending.refused };
+    let counted = [
+        (refused, "events were refused."),
+        (sending.failures, "requests had no answer."),
+        (sending.given_up, "requests were given up."),
+    ];
+    let counted = counted.into_iter().filter(|(number, _)| *number > 0);
+    let early = sending.ended_early.iter().map(|why| format!("Sending ended early: {why}."));
+    early.chain(counted.map(|(number, what)| format!("{} {what}", tables::count(number)))).collect()
 }
 
 #[cfg(test)]

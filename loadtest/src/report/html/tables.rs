@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::unit::Unit;
 use crate::Finding;
-use crate::report::{Outcome, Report};
+use crate::report::Report;
 use crate::verify::Verification;
 
 /// A row: a name, and what there is to say.
@@ -19,7 +19,7 @@ pub(super) fn tables(report: &Report) -> Markup {
             (table("settings", "Settings", settings(report)))
             (table("sending", "Sending", sending(report)))
             (table("storing", "Storing", storing(report)))
-            @if let Outcome::Kept(verification) | Outcome::Broken { verification, .. } = &report.outcome {
+            @if let Some(verification) = report.verification() {
                 (table("verification", "Verification", verified(verification)))
             }
         }
@@ -73,6 +73,7 @@ fn setting(value: &Value) -> Markup {
             }
             _ => html! { (number) },
         },
+        Value::Bool(is_so) => html! { (if *is_so { "yes" } else { "no" }) },
         other => html! { (other) },
     }
 }
@@ -81,7 +82,7 @@ fn sending(report: &Report) -> Vec<Row> {
     let sending = &report.sending;
     let row = |name: &str, value: u64| (name.to_owned(), html! { (count(value)) });
     let mut rows = vec![];
-    rows.extend(sending.offered.map(|offered| row("events offered, about", offered)));
+    rows.extend(sending.offered.map(|offered| row("events offered", offered)));
     rows.extend(sending.left_over().map(|left| row("not answered in time", left)));
     rows.extend([row("events accepted", sending.accepted), row("events refused", sending.refused)]);
     rows.extend(sending.refusal.iter().map(|why| ("first refusal".to_owned(), html! { (why) })));
@@ -113,6 +114,8 @@ fn storing(report: &Report) -> Vec<Row> {
 fn verified(verification: &Verification) -> Vec<Row> {
     let row = |name: &str, value: u64| (name.to_owned(), html! { (count(value)) });
     let finding = |name: &str, finding: &Finding| (name.to_owned(), found(finding));
+    let missing =
+        if verification.waiting.is_some() { "accepted and not stored yet" } else { "accepted and missing" };
     vec![
         row("accepted, repeated ones included", verification.receipts.accepted),
         row("of them by receipts stored", verification.receipts.settled.stored),
@@ -125,7 +128,7 @@ fn verified(verification: &Verification) -> Vec<Row> {
         ("reason of the first".to_owned(), html! { (verification.dead_letter.as_deref().unwrap_or("–")) }),
         finding("good and refused", &verification.refused_good),
         finding("poison and accepted", &verification.accepted_poison),
-        finding("accepted and missing", &verification.missing),
+        finding(missing, &verification.missing),
         finding("stored and dead letters, too", &verification.dead_and_stored),
         finding("dead letters and never sent", &verification.dead_unsent),
         finding("stored twice", &verification.twice),

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::report::fixtures::{self, HOSTILE, broken, empty, hostile, small, with_samples};
 use crate::timeline::Sample;
+use crate::verify::{Verification, Wait};
 
 /// An element of a page: its name and its attributes.
 type Element = (String, Vec<(String, String)>);
@@ -107,6 +108,20 @@ fn what_was_not_verified_is_not_called_verified() {
     let unknown = Report { outcome: Outcome::Unknown { reason: "no database".into() }, ..small() };
     let page = check(&unknown);
     assert!(page.contains("Not verified") && page.contains("no database") && !page.contains("✓"), "{page}");
+    let mut troubled = Report { outcome: Outcome::Unknown { reason: "no database".into() }, ..small() };
+    (troubled.sending.refused, troubled.sending.failures, troubled.sending.given_up) = (403, 1_314, 50);
+    let page = check(&troubled);
+    for trouble in ["403 events were refused.", "1,314 requests had no answer.", "50 requests were given up."]
+    {
+        assert!(page.contains(trouble), "{trouble}: {page}");
+    }
+    troubled.settings.poison = 0.05;
+    assert!(!check(&troubled).contains("events were refused."), "that was asked for");
+    let waiting = Some(Wait { in_flight: 15_500, seconds: 20.0 });
+    let stalled = Outcome::from(Verification { waiting, ..Verification::default() });
+    let page = check(&Report { outcome: stalled, ..small() });
+    assert!(page.contains("<title>Not verified") && page.contains("Not drained: 15500 events"), "{page}");
+    assert!(page.contains("is a worker running?") && !page.contains("Broken"), "{page}");
     let mut cut_short = small();
     cut_short.sending.ended_early = Some("nothing was accepted for 30s".into());
     let page = check(&cut_short);

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::tables::count;
 use super::unit::Unit;
-use crate::report::{Outcome, Report, per_second};
+use crate::report::{Report, per_second};
 
 /// All tiles.
 pub(super) fn tiles(report: &Report) -> Markup {
@@ -29,7 +29,7 @@ pub(super) fn tiles(report: &Report) -> Markup {
             (tile("Latency p99.9", &milliseconds(latency.p99_9), &html! { "slowest " (milliseconds(latency.max)) }))
             (tile("Most in flight", &count(peaks.in_flight), &html! { (queued.as_deref().unwrap_or("accepted, not settled")) }))
             (tile("Drained in", &Unit::Seconds.full(storing.drain_seconds), &html! { "after the last answer" }))
-            (verified(&report.outcome))
+            (verified(report))
             (tile("Told to wait", &count(busy(report)), &html! {
                 "answers 429 and 503" br; (count(sending.failures)) " without an answer"
             }))
@@ -46,7 +46,7 @@ fn offered(report: &Report) -> Markup {
             if most > per_second(all, sending.seconds) * 1.1 { "Offered at most" } else { "Offered" },
             &Unit::Rate.full(most),
             &html! {
-                "about " (count(all)) " events"
+                (count(all)) " events"
                 br; (count(left)) " not answered"
             },
         ),
@@ -65,17 +65,17 @@ fn busy(report: &Report) -> u64 {
     [429, 503].iter().filter_map(|status| report.sending.answers.get(status)).sum()
 }
 
-fn verified(outcome: &Outcome) -> Markup {
-    match outcome {
-        Outcome::Kept(verification) | Outcome::Broken { verification, .. } => tile(
+fn verified(report: &Report) -> Markup {
+    match report.verification() {
+        Some(verification) => tile(
             "Events compared",
             &count(verification.accepted),
             &html! {
-                (count(verification.missing.count)) " missing, " (count(verification.twice.count)) " twice"
+                (count(verification.missing.count)) (if verification.waiting.is_some() { " not stored yet, " } else { " missing, " }) (count(verification.twice.count)) " twice"
                 br; (count(verification.triggers_found)) " triggers"
             },
         ),
-        Outcome::Unknown { .. } => tile("Events compared", "–", &html! { "the rows could not be read" }),
+        None => tile("Events compared", "–", &html! { "the rows could not be read" }),
     }
 }
 

@@ -55,12 +55,16 @@ impl Run {
     }
 
     fn verify(&self) -> Verification {
+        self.verify_after(None, Receipts::default())
+    }
+
+    fn verify_after(&self, stalled: Option<Duration>, receipts: Receipts) -> Verification {
         let mut audit = Audit::new(&self.workload, &self.counts, &CAMPAIGNS.collect::<Vec<_>>());
         self.events.iter().for_each(|(id, campaigns)| audit.event(id, campaigns));
         self.triggers.iter().for_each(|(campaign, id)| audit.trigger(*campaign, id));
         self.letters.iter().for_each(|id| audit.dead_letter(id, "refused: a constraint"));
         self.frames.iter().for_each(|frame| audit.dead_frame(frame, "poison frame: it ended a worker"));
-        audit.finish(Receipts::default())
+        audit.finish(receipts, stalled)
     }
 
     /// Takes the rows of the event away.
@@ -250,4 +254,39 @@ fn what_the_server_refused_or_took_though_it_must_not_is_named() {
     run.counts.refused_good = Finding::default();
     run.counts.accepted_poison.add(|| "e-2".to_owned());
     assert_eq!(run.difference(), "1 events were accepted that must be refused: e-2");
+}
+
+/// Receipts of a run of which so many were accepted and so many settled.
+fn receipts(accepted: u64, stored: u64) -> Receipts {
+    let settled = crate::verify::Settled { stored, ..Default::default() };
+    Receipts { accepted, settled, ..Receipts::default() }
+}
+
+#[test]
+fn after_a_stall_what_is_missing_may_still_come_and_what_is_stored_has_its_triggers() {
+    let mut run = Run::new();
+    (0..100).step_by(2).for_each(|number| drop(run.lose(number)));
+    let stalled = Some(Duration::from_secs(20));
+    let verification = run.verify_after(stalled, receipts(450, 400));
+    assert_eq!(verification.differences(), Vec::<String>::new());
+    assert_eq!(verification.missing.count, 50);
+    assert_eq!(
+        verification.waiting.map(|wait| wait.to_string()).as_deref(),
+        Some("not drained: 50 events were still in flight after nothing moved for 20s; is a worker running?")
+    );
+    run.events.push(run.events[0].clone());
+    run.triggers.remove(0);
+    let differences = run.verify_after(stalled, receipts(450, 400)).differences();
+    assert!(differences[0].contains("repeat an event"), "wrong whatever comes: {differences:?}");
+    assert!(differences[1].starts_with("campaign "), "{differences:?}");
+    assert_eq!(differences.len(), 2);
+}
+
+#[test]
+fn after_a_stall_only_repetitions_can_be_in_flight_where_all_events_are_stored() {
+    let (run, stalled) = (Run::new(), Some(Duration::from_secs(1)));
+    let of_repetitions = run.verify_after(stalled, receipts(460, 450));
+    assert_eq!(of_repetitions.waiting.map(|wait| wait.in_flight), Some(10));
+    let too_few = run.verify_after(stalled, receipts(450, 449));
+    assert_eq!((too_few.waiting, too_few.differences().len()), (None, 1));
 }
