@@ -4,7 +4,7 @@
 //! - `sustained`: events stored a second while a closed loop sends as many as are taken, the drain included
 //! - `latency`: from a request's acceptance to the commit of its events' rows, in an open loop at half of that, and at a
 //!   hundredth; Postgres itself tells when each row was committed
-//! - `memory`: the most that `serve` and `worker` held while ten times the connections pressed
+//! - `memory`: the most that `serve` and `worker` held while a thousand connections pressed
 //!
 //! The load tool verifies each run: nothing counts that was lost. `SECONDS` in the environment is how long a run sends.
 

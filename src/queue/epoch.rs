@@ -88,7 +88,7 @@ pub fn gap(known: Option<&Epoch>, shown: Option<Uuid>, run: &RunId) -> Option<Ga
     }
 }
 
-pub(super) fn read_epoch(reply: &Value) -> Option<Uuid> {
+fn read_epoch(reply: &Value) -> Option<Uuid> {
     let text = Option::<String>::from_redis_value_ref(reply).ok()??;
     text.parse().ok()
 }

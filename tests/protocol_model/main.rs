@@ -1,7 +1,8 @@
 //! The delivery protocol, explored in every order: two workers, Redis and Postgres, and faults between any two steps.
 //!
 //! As it is, it holds. With any one part left out, an event is lost or stored twice: so each part is needed, and the model
-//! would notice if it were missing. The tests print how many states there are, and the shortest way to each damage.
+//! would notice if it were missing. Claiming all ids of a frame, and asking for each where one is claimed, are two steps here and
+//! one in Redis, where a script does both: what may come between them is explored although it cannot. The tests print how many states there are, and the shortest way to each damage.
 
 #![allow(
     clippy::unwrap_used,
