@@ -2,12 +2,13 @@
 //!
 //! The claim of an event is the key `dedupe:{shard}:` with the 128-bit hash of its id, and the entry id of its frame as
 //! the value. Claiming a whole frame is one atomic step in Redis, and the frames of a batch are one round trip: a script, as
-//! it is an answer a frame, where a transaction has two for each event.
+//! it is an answer a frame, where a transaction has two for each event. When claims go, [`super::lots`] says.
 //!
 //! Invariants:
 //! - A claim is never a loss. Whoever is delivered a frame again finds that frame's own entry id in its claims and goes on.
 //! - What is told holds under the epochs it was asked under. Redis that lost claims shows another epoch, or is another run:
 //!   then nothing is told, since an id that nobody seems to have claimed may have been stored long ago.
+//! - A claim and its place in a lot are written together or not at all.
 
 use std::time::Duration;
 
@@ -15,33 +16,49 @@ use bb8_redis::redis::{Pipeline, Value};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::epoch::Epochs;
+use super::lots::{self, HASH};
 use super::{EntryId, Link, QueueError, Shard};
 
-/// Looks at the epoch, and lays the claims under it: all at once (`MSETNX`), or one by one where somebody has one of them.
-/// Says which were taken, by their place from 1 on; nothing where the epoch is over. What an earlier attempt claimed must not
-/// expire before it is stored, and where somebody else has a claim its time does not begin again. A thousand keys at a time,
-/// as Lua's `unpack` has a limit.
+/// Looks at the epoch, and lays the claims under it: all at once (`MSETNX`), or those that nobody has. Says which were taken,
+/// by their place from 1 on; nothing where the epoch is over. What an earlier attempt claimed must not go before it is
+/// stored, so it moves to a later lot, and its value tells of that; where somebody else has a claim its time does not begin
+/// again. A thousand claims at a time, as Lua's `unpack` has a limit. Keys are made here, all of one hash tag: sent as keys
+/// they would be twice the bytes, and an argument each.
 const CLAIM: &str = "#!lua
-local entry, window = ARGV[1], ARGV[2]
-if redis.call('GET', KEYS[1]) ~= ARGV[3] then return false end
-local taken = {}
-for from = 2, #KEYS, 1000 do
-  local to, claims = math.min(from + 999, #KEYS), {}
-  for i = from, to do
-    claims[#claims + 1] = KEYS[i]
-    claims[#claims + 1] = entry
+local entry, hashes = ARGV[1], ARGV[5]
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return false end
+local time, window, tick = redis.call('TIME'), ARGV[3], ARGV[4]
+local due = string.format('%.0f', math.ceil((time[1] * 1000 + time[2] / 1000 + window) / tick) * tick)
+local function note(owner, laid)
+  if #laid > 0 and redis.call('RPUSH', KEYS[2] .. ':' .. due, owner .. ' ' .. laid) == 1 then
+    redis.call('ZADD', KEYS[2], due, due)
+  end
+end
+local taken, renewed = {}, entry .. ':' .. due
+for from = 1, #hashes, 16000 do
+  local part, keys, claims = string.sub(hashes, from, from + 15999), {}, {}
+  for at = 1, #part, 16 do
+    local key = KEYS[3] .. string.sub(part, at, at + 15)
+    keys[#keys + 1], claims[#claims + 1], claims[#claims + 2] = key, key, entry
   end
   if redis.call('MSETNX', unpack(claims)) == 1 then
-    for i = from, to do redis.call('PEXPIRE', KEYS[i], window) end
+    note(entry, part)
   else
-    for i = from, to do
-      local owner = redis.call('SET', KEYS[i], entry, 'NX', 'GET', 'PX', window)
-      if owner == entry then
-        redis.call('PEXPIRE', KEYS[i], window, 'GT')
-      elseif owner then
-        taken[#taken + 1] = i - 1
+    local free, own = {}, {}
+    claims = {}
+    for i, owner in ipairs(redis.call('MGET', unpack(keys))) do
+      local hash = string.sub(part, i * 16 - 15, i * 16)
+      if not owner then
+        free[#free + 1], claims[#claims + 1], claims[#claims + 2] = hash, keys[i], entry
+      elseif string.match(owner, '^[^:]+') == entry then
+        own[#own + 1], claims[#claims + 1], claims[#claims + 2] = hash, keys[i], renewed
+      else
+        taken[#taken + 1] = (from - 1) / 16 + i
       end
     end
+    if #claims > 0 then redis.call('MSET', unpack(claims)) end
+    note(entry, table.concat(free))
+    note(renewed, table.concat(own))
   end
 end
 return taken";
@@ -51,7 +68,8 @@ return taken";
 pub struct Claim {
     shard: Shard,
     entry: String,
-    keys: Vec<Vec<u8>>,
+    /// One for each id.
+    hashes: Vec<[u8; HASH]>,
 }
 
 /// What became of an attempt to claim.
@@ -64,15 +82,9 @@ pub enum Claimed {
     Stale,
 }
 
-/// The key of the claim to an event id. The keyspace goes into the hash, where it takes no memory.
-pub(super) fn key(shard: Shard, keyspace: u64, event_id: &str) -> Vec<u8> {
-    let hash = xxh3_128_with_seed(event_id.as_bytes(), keyspace);
-    [shard.claim_prefix().as_bytes(), &hash.to_be_bytes()].concat()
-}
-
-/// In milliseconds, as Redis takes it.
-pub(super) fn milliseconds(window: Duration) -> u64 {
-    u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1)
+/// The hash that stands for an event id in its claim's key. The keyspace goes into it, where it takes no memory.
+pub(super) fn hash(keyspace: u64, event_id: &str) -> [u8; HASH] {
+    xxh3_128_with_seed(event_id.as_bytes(), keyspace).to_be_bytes()
 }
 
 impl Claim {
@@ -85,15 +97,14 @@ impl Claim {
         epochs: &Epochs,
     ) -> Self {
         let keyspace = epochs.of(shard).keyspace;
-        Self { shard, entry: entry.to_string(), keys: event_ids.map(|id| key(shard, keyspace, id)).collect() }
+        Self { shard, entry: entry.to_string(), hashes: event_ids.map(|id| hash(keyspace, id)).collect() }
     }
 
-    fn lay(&self, pipeline: &mut Pipeline, window: u64, epochs: &Epochs) {
-        let script = pipeline.cmd("EVAL").arg(CLAIM).arg(1 + self.keys.len()).arg(self.shard.epoch());
-        for key in &self.keys {
-            script.arg(key.as_slice());
-        }
-        script.arg(&self.entry).arg(window).arg(epochs.of(self.shard).id.to_string());
+    fn lay(&self, pipeline: &mut Pipeline, window: Duration, epochs: &Epochs) {
+        let script = pipeline.cmd("EVAL").arg(CLAIM).arg(3);
+        script.arg(self.shard.epoch()).arg(self.shard.lots()).arg(self.shard.claim_prefix());
+        script.arg(&self.entry).arg(epochs.of(self.shard).id.to_string());
+        script.arg(lots::milliseconds(window)).arg(lots::tick(window)).arg(self.hashes.as_flattened());
     }
 
     /// For each id whether it is ours, from what the script answered; `None` if the epoch is over.
@@ -106,7 +117,7 @@ impl Claim {
         if !taken.is_empty() {
             tracing::debug!(shard = %self.shard, entry = self.entry, "some ids were claimed before");
         }
-        let mut ours = vec![true; self.keys.len()];
+        let mut ours = vec![true; self.hashes.len()];
         for place in taken {
             let Value::Int(place) = place else { return Err(unexpected(place)) };
             let index = usize::try_from(*place).ok().and_then(|place| place.checked_sub(1));
@@ -126,10 +137,10 @@ pub async fn claim(
     if !epochs.are_of(link.run_id()) {
         return Ok(Claimed::Stale);
     }
-    let asking = |frame: &&Claim| !frame.keys.is_empty();
+    let asking = |frame: &&Claim| !frame.hashes.is_empty();
     let mut pipeline = Pipeline::new();
     for frame in frames.iter().filter(asking) {
-        frame.lay(&mut pipeline, milliseconds(window), epochs);
+        frame.lay(&mut pipeline, window, epochs);
     }
     let replies: Vec<Value> = link.run(&pipeline).await?;
     let told = frames.iter().filter(asking).zip(&replies).map(|(frame, reply)| frame.ours(reply));

@@ -36,7 +36,7 @@ impl Sum for Depth {
 pub enum Eviction {
     /// Writes fail.
     Never,
-    /// The keys nearest to their expiry go: claims, so that the dedupe window shrinks.
+    /// What is nearest to its end goes: claims, swept before they are due, so that the dedupe window shrinks.
     SoonestExpiry,
 }
 
@@ -63,6 +63,12 @@ impl Memory {
         }
     }
 
+    /// Whether claims have to go before they are due: a tenth of the memory is left, and the policy lets them go.
+    #[must_use]
+    pub fn lets_claims_go(&self) -> bool {
+        self.eviction == Eviction::SoonestExpiry && self.max.is_some_and(|max| self.used >= max / 10 * 9)
+    }
+
     /// Bytes that there may be: Redis' own limit, else `budget`.
     #[must_use]
     pub fn ceiling(&self, budget: u64) -> u64 {
@@ -86,6 +92,16 @@ mod tests {
     fn claims_that_cannot_be_evicted_leave_less_room() {
         let memory = Memory { used: 1 << 20, max: Some(1 << 21), eviction: Eviction::Never };
         assert_eq!(memory.needed(QUEUED, 100), (1 << 20) + 100 + 10 * CLAIM_BYTES);
+    }
+
+    #[test]
+    fn claims_go_early_only_when_memory_is_nearly_full_and_the_policy_is_to_let_them_go() {
+        let memory = |used, eviction| Memory { used, max: Some(1_000), eviction };
+        assert!(memory(900, Eviction::SoonestExpiry).lets_claims_go());
+        assert!(!memory(899, Eviction::SoonestExpiry).lets_claims_go());
+        assert!(!memory(1_000, Eviction::Never).lets_claims_go());
+        let unlimited = Memory { used: 1 << 40, max: None, eviction: Eviction::SoonestExpiry };
+        assert!(!unlimited.lets_claims_go());
     }
 
     #[test]

@@ -10,12 +10,15 @@
 //! - Where all claims are gone, those that are restored, and all that follow, have keys of their own: no claim of another
 //!   time, or laid late by somebody who did not know, is met again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bb8_redis::redis::{self, FromRedisValue, Pipeline, Value};
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::claims::{key, milliseconds};
+use super::claims::hash;
+use super::lots::{self, HASH};
 use super::{EntryId, Link, QueueError, RunId, Shard, Shards, ledger};
 
 /// What a restored claim says of an event that is stored: no entry has this id, so no frame takes it for its own.
@@ -56,8 +59,8 @@ pub struct RestoredClaim<'a> {
     pub event_id: &'a str,
     /// The entry it lies claimed by where it is a dead letter; `None` where it is stored.
     pub origin: Option<EntryId>,
-    /// What is left of its window.
-    pub left: Duration,
+    /// When its window ends.
+    pub ends_at: Timestamp,
 }
 
 impl Epochs {
@@ -103,16 +106,23 @@ pub async fn shown_epochs(link: &mut Link, shards: Shards) -> Result<Vec<Option<
     Ok(shown.iter().map(read_epoch).collect())
 }
 
-/// Writes claims, in one round trip, over whatever is there: what Postgres has stored was first.
-pub async fn restore_claims(link: &mut Link, claims: &[RestoredClaim<'_>]) -> Result<(), QueueError> {
-    if claims.is_empty() {
-        return Ok(());
+/// Writes claims, in one round trip, over whatever is there: what Postgres has stored was first. They come into lots as
+/// those of a `window` do.
+pub async fn restore_claims(
+    link: &mut Link,
+    claims: &[RestoredClaim<'_>],
+    window: Duration,
+) -> Result<(), QueueError> {
+    let mut lots: BTreeMap<(Shard, u64, EntryId), Vec<[u8; HASH]>> = BTreeMap::new();
+    for RestoredClaim { shard, keyspace, event_id, origin, ends_at } in claims {
+        let lot = (*shard, lots::due(*ends_at, window), origin.unwrap_or(STORED));
+        lots.entry(lot).or_default().push(hash(*keyspace, event_id));
     }
-    let mut pipeline = Pipeline::with_capacity(claims.len());
-    for RestoredClaim { shard, keyspace, event_id, origin, left } in claims {
-        let entry = origin.unwrap_or(STORED).to_string();
-        let set = pipeline.cmd("SET").arg(key(*shard, *keyspace, event_id)).arg(entry);
-        set.arg("PX").arg(milliseconds(*left)).ignore();
+    let mut pipeline = Pipeline::new();
+    for ((shard, due, owner), hashes) in &lots {
+        for part in hashes.chunks(lots::MOST) {
+            lots::restore(&mut pipeline, *shard, *due, &owner.to_string(), part);
+        }
     }
     Ok(link.run(&pipeline).await?)
 }

@@ -15,6 +15,7 @@ mod consumer;
 mod suspects;
 mod members;
 mod epoch;
+mod lots;
 mod claims;
 mod acknowledge;
 
@@ -31,6 +32,7 @@ pub use error::QueueError;
 pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
 pub use ledger::{Accepted, accepted, forget_before, queued};
 pub use look::{Sight, look};
+pub use lots::sweep;
 pub use members::{leave, remove_idle};
 pub use producer::{OutgoingFrame, Replay, append};
 pub use server::{check, memory, usable};

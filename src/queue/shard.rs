@@ -49,6 +49,12 @@ impl Shard {
         format!("suspects:{{{}}}", self.0)
     }
 
+    /// The key of the set of the shard's lots, and what the keys of the lots begin with.
+    #[must_use]
+    pub fn lots(self) -> String {
+        format!("lots:{{{}}}", self.0)
+    }
+
     /// What the keys of the shard's claims begin with.
     #[must_use]
     pub fn claim_prefix(self) -> String {

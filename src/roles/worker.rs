@@ -15,8 +15,8 @@ use crate::ops::Readiness;
 use crate::queue::{self, Links};
 use crate::store;
 use crate::worker::{
-    CatalogKeeper, Membership, Pipeline, Servers, WorkerError, maintain, watch_ledger, watch_queue,
-    watch_redis,
+    CatalogKeeper, Membership, Pipeline, Servers, WorkerError, maintain, sweep_claims, watch_ledger,
+    watch_queue, watch_redis,
 };
 
 /// The settings of a worker.
@@ -79,6 +79,7 @@ impl Worker {
         companions.spawn(maintain(membership.clone(), postgres.clone(), partitions.clone()));
         companions.spawn(watch_pools(membership.redis.clone(), postgres.clone()));
         companions.spawn(watch_queue(membership.clone()));
+        companions.spawn(sweep_claims(membership.clone()));
         companions.spawn(watch_ledger(membership.clone(), postgres.clone()));
         companions.spawn(watch_redis(membership.clone(), postgres, worker.reclaim_after));
         let name = membership.name.clone();

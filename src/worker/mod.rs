@@ -28,4 +28,4 @@ pub use error::WorkerError;
 pub use ledger::watch_ledger;
 pub use maintenance::maintain;
 pub use pipeline::{Pipeline, Servers};
-pub use watch::{Membership, watch_queue, watch_redis};
+pub use watch::{Membership, sweep_claims, watch_queue, watch_redis};

@@ -177,7 +177,7 @@ impl<'a> Restoration<'a> {
     ) -> Result<(), ClaimError> {
         let claims: Vec<RestoredClaim<'_>> =
             events.iter().filter_map(|event| self.claim_of(event, now)).collect();
-        queue::restore_claims(link, &claims).await?;
+        queue::restore_claims(link, &claims, self.window).await?;
         fail_point::reached("claims-restoring");
         self.restored += claims.len() as u64;
         metrics::claims_restoring(claims.len());
@@ -191,9 +191,8 @@ impl<'a> Restoration<'a> {
     fn claim_of<'e>(&self, event: &'e ClaimedEvent, now: Timestamp) -> Option<RestoredClaim<'e>> {
         let ClaimedEvent { event_id, user_id, received_at, origin } = event;
         let shard = self.shards.of_user(user_id);
-        let age = Duration::try_from(now.duration_since(*received_at)).unwrap_or_default();
-        let left = self.window.checked_sub(age).filter(|left| !left.is_zero())?;
+        let ends_at = received_at.saturating_add(self.window).unwrap_or(Timestamp::MAX);
         let keyspace = self.keyspaces[shard.index()]?;
-        Some(RestoredClaim { shard, keyspace, event_id, origin: *origin, left })
+        (ends_at > now).then_some(RestoredClaim { shard, keyspace, event_id, origin: *origin, ends_at })
     }
 }

@@ -1,9 +1,10 @@
-//! What is looked after in Redis beside the hot path: the names in the consumer group, and that the run which holds the
-//! claims is known to live.
+//! What is looked after in Redis beside the hot path: the names in the consumer group, the claims whose time is over, and
+//! that the run which holds the claims is known to live.
 
 use std::time::Duration;
 
 use super::claimant::ClaimError;
+use crate::ops::metrics::{self, RedisOperation, Sweep};
 use crate::queue::{self, Pool, QueueError, Shards};
 use crate::store::{Pool as PostgresPool, epochs};
 
@@ -11,6 +12,8 @@ use crate::store::{Pool as PostgresPool, epochs};
 const PERIOD: Duration = Duration::from_secs(10);
 /// How often the queue is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often claims are swept.
+const SWEEP: Duration = Duration::from_secs(1);
 /// A name that was not used for so many times the time to reclaim holds nothing any more.
 const IDLE: u32 = 10;
 
@@ -51,6 +54,31 @@ pub async fn watch_queue(group: Membership) {
         ticks.tick().await;
         if let Err(error) = queue::look(&group.redis, group.shards).await {
             tracing::debug!(%error, "the queue was not looked at; trying again in {LOOK:?}");
+        }
+    }
+}
+
+/// Sweeps claims until it is dropped: those that are due, and before that the next ones while Redis is nearly full.
+pub async fn sweep_claims(group: Membership) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = sweep_once(&group).await {
+            tracing::debug!(%error, "claims were not swept; trying again in {SWEEP:?}");
+        }
+    }
+}
+
+async fn sweep_once(group: &Membership) -> Result<(), QueueError> {
+    let mut link = group.redis.get().await?;
+    loop {
+        let which = if queue::memory(&mut link).await?.lets_claims_go() { Sweep::Early } else { Sweep::Due };
+        let swept = queue::sweep(&mut link, group.shards, which);
+        let Some(claims) = metrics::timed(RedisOperation::Sweep, swept).await? else { return Ok(()) };
+        metrics::claims_swept(which, claims);
+        if which == Sweep::Early {
+            tracing::debug!(claims, "Redis is nearly full; swept claims before they were due");
         }
     }
 }

@@ -16,9 +16,13 @@ async fn configure(stores: &TestStores, name: &str, value: &str) {
 }
 
 fn lines(request: usize) -> String {
+    lines_with(request, &"x".repeat(200))
+}
+
+fn lines_with(request: usize, text: &str) -> String {
     let event = |id: usize| {
         json!({"event_id": format!("{request}/{id}"), "event_type": "t", "user_id": format!("u{id}"),
-            "properties": {"text": "x".repeat(200)}})
+            "properties": {"text": text}})
     };
     (0..500).map(|id| event(id).to_string() + "\n").collect()
 }
@@ -77,6 +81,25 @@ async fn with_redis_quite_full_nothing_is_accepted_and_what_was_accepted_is_drai
     let worker = start_worker(&server.stores, &Settings::with(&[])).await;
     until_rows(&server.stores, "events", 500).await;
     worker.drain(DEADLINE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_redis_full_of_claims_and_volatile_ttl_the_window_shrinks_and_events_go_on() {
+    const REQUESTS: usize = 160;
+    let server = TestServer::start().await;
+    configure(&server.stores, "maxmemory-policy", "volatile-ttl").await;
+    configure(&server.stores, "maxmemory", "8mb").await;
+    let worker = start_worker(&server.stores, &Settings::with(&[])).await;
+    for request in 0..REQUESTS {
+        until("events to be accepted", DEADLINE, async || {
+            server.post_lines(lines_with(request, "")).await.status == 202
+        })
+        .await;
+    }
+    until_rows(&server.stores, "events", i64::try_from(REQUESTS * 500).unwrap()).await;
+    worker.drain(DEADLINE).await.unwrap();
+    let keys: usize = redis::cmd("DBSIZE").query_async(&mut server.stores.redis().await).await.unwrap();
+    assert!(keys < REQUESTS * 500, "{keys} keys: their claims would not fit");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

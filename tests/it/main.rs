@@ -12,6 +12,7 @@ mod migrate;
 
 mod accumulator;
 mod queue;
+mod lots;
 mod store;
 mod http;
 mod catalog;

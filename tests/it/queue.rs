@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_millis(1);
 const WINDOW: Duration = Duration::from_mins(1);
 
-fn links(stores: &TestStores) -> Links {
+pub(crate) fn links(stores: &TestStores) -> Links {
     Links::new(&stores.urls().redis_url, TIMEOUT).unwrap()
 }
 
@@ -27,7 +27,7 @@ fn consumer(stores: &TestStores, name: &str) -> Consumer {
     Consumer::new(links(stores), name.to_owned(), SHARDS)
 }
 
-fn shard() -> Shard {
+pub(crate) fn shard() -> Shard {
     SHARDS.all().next().unwrap()
 }
 
@@ -55,7 +55,7 @@ async fn show(link: &mut Link, id: u128) -> uuid::Uuid {
 }
 
 /// Shows an epoch in Redis, under which claims may be laid.
-async fn epochs(link: &mut Link) -> Epochs {
+pub(crate) async fn epochs(link: &mut Link) -> Epochs {
     let id = show(link, 1).await;
     Epochs::new(SHARDS.all().map(|_| Epoch { id, keyspace: 7, run_id: link.run_id().clone() }).collect())
 }
@@ -158,7 +158,7 @@ async fn bytes_that_are_no_frame_are_delivered_with_the_reason() {
     assert_eq!(corrupt.bytes, "nonsense");
 }
 
-fn entry(milliseconds: u64) -> EntryId {
+pub(crate) fn entry(milliseconds: u64) -> EntryId {
     EntryId { milliseconds, sequence: 0 }
 }
 
@@ -287,17 +287,4 @@ async fn a_frame_tells_how_often_it_was_delivered() {
         }
         assert_eq!((delivered[0].times, delivered[0].accepted), (times, 1));
     }
-}
-
-#[tokio::test]
-async fn a_claim_expires_and_a_duplicate_does_not_prolong_it() {
-    let stores = TestStores::start().await;
-    let mut redis = stores.redis().await;
-    claim_one(&stores, entry(1), &["a"]).await;
-    let key: Vec<Vec<u8>> = redis::cmd("KEYS").arg("dedupe:*").query_async(&mut redis).await.unwrap();
-    let () = redis::cmd("PEXPIRE").arg(&key[0]).arg(20_000).query_async(&mut redis).await.unwrap();
-
-    claim_one(&stores, entry(2), &["a"]).await;
-    let left: u64 = redis::cmd("PTTL").arg(&key[0]).query_async(&mut redis).await.unwrap();
-    assert!((1..=20_000).contains(&left), "{left} ms");
 }

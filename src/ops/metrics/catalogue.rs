@@ -6,7 +6,7 @@ use metrics::NoopRecorder;
 
 use super::label::{
     Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Labels, LedgerDay, LedgerEntry, Mark,
-    Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Version,
+    Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Sweep, Version,
 };
 use super::metric::{Counter, Each, Gauge, Histogram, Kind, Metric, Part, Registrar};
 
@@ -149,6 +149,8 @@ catalogue! {
             "Time that a stage waited for its next batch; fetch, for frames; seen when the wait is over";
         claims_total: Counter<ClaimResult>, Worker,
             "Ids claimed: new (the frame has it), taken (another frame has it: a duplicate)";
+        claims_swept_total: Counter<Sweep>, Worker,
+            "Claims deleted: due (their window is over), early (Redis was nearly full, and its policy lets claims go)";
         match_candidates_total: Counter<()>, Worker, "Campaigns that the index looked at closer";
         match_triggers_per_event: Histogram<()> in TRIGGERS, Worker, "Campaigns that an event triggers";
     }

@@ -149,6 +149,8 @@ label! {
         Reclaim = "reclaim",
         /// For the claims of a batch.
         Claim = "claim",
+        /// To delete claims whose window is over.
+        Sweep = "sweep",
         /// To acknowledge frames and delete them.
         Acknowledge = "acknowledge",
         /// How much is queued, how old it is, and how full Redis is; a few round trips.
@@ -201,6 +203,14 @@ label! {
         New = "new",
         /// It is another frame's: a duplicate.
         Taken = "taken",
+    }
+
+    /// Which claims are swept.
+    Sweep as "which" {
+        /// Those that are due: their window is over.
+        Due = "due",
+        /// The next ones, due or not.
+        Early = "early",
     }
 
     /// What became of an event.

@@ -23,7 +23,7 @@ pub use edge::{
 pub use exporter::{Exporter, InstallError, UPKEEP, install};
 pub use label::{
     Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Label, Labels, LedgerDay, LedgerEntry,
-    Mark, Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Version, series,
+    Mark, Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Sweep, Version, series,
 };
 pub use metric::{Kind, Metric, Part};
 pub use outcomes::{
@@ -35,7 +35,8 @@ pub use servers::{
     redis_pool_wait, timed,
 };
 pub use stages::{
-    Matches, claims_laid, stage_blocked, stage_done, stage_received, stage_sends, stage_starved, stage_took,
+    Matches, claims_laid, claims_swept, stage_blocked, stage_done, stage_received, stage_sends,
+    stage_starved, stage_took,
 };
 pub use upkeep::{catalog_compiled, catalog_failed, ledger, partition_sealed, partitions_unsealed};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::exporter::handles;
 use super::float;
-use super::label::{ClaimResult, Stage};
+use super::label::{ClaimResult, Stage, Sweep};
 
 /// A batch that a stage finished.
 pub fn stage_done(stage: Stage, events: usize) {
@@ -43,6 +43,11 @@ pub fn stage_starved(stage: Stage, waited: Duration) {
 pub fn claims_laid(new: usize, taken: usize) {
     handles().claims_total.of(ClaimResult::New).increment(new as u64);
     handles().claims_total.of(ClaimResult::Taken).increment(taken as u64);
+}
+
+/// Claims that were swept.
+pub fn claims_swept(which: Sweep, claims: u64) {
+    handles().claims_swept_total.of(which).increment(claims);
 }
 
 /// What matching a batch came to, added up event by event and reported at its end.
