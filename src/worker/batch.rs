@@ -1,10 +1,18 @@
 //! A batch as it goes from stage to stage. Each stage hands on a type of its own, so none can be left out.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::campaign::Triggered;
 use crate::queue::{Delivery, Epochs, EventRecord};
+
+/// The most that one batch may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchLimits {
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+}
 
 /// Frames read together: what `fetch` hands to `dedupe`.
 #[derive(Debug)]
@@ -66,8 +74,109 @@ pub(super) fn events(deliveries: &[Delivery]) -> impl Iterator<Item = EventRecor
         .flat_map(crate::queue::Frame::events)
 }
 
+impl Matched {
+    /// Takes the other batch in, behind its own; gives it back where the two do not go into one. A frame that was taken over
+    /// by the very worker that has it may be in both, and must not be twice in one: neither would find the other's receipt.
+    pub(super) fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
+        let fits = self.fates.len() + other.fates.len() <= limits.events
+            && bytes(&self.deliveries) + bytes(&other.deliveries) <= limits.bytes;
+        let are_alike = !self.condemned && !other.condemned && self.epochs == other.epochs;
+        if !fits || !are_alike || share_a_frame(&self.deliveries, &other.deliveries) {
+            return Err(other);
+        }
+        let from = self.triggered.len();
+        self.fates.extend(other.fates.into_iter().map(|fate| match fate {
+            Fate::Stored(range) => Fate::Stored(range.start + from..range.end + from),
+            fate => fate,
+        }));
+        self.triggered.extend(other.triggered);
+        self.deliveries.extend(other.deliveries);
+        Ok(())
+    }
+}
+
+fn share_a_frame(some: &[Delivery], others: &[Delivery]) -> bool {
+    let frame = |delivery: &Delivery| (delivery.shard, delivery.entry);
+    let some: HashSet<_> = some.iter().map(frame).collect();
+    others.iter().any(|delivery| some.contains(&frame(delivery)))
+}
+
+fn bytes(deliveries: &[Delivery]) -> usize {
+    deliveries.iter().map(Delivery::bytes).sum()
+}
+
 impl Fetched {
     pub(super) fn events(&self) -> usize {
         self.deliveries.iter().map(event_count).sum()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::queue::{EntryId, Epoch, Frame, Records, RunId, Shards};
+
+    const LIMITS: BatchLimits = BatchLimits { events: 4, bytes: 1_000 };
+
+    /// A frame of these ids.
+    pub(in crate::worker) fn delivery(shard: usize, entry: u64, ids: &[u8]) -> Delivery {
+        let mut records = Records::default();
+        for id in ids {
+            records.push(&EventRecord {
+                received_at: jiff::Timestamp::UNIX_EPOCH,
+                event_id: &id.to_string(),
+                event_type: "t",
+                user_id: "u",
+                payload: b"{}",
+            });
+        }
+        let frame = Frame::decode(records.into_frame().into()).expect("just encoded");
+        let shard = Shards::new(4).expect("allowed").all().nth(shard).expect("within the count");
+        let entry = EntryId { milliseconds: entry, sequence: 0 };
+        Delivery { shard, entry, accepted: 0, received_at: None, replay: None, times: 1, frame: Ok(frame) }
+    }
+
+    /// A batch of one frame, each of whose events triggers the campaign of its number.
+    fn matched(entry: u64, ids: &[u8]) -> Matched {
+        let triggered = ids.iter().map(|id| Triggered { campaign_id: i64::from(*id), version: 1 });
+        Matched {
+            deliveries: vec![delivery(0, entry, ids)],
+            condemned: false,
+            fates: (0..ids.len()).map(|at| Fate::Stored(at..at + 1)).collect(),
+            triggered: triggered.collect(),
+            epochs: epochs(7),
+        }
+    }
+
+    fn epochs(keyspace: u64) -> Arc<Epochs> {
+        Arc::new(Epochs::new(vec![Epoch { id: uuid::Uuid::nil(), keyspace, run_id: RunId::new("a") }]))
+    }
+
+    #[test]
+    fn in_a_joined_batch_each_event_keeps_its_triggers() {
+        let mut batch = matched(1, &[1, 2]);
+        assert!(batch.join(matched(2, &[3]), LIMITS).is_ok());
+        let ids: Vec<&str> = events(&batch.deliveries).map(|event| event.event_id).collect();
+        let triggered = batch.fates.iter().map(|fate| match fate {
+            Fate::Stored(range) => batch.triggered[range.clone()].iter().map(|one| one.campaign_id).collect(),
+            _ => vec![],
+        });
+        assert_eq!(
+            (ids, triggered.collect::<Vec<_>>()),
+            (vec!["1", "2", "3"], vec![vec![1], vec![2], vec![3]])
+        );
+    }
+
+    #[test]
+    fn batches_that_do_not_go_into_one_stay_apart() {
+        let stays = |other: Matched, limits| matched(1, &[1, 2]).join(other, limits).is_err();
+        assert!(stays(matched(2, &[3, 4, 5]), LIMITS), "too many events");
+        assert!(stays(matched(2, &[3]), BatchLimits { bytes: 50, ..LIMITS }), "too many bytes");
+        assert!(stays(matched(1, &[1, 2]), LIMITS), "the same frame");
+        assert!(stays(Matched { condemned: true, ..matched(2, &[3]) }, LIMITS), "one is put aside whole");
+        assert!(
+            stays(Matched { epochs: epochs(8), ..matched(2, &[3]) }, LIMITS),
+            "claimed under other epochs"
+        );
     }
 }

@@ -4,14 +4,7 @@ use std::collections::HashSet;
 
 use crate::queue::Delivery;
 
-use super::batch::{Fetched, event_count};
-
-/// The most that one batch may hold.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BatchLimits {
-    pub(super) events: usize,
-    pub(super) bytes: usize,
-}
+use super::batch::{BatchLimits, Fetched, event_count};
 
 /// Never more frames of one stream in one read than this, whatever was learned: what comes next may be larger.
 const MOST_FRAMES: usize = 128;

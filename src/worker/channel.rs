@@ -64,6 +64,19 @@ impl<T> Inlet<T> {
     pub(super) fn batches(&self) -> impl Iterator<Item = T> {
         std::iter::from_fn(|| self.next())
     }
+
+    /// All batches, those that are at hand together joined. `join` gives back what does not go in, to be the next.
+    pub(super) fn joined(&self, join: impl Fn(&mut T, T) -> Result<(), T>) -> impl Iterator<Item = T> {
+        let mut over = None;
+        std::iter::from_fn(move || {
+            let mut batch = over.take().or_else(|| self.next())?;
+            while over.is_none() {
+                let Some(next) = self.next_at_hand() else { break };
+                over = join(&mut batch, next).err();
+            }
+            Some(batch)
+        })
+    }
 }
 
 impl<T> Drop for Inlet<T> {
@@ -84,6 +97,23 @@ mod tests {
         drop(outlet);
         assert_eq!(inlet.batches().collect::<Vec<_>>(), [1, 2]);
         assert_eq!(inlet.next_at_hand(), None);
+    }
+
+    #[test]
+    fn batches_at_hand_are_joined_as_far_as_they_go_together() {
+        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 5);
+        for batch in [1, 2, 4, 8, 1] {
+            assert!(outlet.send(batch).is_ok());
+        }
+        drop(outlet);
+        let up_to_seven = |batch: &mut i32, next: i32| match *batch + next {
+            sum @ ..=7 => {
+                *batch = sum;
+                Ok(())
+            }
+            _ => Err(next),
+        };
+        assert_eq!(inlet.joined(up_to_seven).collect::<Vec<_>>(), [7, 8, 1]);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::batch::Fetched;
-use super::batching::{Appetite, BatchLimits, cut, each_once};
+use super::batch::{BatchLimits, Fetched};
+use super::batching::{Appetite, cut, each_once};
 use super::channel::Outlet;
 use super::stage::{Ended, Stage};
 use crate::ops::fail_point;

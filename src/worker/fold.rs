@@ -27,24 +27,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::queue::{EntryId, EventRecord, Frame, Records, Shards};
-
-    fn delivery(shard: usize, entry: u64, ids: &[u8]) -> Delivery {
-        let mut records = Records::default();
-        for id in ids {
-            records.push(&EventRecord {
-                received_at: jiff::Timestamp::UNIX_EPOCH,
-                event_id: &id.to_string(),
-                event_type: "t",
-                user_id: "u",
-                payload: b"{}",
-            });
-        }
-        let frame = Frame::decode(records.into_frame().into()).expect("just encoded");
-        let shard = Shards::new(4).expect("allowed").all().nth(shard).expect("within the count");
-        let entry = EntryId { milliseconds: entry, sequence: 0 };
-        Delivery { shard, entry, accepted: 0, received_at: None, replay: None, times: 1, frame: Ok(frame) }
-    }
+    use crate::worker::batch::tests::delivery;
 
     #[test]
     fn the_first_stays_and_the_others_are_duplicates() {

@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::WorkerError;
 use super::ack::Ack;
-use super::batching::BatchLimits;
+use super::batch::BatchLimits;
 use super::channel::channel;
 use super::claimant::{Claimant, Known};
 use super::dedupe::Dedupe;
@@ -84,12 +84,13 @@ impl Pipeline {
             timeout: transaction_timeout,
             known: Known::default(),
         };
+        let limits = BatchLimits { events: worker.batch_events.get(), bytes: worker.batch_bytes.get() };
         let (done, all_done) = watch::channel(0);
         let fetch = Fetch {
             stage: stage("fetch"),
             consumer: Consumer::new(links, consumer_name, queue.shards),
             streams: queue.shards.count(),
-            limits: BatchLimits { events: worker.batch_events.get(), bytes: worker.batch_bytes.get() },
+            limits,
             wait: worker.fetch_wait,
             reclaim_after: worker.reclaim_after,
             max_deliveries: worker.max_deliveries,
@@ -104,7 +105,8 @@ impl Pipeline {
         let partitions = Partitions::new(partitions.partition_interval);
         let timeout = transaction_timeout;
         let again = Matching::new(catalog);
-        let store = Store { stage: stage("store"), postgres, partitions, claimant, matching: again, timeout };
+        let store =
+            Store { stage: stage("store"), postgres, partitions, claimant, matching: again, limits, timeout };
         let ack = Ack { stage: stage("ack"), redis, done };
 
         let waiting = worker.channel_batches.get();

@@ -1,5 +1,8 @@
 //! Stage 4: a batch → committed rows.
 //!
+//! A transaction costs the same whether it is small or large. So the batches that came in during one transaction are the
+//! next one together: while little comes a batch is stored at once, and the more comes the larger they grow.
+//!
 //! A failure that will pass is waited out, and the stages before wait with it. When a row is to blame, the batch is halved
 //! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows, but for a late
 //! event that its sealed partition holds already, which is a duplicate. When the claims of a batch are found not to be whole
@@ -13,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::batch::{Fate, Matched, event_count};
+use super::batch::{BatchLimits, Fate, Matched, event_count};
 use super::channel::{Inlet, Outlet};
 use super::claimant::Claimant;
 use super::error::ServerFailure as _;
@@ -33,6 +36,7 @@ pub(super) struct Store {
     pub(super) claimant: Claimant,
     /// For duplicates that turn out to be none.
     pub(super) matching: Matching,
+    pub(super) limits: BatchLimits,
     /// How long an attempt may take before its connection is given up.
     pub(super) timeout: Duration,
 }
@@ -43,7 +47,8 @@ impl Store {
         batches: &Inlet<Matched>,
         committed: &Outlet<Vec<Acknowledgement>>,
     ) -> Result<(), Ended> {
-        for mut batch in batches.batches() {
+        let limits = self.limits;
+        for mut batch in batches.joined(|batch: &mut Matched, next| batch.join(next, limits)) {
             let started = Instant::now();
             self.store(&mut batch)?;
             metrics::stage_done(metrics::Stage::Store, batch.fates.len());
