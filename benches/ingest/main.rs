@@ -26,7 +26,7 @@ use cores::{OTHERS, SERVER};
 use figures::{Figure, size};
 use limit::Limit;
 use system::System;
-use workload::Workload;
+use workload::{Shape, Workload};
 
 /// Different events; they are sent again and again, which ingest does not mind.
 const EVENTS: usize = 100_000;
@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
         .on_thread_start(|| cores::pin(SERVER).expect("the machine has two cores"))
         .enable_all()
         .build()?;
-    let workload = Workload::new(EVENTS);
+    let workload = Workload::new(Shape::of(EVENTS));
     let (single, batch) = (Requests::single(&workload), Requests::batches(&workload));
     let system = runtime.block_on(System::start())?;
     let (constant, parsing) =

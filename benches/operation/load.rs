@@ -29,6 +29,17 @@ pub(crate) struct Percentiles {
     pub(crate) most: f64,
 }
 
+impl Percentiles {
+    /// Those of at least one latency.
+    pub(crate) fn of(mut latencies: Vec<f64>) -> Option<Self> {
+        latencies.sort_by(f64::total_cmp);
+        let at = |hundredths: usize| {
+            latencies.get((latencies.len() * hundredths / 100).min(latencies.len().checked_sub(1)?)).copied()
+        };
+        Some(Self { p50: at(50)?, p99: at(99)?, most: at(100)? })
+    }
+}
+
 /// So many events a second.
 pub(crate) fn fixed(rate: f64, time: Duration) -> anyhow::Result<Pace> {
     let legs: Legs = format!("{rate:.0}").parse()?;

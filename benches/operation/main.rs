@@ -3,7 +3,7 @@
 //! - `idle`: CPU time of `up` with nothing to do, of its own process and with its Redis and Postgres; of one core
 //! - `sustained`: events stored a second while a closed loop sends as many as are taken, the drain included
 //! - `latency`: from a request's acceptance to the commit of its events' rows, in an open loop at half of that, and at a
-//!   hundredth; Postgres itself tells when each row was committed
+//!   hundredth; Postgres itself tells when each row was committed. Beside it the round trips alone that an event needs
 //! - `memory`: the most that `serve` and `worker` held while a thousand connections pressed
 //!
 //! The load tool verifies each run: nothing counts that was lost. `SECONDS` in the environment is how long a run sends.
@@ -13,6 +13,7 @@
 #[path = "../figures/mod.rs"]
 #[allow(dead_code, reason = "only sizes and the file")]
 mod figures;
+mod bare;
 mod idle;
 mod load;
 mod process;
@@ -43,6 +44,9 @@ async fn main() -> anyhow::Result<()> {
         idle.all * 100.0
     );
 
+    let bare = bare::measure(time).await?;
+    println!("round trips    p50 {:.1} ms, p99 {:.1} ms, alone", bare.p50, bare.p99);
+
     let system = System::start().await?;
     let press = |pace, connections, batch| Press { pace, connections, batch, time };
     let sustained = press(Pace::Closed, CONNECTIONS, BATCH).on(&system).await?.storing.stored_per_second;
@@ -70,6 +74,7 @@ async fn main() -> anyhow::Result<()> {
             "idle": {"own": idle.own, "with_servers": idle.all},
             "sustained": sustained,
             "latency": latencies,
+            "round_trips": {"p50_ms": bare.p50, "p99_ms": bare.p99},
             "memory_mib": {"serve": serve, "worker": worker},
         }),
     )

@@ -70,7 +70,7 @@ impl System {
     }
 }
 
-async fn connect(stores: &Stores) -> anyhow::Result<Client> {
+pub(crate) async fn connect(stores: &Stores) -> anyhow::Result<Client> {
     let (client, connection) = tokio_postgres::connect(stores.database_url(), NoTls).await?;
     tokio::spawn(connection);
     Ok(client)

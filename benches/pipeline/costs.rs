@@ -14,9 +14,9 @@ const STAGES: [&str; 5] = ["fetch", "dedupe", "match", "store", "ack"];
 /// CPU seconds by who has used them.
 type Used = BTreeMap<&'static str, f64>;
 
-/// CPU time for each event, by what was measured.
+/// CPU time for each event, by what was measured, in the order of the first measurements.
 #[derive(Default)]
-pub(crate) struct Costs(BTreeMap<&'static str, Vec<Used>>);
+pub(crate) struct Costs(Vec<(&'static str, Vec<Used>)>);
 
 /// A measurement that goes on.
 pub(crate) struct Meter {
@@ -50,11 +50,15 @@ impl Costs {
     #[expect(clippy::cast_precision_loss, reason = "a count is far below 2^52")]
     pub(crate) fn add(&mut self, name: &'static str, events: usize, spent: Spent) {
         let per_event = |(who, seconds): (&'static str, f64)| (who, seconds / events as f64 * 1e6);
-        self.0.entry(name).or_default().push(spent.cpu.into_iter().map(per_event).collect());
+        let used = spent.cpu.into_iter().map(per_event).collect();
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, rounds)) => rounds.push(used),
+            None => self.0.push((name, vec![used])),
+        }
     }
 
     /// Medians in microseconds an event: by what was measured, by who has used it.
-    fn medians(&self) -> BTreeMap<&'static str, BTreeMap<&'static str, f64>> {
+    fn medians(&self) -> Vec<(&'static str, BTreeMap<&'static str, f64>)> {
         let median = |rounds: &Vec<Used>, who: &str| {
             let mut values: Vec<f64> = rounds.iter().filter_map(|used| used.get(who).copied()).collect();
             values.sort_by(f64::total_cmp);
@@ -68,24 +72,22 @@ impl Costs {
     }
 
     pub(crate) fn json(&self) -> Value {
-        json!(self.medians())
+        self.medians().into_iter().map(|(name, used)| (name.to_owned(), json!(used))).collect()
     }
 
-    /// A row for each who, a column for each measurement.
+    /// A row for each measurement, a column for each who.
     pub(crate) fn table(&self) -> Table {
-        let medians = self.medians();
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
-        table.set_header(std::iter::once("CPU µs an event").chain(medians.keys().copied()));
-        let names: std::collections::BTreeSet<&str> =
-            medians.values().flat_map(BTreeMap::keys).copied().collect();
-        for who in names {
-            let cell =
-                |used: &BTreeMap<&str, f64>| used.get(who).map_or(String::new(), |cost| format!("{cost:.2}"));
-            table.add_row(std::iter::once(who.to_owned()).chain(medians.values().map(cell)));
+        table.set_header(
+            ["CPU µs an event", "redis", "postgres"].iter().chain(&STAGES).chain(&["runtime", "in all"]),
+        );
+        for (name, used) in self.medians() {
+            let cell = |who: &&str| used.get(who).map_or(String::new(), |cost| format!("{cost:.2}"));
+            let cells = ["redis", "postgres"].iter().chain(&STAGES).chain(&["runtime"]).map(cell);
+            let sum = format!("{:.2}", used.values().sum::<f64>());
+            table.add_row(std::iter::once(name.to_owned()).chain(cells).chain([sum]));
         }
-        let sum = |used: &BTreeMap<&str, f64>| format!("{:.2}", used.values().sum::<f64>());
-        table.add_row(std::iter::once("in all".to_owned()).chain(medians.values().map(sum)));
         table
     }
 }

@@ -23,17 +23,18 @@ use campaign_manager::embedded::{Profile, Stores};
 use costs::Costs;
 use figures::{Figure, size};
 use system::System;
-use workload::Workload;
+use workload::{Shape, Workload};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (events, rounds) = (size("EVENTS", 300_000), size("ROUNDS", 5));
-    let workload = Workload::new(events);
+    let workload = Workload::new(Shape::of(events));
     println!("{events} events of {} bytes on average, {rounds} rounds", workload.mean_bytes());
 
     let folder = tempfile::tempdir()?;
     let stores = Stores::start(folder.path(), Profile::Durable).await?;
-    let system = System::prepare(&stores, &workload).await?;
+    let mut system = System::prepare(&stores, &[]).await?;
+    system.activate(&workload).await?;
     let rows = limit::Chunks::encode(&workload, &system.campaigns);
     let (mut copy, mut store, mut end_to_end) =
         (Figure::new("copy"), Figure::new("store"), Figure::new("end_to_end"));

@@ -15,7 +15,7 @@ use campaign_manager::store::migrate::migrate;
 use campaign_manager::store::{self, Partitions};
 use clap::Parser as _;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::costs::{Meter, Spent};
@@ -48,24 +48,27 @@ pub(crate) struct System {
 }
 
 impl System {
-    pub(crate) async fn prepare(stores: &Stores, workload: &Workload) -> anyhow::Result<Self> {
-        let settings = Settings::parse_from(["bench", "--http", "127.0.0.1:0", "--fetch-wait", "20ms"]);
+    /// Made with these settings beside those that suit a bench.
+    pub(crate) async fn prepare(stores: &Stores, flags: &[&str]) -> anyhow::Result<Self> {
+        let fixed = ["bench", "--http", "127.0.0.1:0", "--fetch-wait", "20ms"];
+        let settings = Settings::parse_from(fixed.iter().chain(flags));
         let urls = Addresses::of_stores(stores).urls;
         migrate(urls.database_url.expose()).await?;
         let postgres = store::connect(&urls.database_url, &settings.store)?;
         let redis = queue::pool(&urls.redis_url, &settings.queue)?;
-        let mut system = Self { settings, urls, redis, postgres, campaigns: Vec::new() };
-        let serve = system.serve().await?;
-        for rules in &workload.rules {
-            let campaign = json!({"name": "bench", "status": "active", "rules": rules});
-            let url = format!("http://{}/campaigns", serve.addr());
-            let created: Value =
-                reqwest::Client::new().post(url).json(&campaign).send().await?.json().await?;
-            system.campaigns.extend(created["id"].as_i64());
-        }
-        ensure!(system.campaigns.len() == workload.rules.len(), "not every campaign was created");
-        serve.drain(PATIENCE).await;
-        Ok(system)
+        Ok(Self { settings, urls, redis, postgres, campaigns: Vec::new() })
+    }
+
+    /// Has the workload's campaigns, and no others, be active.
+    pub(crate) async fn activate(&mut self, workload: &Workload) -> anyhow::Result<()> {
+        const INSERT: &str = "insert into campaigns (version, name, status, rules)
+            select 1, 'bench', 'active', rules::json from unnest($1::text[]) with ordinality as rule (rules, place)
+            order by place returning id";
+        let rules: Vec<String> = workload.rules.iter().map(Value::to_string).collect();
+        let client = self.postgres.get().await?;
+        client.batch_execute("truncate campaigns cascade").await?;
+        self.campaigns = client.query(INSERT, &[&rules]).await?.iter().map(|row| row.get(0)).collect();
+        Ok(())
     }
 
     /// As new, but for the campaigns; the checkpoint keeps one side's writes out of the other's time.
@@ -75,25 +78,43 @@ impl System {
         Partitions::new(self.settings.worker.partitions.partition_interval)
             .ensure(&mut client, now, now)
             .await?;
-        client.batch_execute("truncate events, triggers, frames, dead_letters").await?;
+        client.batch_execute("truncate events, triggers, dead_letters").await?;
+        self.empty_queue().await
+    }
+
+    /// As new, but for the campaigns and what is stored.
+    pub(crate) async fn empty_queue(&self) -> anyhow::Result<()> {
+        let client = self.postgres.get().await?;
+        client.batch_execute("truncate frames").await?;
         client.batch_execute("checkpoint").await?;
         Ok(self.redis.get().await?.ask(&redis::cmd("FLUSHALL")).await?)
     }
 
-    /// From the worker's start on a filled queue to the last acknowledged frame.
+    /// Bytes that Redis holds.
+    pub(crate) async fn redis_memory(&self) -> anyhow::Result<u64> {
+        Ok(queue::memory(&mut *self.redis.get().await?).await?.used)
+    }
+
+    /// From the worker's start on a filled queue to the last acknowledged frame; without the time to load the campaigns.
     pub(crate) async fn drain_queue(&self, workload: &Workload) -> anyhow::Result<Spent> {
-        self.fill_queue(workload).await?;
-        let meter = Meter::start()?;
+        let since = self.fill_queue(workload).await?;
+        self.drain(workload, since).await
+    }
+
+    /// The same, where the queue has been filled since then.
+    pub(crate) async fn drain(&self, workload: &Workload, since: Timestamp) -> anyhow::Result<Spent> {
         let worker = self.worker().await?;
+        let meter = Meter::start()?;
         self.until_drained().await?;
         let spent = meter.stop()?;
         worker.drain(PATIENCE).await?;
-        self.check(workload).await?;
+        self.check(workload, since).await?;
         Ok(spent)
     }
 
     /// From the first request to the last acknowledged frame.
     pub(crate) async fn accept_and_store(&self, workload: &Workload) -> anyhow::Result<Spent> {
+        let since = Timestamp::now();
         let (worker, serve) = (self.worker().await?, self.serve().await?);
         let bodies: Arc<[String]> = workload.bodies().into();
         let meter = Meter::start()?;
@@ -102,7 +123,7 @@ impl System {
         let spent = meter.stop()?;
         serve.drain(PATIENCE).await;
         worker.drain(PATIENCE).await?;
-        self.check(workload).await?;
+        self.check(workload, since).await?;
         Ok(spent)
     }
 
@@ -116,7 +137,8 @@ impl System {
         Ok(Serve::start(&self.urls, Auth::None, queue, store, serve, &mut Readiness::default()).await?)
     }
 
-    async fn fill_queue(&self, workload: &Workload) -> anyhow::Result<()> {
+    /// When the events were received.
+    pub(crate) async fn fill_queue(&self, workload: &Workload) -> anyhow::Result<Timestamp> {
         let shards: Vec<_> = self.settings.queue.shards.all().collect();
         let now = Timestamp::now();
         for (events, shard) in workload.frames().zip(shards.iter().cycle()) {
@@ -133,7 +155,7 @@ impl System {
             let frame = OutgoingFrame::new(*shard, records);
             queue::append(&self.redis, &[frame]).await?;
         }
-        Ok(())
+        Ok(now)
     }
 
     async fn until_drained(&self) -> anyhow::Result<()> {
@@ -155,11 +177,15 @@ impl System {
     }
 
     /// Nothing counts that was not done.
-    async fn check(&self, workload: &Workload) -> anyhow::Result<()> {
-        let client = self.postgres.get().await?;
-        let stored: i64 = client.query_one("select count(distinct event_id) from events", &[]).await?.get(0);
-        let (stored, sent) = (usize::try_from(stored)?, workload.events.len());
-        ensure!(stored == sent, "{stored} of {sent} events were stored");
+    async fn check(&self, workload: &Workload, since: Timestamp) -> anyhow::Result<()> {
+        const COUNT: &str = "select count(*), count(distinct event_id) from events where received_at >= $1";
+        let row = self.postgres.get().await?.query_one(COUNT, &[&since]).await?;
+        let (rows, distinct): (i64, i64) = (row.get(0), row.get(1));
+        let sent = i64::try_from(workload.distinct())?;
+        ensure!(
+            (rows, distinct) == (sent, sent),
+            "{rows} rows of {distinct} events were stored, {sent} were sent"
+        );
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Seeded events and campaigns of an online shop.
 
+use std::collections::HashSet;
+
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -10,13 +12,31 @@ const TYPES: [&str; 8] =
 const CURRENCIES: [&str; 3] = ["USD", "EUR", "JPY"];
 const COUNTRIES: [&str; 10] = ["US", "GB", "DE", "FR", "JP", "BR", "IN", "CA", "MX", "ES"];
 
-/// How many campaigns are active.
-pub(crate) const CAMPAIGNS: usize = 1_000;
 /// Events of one frame, and of one request.
 const FRAME: usize = 100;
 pub(crate) const REQUEST: usize = 500;
 
+/// What a workload is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) events: usize,
+    /// How many campaigns are active.
+    pub(crate) campaigns: usize,
+    /// Bytes of text that each event has beside the usual.
+    pub(crate) text: usize,
+    /// Of a hundred events, how many are sent before.
+    pub(crate) duplicates: usize,
+}
+
+impl Shape {
+    /// The usual one.
+    pub(crate) fn of(events: usize) -> Self {
+        Self { events, campaigns: 1_000, text: 0, duplicates: 0 }
+    }
+}
+
 /// An event as the client sends it.
+#[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) kind: &'static str,
@@ -30,12 +50,22 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    pub(crate) fn new(events: usize) -> Self {
+    pub(crate) fn new(Shape { events, campaigns, text, duplicates }: Shape) -> Self {
         let mut random = StdRng::seed_from_u64(7);
-        Self {
-            events: (0..events).map(|index| event(&mut random, index)).collect(),
-            rules: (0..CAMPAIGNS).map(|_| rule(&mut random)).collect(),
+        let text = "x".repeat(text);
+        let mut all: Vec<Event> = (0..events).map(|index| event(&mut random, index, &text)).collect();
+        // As it comes from a client that tries again: a little later.
+        for index in FRAME..events {
+            if random.random_range(0..100) < duplicates {
+                all[index] = all[index - random.random_range(1..FRAME)].clone();
+            }
         }
+        Self { events: all, rules: (0..campaigns).map(|_| rule(&mut random)).collect() }
+    }
+
+    /// How many events are stored of it.
+    pub(crate) fn distinct(&self) -> usize {
+        self.events.iter().map(|event| event.id.as_str()).collect::<HashSet<_>>().len()
     }
 
     pub(crate) fn mean_bytes(&self) -> usize {
@@ -58,19 +88,21 @@ fn pick<T: Copy>(random: &mut StdRng, from: &[T]) -> T {
     *from.choose(random).expect("the list is not empty")
 }
 
-fn event(random: &mut StdRng, index: usize) -> Event {
+fn event(random: &mut StdRng, index: usize, text: &str) -> Event {
     let (id, user) = (format!("evt-{index:09}"), format!("u{:06}", random.random_range(0..100_000)));
     let kind = pick(random, &TYPES);
-    let json = json!({
+    let mut event = json!({
         "event_id": id, "event_type": kind, "user_id": user, "timestamp": "2026-11-23T05:00:00Z",
         "properties": {
             "amount": f64::from(random.random_range(0..50_000)) / 100.0, "currency": pick(random, &CURRENCIES),
             "sku": format!("SKU-{:05}", random.random_range(0..20_000)), "quantity": random.random_range(1..5),
         },
         "context": {"country": pick(random, &COUNTRIES), "ip": format!("10.0.{}.{}", random.random_range(0..256), random.random_range(0..256))},
-    })
-    .to_string();
-    Event { id, kind, user, json }
+    });
+    if !text.is_empty() {
+        event["properties"]["text"] = text.into();
+    }
+    Event { id, kind, user, json: event.to_string() }
 }
 
 /// Selective enough that an event triggers half a campaign on average.

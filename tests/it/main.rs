@@ -13,6 +13,7 @@ mod migrate;
 mod accumulator;
 mod queue;
 mod lots;
+mod budget;
 mod store;
 mod http;
 mod catalog;
