@@ -73,8 +73,7 @@ impl Script {
 
     /// The next step, which has to begin like this.
     pub(super) fn next(&mut self, beginning: &str) -> Step {
-        let step =
-            self.steps.next().unwrap_or_else(|| panic!("no step is left that begins with {beginning}"));
+        let step = self.steps.next().expect("a step is left");
         assert!(step.commands.starts_with(beginning), "{}: {}", step.at, step.commands);
         step
     }
