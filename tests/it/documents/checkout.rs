@@ -54,12 +54,9 @@ impl Checkout {
     /// A shell in it, with these settings in its environment.
     pub(super) fn shell(&self, settings: &[(&str, &str)]) -> Shell {
         let mut shell = Shell::open(self.path());
-        let bin = self.path().join("bin");
-        shell.run(&format!(
-            "PATH={}:$PATH; export CARGO={}/cargo CARGO_TARGET_DIR=target",
-            bin.display(),
-            bin.display()
-        ));
+        // What `make test` was told is not for these commands.
+        shell.run("unset ARGS MAKEFLAGS MAKEOVERRIDES MFLAGS");
+        shell.run(r#"export PATH="$PWD/bin:$PATH" CARGO="$PWD/bin/cargo" CARGO_TARGET_DIR=target"#);
         for (name, value) in settings {
             shell.run(&format!("export {name}='{value}'"));
         }

@@ -4,7 +4,7 @@ use super::page::{Block, Page};
 use super::{alike, assert_none, page, pages};
 
 /// Pages whose commands a test runs.
-const RUN: [&str; 7] = [
+const RUN: [&str; 6] = [
     "README.md",
     "docs/api_endpoints.md",
     "docs/load_testing.md",
@@ -13,7 +13,6 @@ const RUN: [&str; 7] = [
     "docs/clients.md",
     // by tests/message_schema
     "docs/message_schema.md",
-    "docs/troubleshooting.md",
 ];
 
 /// Blocks that are not run: the page, how the block begins, and why not.

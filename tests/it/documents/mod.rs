@@ -13,7 +13,9 @@ mod operations;
 mod page;
 mod readme;
 mod shell;
+mod symptoms;
 mod tree;
+mod troubleshooting;
 mod vocabulary;
 
 use page::Page;
