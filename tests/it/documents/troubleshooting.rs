@@ -77,8 +77,8 @@ const ELSEWHERE: [(&str, &str, &str); 15] = [
     ),
 ];
 
-fn elsewhere() -> impl Iterator<Item = &'static str> + Clone {
-    ELSEWHERE.iter().map(|(beginning, ..)| *beginning)
+fn elsewhere() -> Vec<&'static str> {
+    ELSEWHERE.iter().map(|(beginning, ..)| *beginning).collect()
 }
 
 #[test]

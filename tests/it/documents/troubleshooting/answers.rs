@@ -69,5 +69,5 @@ async fn a_server_that_refuses_events_answers_what_the_document_shows() {
     until("the policy to be seen", DEADLINE, async || status(posting(&api, EVENT)).await == 202).await;
     let _ = cmd("SHUTDOWN").arg("NOSAVE").query_async::<()>(&mut redis).await;
     symptoms.met(&refused(503, posting(&api, EVENT)).await);
-    symptoms.assert_all_met(elsewhere());
+    symptoms.assert_all_met(&elsewhere());
 }

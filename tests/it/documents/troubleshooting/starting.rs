@@ -74,5 +74,5 @@ async fn what_does_not_start_says_what_the_document_shows() {
     shell.run("( ulimit -n 500; exec campaign-manager up --http 127.0.0.1:0 --admin 127.0.0.1:0 2>up.log >/dev/null ) &");
     until("run.env", DEADLINE, async || checkout.path().join(".data/run.env").exists()).await;
     symptoms.met(&shell.run("cat up.log"));
-    symptoms.assert_all_met(elsewhere());
+    symptoms.assert_all_met(&elsewhere());
 }
