@@ -123,3 +123,18 @@ fn every_test_that_is_named_is_there() {
         })
     });
 }
+
+#[test]
+fn every_metric_that_is_named_is_in_the_catalogue() {
+    let catalogue = super::page("docs/metrics.md").spans();
+    let part = |c: char| !(c.is_ascii_lowercase() || c == '_');
+    check_spans(|_, span| {
+        span.split(part).filter(|word| word.starts_with("campaign_manager_")).all(|name| {
+            let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+            [Some(name), of_histogram]
+                .into_iter()
+                .flatten()
+                .any(|name| catalogue.iter().any(|known| known == name))
+        })
+    });
+}

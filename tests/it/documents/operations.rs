@@ -70,10 +70,11 @@ async fn a_database_is_restored_and_the_rest_is_done_as_the_document_says() {
     run(&mut shell, &page.next("psql"));
     let claims = page.next("redis-cli");
     assert_eq!(run(&mut shell, &claims).trim(), "8", "{}", claims.at);
-    let system = System::start(&stores).await;
+    let mut system = System::start(&stores).await;
     run(&mut shell, &page.next("campaign-manager ledger"));
     system.stores(&stores, "e-2", 1).await;
     system.stores(&stores, "e-3", 1).await;
+    system.worker.until_logged("restored the claims that Redis lacked").await;
 
     run(&mut shell, &page.next("campaign-manager migrate"));
     run(&mut shell, &page.next("psql"));

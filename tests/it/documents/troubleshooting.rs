@@ -5,7 +5,7 @@
 mod answers;
 mod starting;
 
-use super::tree::read;
+use super::tree::{read, tree};
 use super::{assert_none, page};
 
 const PAGE: &str = "docs/troubleshooting.md";
@@ -88,4 +88,17 @@ fn symptoms_that_others_produce_are_produced_by_them() {
         !text.contains(symptom.trim_start_matches("… ")) || !read(file).contains(test)
     });
     assert_none(&wrong.map(|(symptom, file, test)| format!("{symptom}: {file} {test}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn lines_of_a_log_that_head_a_section_are_logged() {
+    let sources: Vec<String> = tree()
+        .iter()
+        .filter(|path| path.starts_with("src/") && path.contains(".rs"))
+        .map(|path| read(path))
+        .collect();
+    let headings = page(PAGE).text.lines().filter(|line| line.starts_with("## "));
+    let quoted = headings.filter_map(|heading| heading.split('`').nth(1));
+    let missing = quoted.filter(|line| !sources.iter().any(|source| source.contains(line)));
+    assert_none(&missing.map(|line| format!("nothing logs {line:?}")).collect::<Vec<_>>());
 }
