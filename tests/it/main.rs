@@ -5,7 +5,7 @@
 
 mod support;
 
-mod api_endpoints;
+mod documents;
 mod harness;
 mod embedded;
 mod migrate;

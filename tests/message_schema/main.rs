@@ -246,22 +246,6 @@ fn every_limit_is_told_with_its_message() {
 }
 
 #[test]
-fn links_within_the_document_lead_to_a_heading() {
-    let headings = DOCUMENT.lines().filter_map(|line| line.strip_prefix('#'));
-    let anchors: BTreeSet<String> = headings.map(anchor).collect();
-    let links = DOCUMENT.split("](#").skip(1).filter_map(|after| after.split_once(')'));
-    for (link, _) in links {
-        assert!(anchors.contains(link), "#{link} leads nowhere");
-    }
-}
-
-/// What a heading is called in links to it.
-fn anchor(heading: &str) -> String {
-    let kept = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-    kept.chars().filter(|character| character.is_alphanumeric() || *character == '-').collect()
-}
-
-#[test]
 fn the_document_is_full_of_examples() {
     let examples = Examples::read();
     let outcomes = examples.rules.iter().flat_map(|example| &example.outcomes);

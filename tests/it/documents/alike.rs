@@ -1,7 +1,7 @@
 //! Whether what was printed is what is documented, but for what differs from run to run.
 //!
 //! A time stands for any time, a day for any day, a key for any key, a UUID for any UUID, the entry of a stream for any;
-//! a text that ends with `…` for each that begins so; a member or an element that is `…` for any others.
+//! a text that ends with `…` for each that begins so; a member, an element or a line that is `…` for any others.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -31,6 +31,34 @@ pub(super) fn http(documented: &str, printed: &str) -> Result<(), String> {
     match wanted.body.as_str() {
         "" => Ok(()),
         body => json(body, &printed.body),
+    }
+}
+
+/// Compares texts word by word. A line that is `…` stands for any others, a word that ends with it for each that begins
+/// so.
+pub(super) fn lines(documented: &str, printed: &str) -> Result<(), String> {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let mut printed_lines = printed.lines().map(words).filter(|line| !line.is_empty()).peekable();
+    let mut any = false;
+    for line in documented.lines().map(words).filter(|line| !line.is_empty()) {
+        if line == [REST] {
+            any = true;
+            continue;
+        }
+        let alike = |printed: &Vec<String>| {
+            printed.len() == line.len()
+                && line
+                    .iter()
+                    .zip(printed)
+                    .all(|(documented, printed)| texts("", documented, printed).is_ok())
+        };
+        let found = if any { printed_lines.find(alike) } else { printed_lines.next_if(alike) };
+        found.ok_or_else(|| format!("there is no line {line:?} where it should be"))?;
+        any = false;
+    }
+    match printed_lines.next().filter(|_| !any) {
+        Some(more) => Err(format!("{more:?} is not documented")),
+        None => Ok(()),
     }
 }
 
@@ -135,5 +163,9 @@ fn what_differs_from_run_to_run_is_alike_and_nothing_else() {
     let head = "HTTP/1.1 200 OK\netag: \"1\"\n\n{}";
     assert_eq!(http(head, "HTTP/1.1 200 OK\r\nDate: x\r\nETag: \"1\"\r\n\r\n{}"), Ok(()));
     assert!(http(head, "HTTP/1.1 200 OK\r\nETag: \"2\"\r\n\r\n{}").is_err());
+    assert_eq!(lines("a  1\n…\nz…", "a 1\nb\nc\nzz\n"), Ok(()));
+    for other in ["a 2\nz", "a 1\nb", "a 1\nz\nmore"] {
+        assert!(lines("a  1\n…\nz…", other).is_err(), "{other}");
+    }
     assert!(http(head, "HTTP/1.1 404 Not Found\r\nETag: \"1\"\r\n\r\n{}").is_err());
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A shell with the program on its `PATH`; dropping it ends it.
+/// A shell with the program on its `PATH`. Dropping it ends it and what it has started, which may finish its work before.
 pub(super) struct Shell {
     child: Child,
     commands: ChildStdin,
@@ -18,7 +18,7 @@ impl Shell {
         let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
         // Commands that wait for something in vain end with it.
         let mut child = Command::new("timeout")
-            .args(["120", "sh"])
+            .args(["--kill-after=10", "120", "sh"])
             .current_dir(folder)
             .env("PATH", path)
             .stdin(Stdio::piped())
@@ -47,7 +47,8 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // In a file, as a subshell does not know the jobs. It may have ended already.
+        let _ = writeln!(self.commands, "jobs -p >jobs; kill $(cat jobs) 2>/dev/null; wait; exit");
         let _ = self.child.wait();
     }
 }

@@ -1,0 +1,78 @@
+//! What a process says that does not start.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use bb8_redis::redis::cmd;
+
+use super::{PAGE, elsewhere};
+use crate::documents::checkout::Checkout;
+use crate::documents::symptoms::Symptoms;
+use crate::support::{DEADLINE, TestStores, Up, Urls, folder, program, until};
+
+/// What the program says on its way to its end.
+fn said(arguments: &[&str], urls: Option<&Urls>) -> String {
+    let mut command = program();
+    command.args(arguments).env_remove("DATABASE_URL").env_remove("REDIS_URL");
+    if let Some(urls) = urls {
+        command.args(["--database-url", &urls.database, "--redis-url", &urls.redis, "--admin=127.0.0.1:0"]);
+    }
+    ended_badly(command)
+}
+
+fn ended_badly(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert!(!output.status.success(), "{command:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_start_says_what_the_document_shows() {
+    let mut symptoms = Symptoms::of(PAGE, "It does not start");
+    let (stores, dir) = (TestStores::start().await, folder());
+    let urls = Urls::of(&stores);
+    let with_database = |database: String| Urls { database, ..urls.clone() };
+
+    let up = Up::start(dir.path(), &[]).await;
+    symptoms.met(&said(&["up", "--data", dir.path().to_str().unwrap()], None));
+    drop(up);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    symptoms.met(&said(&["serve", "--http", &address], Some(&urls)));
+    symptoms.met(&said(&["serve", "--cors-origins", "https://shop.example/cart"], Some(&urls)));
+    symptoms.met(&said(&["serve", "--auth=none", "--http=0.0.0.0:0"], Some(&urls)));
+    symptoms.met(&said(&["serve"], None));
+
+    let password = urls.database.split(['@', ':']).nth(2).unwrap();
+    symptoms.met(&said(&["worker"], Some(&with_database(urls.database.replace(password, "wrong")))));
+    let nobody = with_database("postgres://u:p@127.0.0.1:1/d".to_owned());
+    symptoms.met(&said(&["worker"], Some(&nobody)));
+
+    let mut redis = stores.redis().await;
+    cmd("CONFIG")
+        .arg(&["SET", "maxmemory-policy", "allkeys-lru"])
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
+    symptoms.met(&said(&["serve", "--http=127.0.0.1:0"], Some(&urls)));
+
+    cmd("CONFIG")
+        .arg(&["SET", "maxmemory-policy", "noeviction"])
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
+    let empty = "drop schema public cascade; create schema public";
+    stores.postgres().await.batch_execute(empty).await.unwrap();
+    symptoms.met(&said(&["worker"], Some(&urls)));
+
+    let checkout = Checkout::make();
+    let mut shell = checkout.shell(&[]);
+    shell.run("campaign-manager up --http 127.0.0.1:0 --admin 127.0.0.1:0 2>up.log >/dev/null & UP=$!");
+    until("run.env", DEADLINE, async || checkout.path().join(".data/run.env").exists()).await;
+    shell.run("redis-cli -u $(sed -n s/REDIS_URL=//p .data/run.env) --no-auth-warning SHUTDOWN NOSAVE; wait $UP || :");
+    symptoms.met(&shell.run("cat up.log"));
+    shell.run("( ulimit -n 500; exec campaign-manager up --http 127.0.0.1:0 --admin 127.0.0.1:0 2>up.log >/dev/null ) &");
+    until("run.env", DEADLINE, async || checkout.path().join(".data/run.env").exists()).await;
+    symptoms.met(&shell.run("cat up.log"));
+    symptoms.assert_all_met(&elsewhere());
+}
