@@ -6,10 +6,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::time::{Sleep, sleep};
 
 use super::framing::{Framing, Refused, TOO_LONG};
+
+/// The most bytes that are read at once. hyper doubles a connection's buffer when a read has filled it, and keeps it: with
+/// less than its smallest, 8 KiB, it stays at that.
+const READ: u64 = 8 * 1024 - 1;
 
 /// A stream of requests that can be read in one way only, and of answers that are read.
 ///
@@ -18,7 +22,7 @@ use super::framing::{Framing, Refused, TOO_LONG};
 /// wait for ever for a client that sends requests and reads no answers.
 #[derive(Debug)]
 pub(super) struct Guarded<S> {
-    stream: S,
+    stream: Take<S>,
     framing: Framing,
     is_refused: bool,
     patience: Duration,
@@ -26,11 +30,13 @@ pub(super) struct Guarded<S> {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Guarded<S> {
+impl<S: AsyncRead> Guarded<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, framing: Framing::new(), is_refused: false, patience, stalled: None }
+        Self { stream: stream.take(READ), framing: Framing::new(), is_refused: false, patience, stalled: None }
     }
+}
 
+impl<S> Guarded<S> {
     /// An outcome of writing, as far as there is patience with it.
     fn judge<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
@@ -55,6 +61,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
+        self.stream.set_limit(READ);
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if let Err(Refused { at, reason }) = self.framing.follow(&buffer.filled()[before..]) {
             tracing::debug!(reason, "a request is refused");
@@ -69,13 +76,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let outcome = Pin::new(self.stream.get_mut()).poll_write(context, bytes);
         self.judge(context, outcome)
     }
 
@@ -84,21 +91,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let outcome = Pin::new(self.stream.get_mut()).poll_write_vectored(context, slices);
         self.judge(context, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        let outcome = Pin::new(self.stream.get_mut()).poll_flush(context);
         self.judge(context, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+        let outcome = Pin::new(self.stream.get_mut()).poll_shutdown(context);
         self.judge(context, outcome)
     }
 }
