@@ -14,7 +14,7 @@ pub struct IngestConfig {
     #[arg(long, env = "LINGER", default_value = "2ms", value_parser = super::duration)]
     pub linger: Duration,
     /// Events held in memory, in bytes, until Redis has acknowledged them; more wait for room
-    #[arg(long, env = "INGEST_BUFFER", default_value = "16MiB")]
+    #[arg(long, env = "INGEST_BUFFER", default_value = "8MiB")]
     pub buffer: Bytes,
     /// When to stop accepting
     #[command(flatten)]

@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
@@ -36,6 +36,8 @@ const DISCARD_BYTES: usize = 64 << 20;
 const GRACE: Duration = Duration::from_secs(1);
 /// The room for the beginning of a body whose length is not announced.
 const UNANNOUNCED: usize = 64 * 1024;
+/// What is allocated at first for the pieces of a body, unless it is shorter.
+const LEAST_JOINED: usize = 64 * 1024;
 
 /// Receives bodies.
 #[derive(Debug)]
@@ -102,15 +104,16 @@ impl Bodies {
         }
         let mut room = Room::none(self);
         room.grow_to(announced.unwrap_or(UNANNOUNCED.min(limit))).await?;
-        let bytes = self.gather(body, &mut room, limit).await?;
+        let bytes = self.gather(body, &mut room, announced.unwrap_or(limit)).await?;
         room.shrink_to(bytes.len());
         Ok(Received { bytes, encoding, limit, room })
     }
 
-    async fn gather(&self, body: &mut Incoming, room: &mut Room<'_>, limit: usize) -> Result<Bytes, Problem> {
+    /// Receives a body of at most `most` bytes.
+    async fn gather(&self, body: &mut Incoming, room: &mut Room<'_>, most: usize) -> Result<Bytes, Problem> {
         let started = Instant::now();
         let mut timer = pin!(sleep_until(started + self.timeout.min(GRACE)));
-        let mut pieces = Pieces::default();
+        let mut pieces = Pieces::of(most);
         loop {
             let frame = tokio::select! {
                 biased;
@@ -128,8 +131,8 @@ impl Bodies {
             let frame =
                 frame.map_err(|error| Problem::new(Kind::NotJson, format!("the body broke off: {error}")))?;
             let Ok(bytes) = frame.into_data() else { continue };
-            if bytes.len() > limit.saturating_sub(pieces.len()) {
-                return Err(too_large(limit));
+            if bytes.len() > most.saturating_sub(pieces.len()) {
+                return Err(too_large(most));
             }
             room.grow_to(pieces.len() + bytes.len()).await?;
             pieces.push(bytes);
@@ -198,28 +201,39 @@ impl<'a> Room<'a> {
 
 /// The pieces of a body. One piece, the usual case, is not copied; of several none is kept, since each is a part of its
 /// connection's buffer, which then cannot be used again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pieces {
     only: Bytes,
-    joined: BytesMut,
+    joined: Vec<u8>,
+    most: usize,
 }
 
 impl Pieces {
+    /// Of a body that will be no longer than `most`.
+    fn of(most: usize) -> Self {
+        Self { only: Bytes::new(), joined: Vec::new(), most }
+    }
+
     fn len(&self) -> usize {
         self.only.len() + self.joined.len()
     }
 
     fn push(&mut self, piece: Bytes) {
-        if self.len() == 0 {
+        let (before, needed) = (self.joined.len(), self.len() + piece.len());
+        if needed == piece.len() {
             self.only = piece;
             return;
+        }
+        if needed > self.joined.capacity() {
+            let wanted = (2 * needed).max(LEAST_JOINED).min(self.most).max(needed);
+            self.joined.reserve_exact(wanted - before);
         }
         self.joined.extend_from_slice(&std::mem::take(&mut self.only));
         self.joined.extend_from_slice(&piece);
     }
 
     fn into_bytes(self) -> Bytes {
-        if self.joined.is_empty() { self.only } else { self.joined.freeze() }
+        if self.joined.is_empty() { self.only } else { self.joined.into() }
     }
 }
 
@@ -259,7 +273,7 @@ mod tests {
     fn a_body_is_all_of_its_pieces_in_order_and_one_piece_is_not_copied() {
         let whole = Bytes::from_static(b"0123456789");
         for cuts in [vec![0..10], vec![0..4, 4..10], vec![0..1, 1..5, 5..5, 5..9, 9..10]] {
-            let mut pieces = Pieces::default();
+            let mut pieces = Pieces::of(10);
             for cut in &cuts {
                 pieces.push(whole.slice(cut.clone()));
                 assert_eq!(pieces.len(), cut.end);

@@ -96,7 +96,12 @@ impl<T: Clone> Gathering<T> {
 
     /// The frames that leave now: full ones; those over their linger; all if nothing is on its way. Together they are no
     /// longer than `most` bytes, or one frame; the others stay due.
-    pub(super) fn take_due(&mut self, now: Instant, nothing_on_its_way: bool, most: usize) -> Vec<Departure<T>> {
+    pub(super) fn take_due(
+        &mut self,
+        now: Instant,
+        nothing_on_its_way: bool,
+        most: usize,
+    ) -> Vec<Departure<T>> {
         for open in &mut self.open {
             let over = |(since, _): &(Instant, T)| now.saturating_duration_since(*since) >= self.linger;
             if open.waiting.as_ref().is_some_and(|waiting| nothing_on_its_way || over(waiting)) {

@@ -36,8 +36,7 @@ pub(super) async fn accept(
         return Err(unsupported(headers, &["application/json"]));
     }
     let (body, stage) = intake::receive(service, headers, body).await?;
-    let Intake { rejected, .. } =
-        intake::take(service, allowance, Form::Segment(call), body, stage).await?;
+    let Intake { rejected, .. } = intake::take(service, allowance, Form::Segment(call), body, stage).await?;
     Ok(json(StatusCode::OK, &Success { success: true, rejected }))
 }
 

@@ -11,9 +11,9 @@ use tokio::time::{Sleep, sleep};
 
 use super::framing::{Framing, Refused, TOO_LONG};
 
-/// The most bytes that are read at once. hyper doubles a connection's buffer when a read has filled it, and keeps it: with
-/// less than its smallest, 8 KiB, it stays at that.
-const READ: u64 = 8 * 1024 - 1;
+/// The most bytes that are read at once. hyper doubles a connection's buffer when a read has filled it, and keeps it: one
+/// of 16 KiB is never filled.
+const READ: u64 = 16 * 1024 - 1;
 
 /// A stream of requests that can be read in one way only, and of answers that are read.
 ///
@@ -32,7 +32,13 @@ pub(super) struct Guarded<S> {
 
 impl<S: AsyncRead> Guarded<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream: stream.take(READ), framing: Framing::new(), is_refused: false, patience, stalled: None }
+        Self {
+            stream: stream.take(READ),
+            framing: Framing::new(),
+            is_refused: false,
+            patience,
+            stalled: None,
+        }
     }
 }
 
