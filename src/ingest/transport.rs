@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,9 +12,24 @@ use tokio::time::{Sleep, sleep};
 
 use super::framing::{Framing, Refused, TOO_LONG};
 
-/// The most bytes that are read at once. hyper doubles a connection's buffer when a read has filled it, and keeps it: one
-/// of 16 KiB is never filled.
-const READ: u64 = 16 * 1024 - 1;
+/// What all connections read into, while it is enough for the least that each one needs.
+const BUFFERS: usize = 8 * 1024 * 1024;
+/// hyper's smallest buffer, and the largest that is of use.
+const BUFFER: (usize, usize) = (8 * 1024, 64 * 1024);
+
+/// The open connections, each of which has a clone: the more there are, the less is read at once.
+///
+/// hyper doubles a connection's buffer when a read has filled it, and keeps it. One that is never filled stays as it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Crowd(Arc<()>);
+
+impl Crowd {
+    /// The most bytes that one of them reads now: just too few to fill its buffer.
+    fn share(&self) -> u64 {
+        let share = (BUFFERS / Arc::strong_count(&self.0)).clamp(BUFFER.0, BUFFER.1);
+        (1 << share.ilog2()) - 1
+    }
+}
 
 /// A stream of requests that can be read in one way only, and of answers that are read.
 ///
@@ -23,6 +39,7 @@ const READ: u64 = 16 * 1024 - 1;
 #[derive(Debug)]
 pub(super) struct Guarded<S> {
     stream: Take<S>,
+    crowd: Crowd,
     framing: Framing,
     is_refused: bool,
     patience: Duration,
@@ -31,14 +48,9 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S: AsyncRead> Guarded<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self {
-            stream: stream.take(READ),
-            framing: Framing::new(),
-            is_refused: false,
-            patience,
-            stalled: None,
-        }
+    pub(super) fn new(stream: S, crowd: Crowd, patience: Duration) -> Self {
+        let stream = stream.take(crowd.share());
+        Self { stream, crowd, framing: Framing::new(), is_refused: false, patience, stalled: None }
     }
 }
 
@@ -67,7 +79,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        self.stream.set_limit(READ);
+        let share = self.crowd.share();
+        self.stream.set_limit(share);
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if let Err(Refused { at, reason }) = self.framing.follow(&buffer.filled()[before..]) {
             tracing::debug!(reason, "a request is refused");
@@ -113,5 +126,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(self.stream.get_mut()).poll_shutdown(context);
         self.judge(context, outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_connections_are_open_the_less_each_reads_at_once() {
+        let crowd = Crowd::default();
+        let reads = |connections| {
+            let _others: Vec<_> = (1..connections).map(|_| crowd.clone()).collect();
+            crowd.share()
+        };
+        assert_eq!(reads(1), 64 * 1024 - 1);
+        assert_eq!(reads(128), 64 * 1024 - 1);
+        assert_eq!(reads(300), 16 * 1024 - 1);
+        assert_eq!(reads(1_024), 8 * 1024 - 1);
+        assert_eq!(reads(10_000), 8 * 1024 - 1, "no less than hyper's smallest");
     }
 }
