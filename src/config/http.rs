@@ -71,9 +71,12 @@ pub struct HttpConfig {
     /// The largest body accepted
     #[arg(long, env = "HTTP_MAX_BODY", default_value = "5MiB")]
     pub max_body: Bytes,
-    /// Bodies held in memory while they are received, in bytes; more are answered with 503
-    #[arg(long, env = "HTTP_BODY_BUFFER", default_value = "64MiB")]
+    /// Bodies held in memory while they are received, in bytes; more wait for room
+    #[arg(long, env = "HTTP_BODY_BUFFER", default_value = "8MiB")]
     pub body_buffer: Bytes,
+    /// How long a request waits for room, in this buffer and in that of the events; then it is answered with 503
+    #[arg(long, env = "HTTP_BUFFER_PATIENCE", default_value = "5s", value_parser = super::duration)]
+    pub buffer_patience: Duration,
     /// The most events accepted in one body
     #[arg(long, env = "HTTP_MAX_EVENTS", default_value = "10000")]
     pub max_events: NonZeroUsize,

@@ -13,8 +13,8 @@ pub struct IngestConfig {
     /// The longest that an event waits for others to share its frame; without traffic it does not wait
     #[arg(long, env = "LINGER", default_value = "2ms", value_parser = super::duration)]
     pub linger: Duration,
-    /// Events held in memory, in bytes, until Redis has acknowledged them; more are answered with 503
-    #[arg(long, env = "INGEST_BUFFER", default_value = "64MiB")]
+    /// Events held in memory, in bytes, until Redis has acknowledged them; more wait for room
+    #[arg(long, env = "INGEST_BUFFER", default_value = "8MiB")]
     pub buffer: Bytes,
     /// When to stop accepting
     #[command(flatten)]

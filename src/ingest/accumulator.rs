@@ -1,19 +1,20 @@
 //! Events → frames → Redis, and back to each request the word that its events are safe.
 //!
-//! Requests stage their events ([`Staged`]), submit them, and wait for the frames that carry them. One task,
-//! [`Accumulator::run`], sends what [`Gathering`] says is due, several round trips side by side.
+//! Requests wait in line for room, stage their events ([`Staged`]), submit them, and wait for the frames that carry them.
+//! One task, [`Accumulator::run`], sends what [`Gathering`] says is due, several round trips side by side.
 //!
 //! Invariants: [`Accumulator::submit`] returns `Ok` only after Redis has acknowledged every frame concerned; the lock is
-//! never held across an await; memory is bounded by the configured buffer.
+//! never held across an await; memory is bounded by the configured buffer, and a request more for each thread: whoever
+//! has a stage fills and submits it without a pause.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{self, Notify, watch};
 use tokio::task::JoinSet;
 
 use super::gate::{Closed, Gate};
-use super::gathering::{Departure, Gathering, Held, NoRoom};
+use super::gathering::{Departure, Gathering, Held};
 use super::staged::Staged;
 use crate::config::IngestConfig;
 use crate::ops::fail_point;
@@ -22,6 +23,8 @@ use crate::queue::{self, OutgoingFrame, Pool, Shards};
 
 /// Round trips to Redis under way at once.
 const ROUND_TRIPS: usize = 4;
+/// The most bytes of frames in one of them: on their way they are there five times, twice of it in Redis' client.
+const ROUND_TRIP: usize = 512 * 1024;
 
 /// Where requests hand in their events. Clones share one buffer.
 #[derive(Clone, Debug)]
@@ -35,6 +38,10 @@ struct Inner {
     state: Mutex<State>,
     /// Wakes the sending task: something came in, or the accumulator was closed.
     wake: Notify,
+    /// Held by the request that has waited for room the longest.
+    line: sync::Mutex<()>,
+    /// Wakes it: something was released.
+    released: Notify,
 }
 
 #[derive(Debug)]
@@ -79,7 +86,15 @@ impl Accumulator {
         let gathering = Gathering::new(shards, frame_bytes, config.linger, config.buffer.get());
         let state = Mutex::new(State { gathering, closed: false });
         let gate = Gate::new(shards, config.marks.clone());
-        Self(Arc::new(Inner { shards, frame_bytes, gate, state, wake: Notify::new() }))
+        Self(Arc::new(Inner {
+            shards,
+            frame_bytes,
+            gate,
+            state,
+            wake: Notify::new(),
+            line: sync::Mutex::new(()),
+            released: Notify::new(),
+        }))
     }
 
     /// Whether events are accepted now; asked before a request's body is read.
@@ -93,10 +108,19 @@ impl Accumulator {
         &self.0.gate
     }
 
-    /// An empty stage for one request's events.
-    #[must_use]
-    pub fn stage(&self) -> Staged {
-        Staged::new(self.0.shards, self.0.frame_bytes)
+    /// An empty stage for one request's events, once there is room for them; who came first has it first. Nobody waits
+    /// for longer than `patience`.
+    pub async fn stage(&self, patience: Duration) -> Result<Staged, SubmitError> {
+        let waited = tokio::time::timeout(patience, self.wait_for_room()).await;
+        counted(waited.map_err(|_| SubmitError::Full))?;
+        Ok(Staged::new(self.0.shards, self.0.frame_bytes))
+    }
+
+    async fn wait_for_room(&self) {
+        let _first = self.0.line.lock().await;
+        while !self.lock().gathering.has_room() {
+            self.0.released.notified().await;
+        }
     }
 
     /// Hands events in and waits until Redis has acknowledged all of them.
@@ -154,14 +178,14 @@ impl Accumulator {
     }
 
     fn add(&self, staged: Staged) -> Result<Vec<watch::Receiver<Fate>>, SubmitError> {
-        let wanted = Held { events: staged.events(), bytes: staged.bytes() };
+        let added = Held { events: staged.events(), bytes: staged.bytes() };
         let mut fates: Vec<watch::Receiver<Fate>> = Vec::new();
         {
             let mut state = self.lock();
             if state.closed {
                 return Err(SubmitError::Closed);
             }
-            let held = state.gathering.reserve(wanted).map_err(|NoRoom| SubmitError::Full)?;
+            let held = state.gathering.hold(added);
             metrics::ingest_buffer(held.events, held.bytes);
             let now = Instant::now();
             for (shard, records) in staged.into_runs() {
@@ -179,11 +203,13 @@ impl Accumulator {
         let held = state.gathering.release(sent);
         // Under the lock, so that what is shown last is what was held last.
         metrics::ingest_buffer(held.events, held.bytes);
+        drop(state);
+        self.0.released.notify_one();
     }
 
     fn take_due(&self, nothing_on_its_way: bool) -> (Vec<Departure<Waiting>>, Option<Instant>, bool) {
         let mut state = self.lock();
-        let departures = state.gathering.take_due(Instant::now(), nothing_on_its_way);
+        let departures = state.gathering.take_due(Instant::now(), nothing_on_its_way, ROUND_TRIP);
         (departures, state.gathering.next_deadline(), state.closed)
     }
 

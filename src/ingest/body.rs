@@ -1,8 +1,9 @@
 //! Bodies: receiving and unpacking them within bounds.
 //!
 //! Invariants: no body is longer than its limit, neither as it is sent nor unpacked, and all that are held together take no
-//! more than the configured buffer; room is taken as bytes arrive, so a slow client holds no more than it has sent. A body
-//! is unpacked without a pause once it has arrived, so there are never more unpackers than threads.
+//! more than the configured buffer. A body waits for all of its room before it is read, so bodies that fit into the buffer
+//! one by one never wait for each other's rest; a slow client soon holds no more than it has sent. Whoever unpacks a body
+//! without room for its text is done with it without a pause, so there are never more of these texts than threads.
 
 mod encoding;
 mod media_type;
@@ -10,14 +11,16 @@ mod media_type;
 pub(super) use media_type::{is_json, is_of_type, unsupported};
 
 use std::ops::Deref;
+use std::pin::pin;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_LENGTH;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use self::encoding::Encoding;
 use crate::api::{Kind, Problem};
@@ -29,17 +32,35 @@ pub(super) const DISCARD_TIME: Duration = Duration::from_secs(5);
 pub(super) const DISCARD_TIME_OF_LATE: Duration = Duration::from_secs(1);
 const DISCARD_BYTES: usize = 64 << 20;
 
+/// A body has so long to arrive before the room that it was given and has not filled goes to others.
+const GRACE: Duration = Duration::from_secs(1);
+/// The room for the beginning of a body whose length is not announced.
+const UNANNOUNCED: usize = 64 * 1024;
+/// What is allocated at first for the pieces of a body, unless it is shorter.
+const LEAST_JOINED: usize = 64 * 1024;
+
 /// Receives bodies.
 #[derive(Debug)]
 pub(super) struct Bodies {
     room: Semaphore,
+    size: usize,
     timeout: Duration,
+    patience: Duration,
 }
 
-/// A body, and the room that it takes until it is dropped.
+/// A body as it was sent, and the room that it takes until it is dropped.
+#[derive(Debug)]
+pub(super) struct Received<'a> {
+    bytes: Bytes,
+    encoding: Encoding,
+    limit: usize,
+    room: Room<'a>,
+}
+
+/// A body's text, with the room of what was sent.
 #[derive(Debug)]
 pub(super) struct Body<'a> {
-    bytes: Bytes,
+    text: Bytes,
     room: Room<'a>,
 }
 
@@ -47,95 +68,129 @@ impl Deref for Body<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        &self.text
     }
 }
 
 impl AsRef<[u8]> for Body<'_> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.text
     }
 }
 
 impl Bodies {
     pub(super) fn new(config: &HttpConfig) -> Self {
         // However small the buffer was configured, it takes one body.
-        let room = config.body_buffer.get().max(config.max_body.get()).min(Semaphore::MAX_PERMITS);
-        Self { room: Semaphore::new(room), timeout: config.body_timeout }
+        let size = config.body_buffer.get().max(config.max_body.get()).min(Semaphore::MAX_PERMITS);
+        Self {
+            room: Semaphore::new(size),
+            size,
+            timeout: config.body_timeout,
+            patience: config.buffer_patience,
+        }
     }
 
-    /// Receives a body of at most `limit` bytes, as it is sent and unpacked.
+    /// Waits for room for a body, and receives at most `limit` bytes.
     pub(super) async fn receive(
         &self,
         headers: &HeaderMap,
         body: &mut Incoming,
         limit: usize,
-    ) -> Result<Body<'_>, Problem> {
+    ) -> Result<Received<'_>, Problem> {
         let encoding = Encoding::of(headers)?;
-        if announced_length(headers).is_some_and(|length| length > limit) {
+        let announced = announced_length(headers);
+        if announced.is_some_and(|length| length > limit) {
             return Err(too_large(limit));
         }
-        let received = tokio::time::timeout(self.timeout, self.gather(body, limit)).await;
-        let body = received.map_err(|_| {
-            let detail = format!("the body took longer than {:?} to arrive", self.timeout);
-            Problem::new(Kind::RequestTimeout, detail)
-        })?;
-        unpack(encoding, body?, limit)
+        let mut room = Room::none(self);
+        room.grow_to(announced.unwrap_or(UNANNOUNCED.min(limit))).await?;
+        let bytes = self.gather(body, &mut room, announced.unwrap_or(limit)).await?;
+        room.shrink_to(bytes.len());
+        Ok(Received { bytes, encoding, limit, room })
     }
 
-    async fn gather(&self, body: &mut Incoming, limit: usize) -> Result<Body<'_>, Problem> {
-        let mut received = Received::default();
-        let mut room = Room::none(&self.room);
-        while let Some(frame) = body.frame().await {
+    /// Receives a body of at most `most` bytes.
+    async fn gather(&self, body: &mut Incoming, room: &mut Room<'_>, most: usize) -> Result<Bytes, Problem> {
+        let started = Instant::now();
+        let mut timer = pin!(sleep_until(started + self.timeout.min(GRACE)));
+        let mut pieces = Pieces::of(most);
+        loop {
+            let frame = tokio::select! {
+                biased;
+                frame = body.frame() => frame,
+                () = timer.as_mut() => {
+                    if started.elapsed() >= self.timeout {
+                        return Err(self.too_slow());
+                    }
+                    room.shrink_to(pieces.len());
+                    timer.as_mut().reset(started + self.timeout);
+                    continue;
+                }
+            };
+            let Some(frame) = frame else { return Ok(pieces.into_bytes()) };
             let frame =
                 frame.map_err(|error| Problem::new(Kind::NotJson, format!("the body broke off: {error}")))?;
             let Ok(bytes) = frame.into_data() else { continue };
-            if bytes.len() > limit.saturating_sub(received.len()) {
-                return Err(too_large(limit));
+            if bytes.len() > most.saturating_sub(pieces.len()) {
+                return Err(too_large(most));
             }
-            room.grow_to(received.len() + bytes.len())?;
-            received.push(bytes);
+            room.grow_to(pieces.len() + bytes.len()).await?;
+            pieces.push(bytes);
         }
-        Ok(Body { bytes: received.into_bytes(), room })
+    }
+
+    fn too_slow(&self) -> Problem {
+        let detail = format!("the body took longer than {:?} to arrive", self.timeout);
+        Problem::new(Kind::RequestTimeout, detail)
     }
 }
 
-/// The body's text. Its room is that of the longer of the two: both are there only while this runs.
-fn unpack(encoding: Encoding, body: Body<'_>, limit: usize) -> Result<Body<'_>, Problem> {
-    if encoding == Encoding::Identity {
-        return Ok(body);
-    }
-    let Body { bytes: packed, mut room } = body;
-    let text = encoding.unpack(&packed, |length| {
-        if length > limit {
-            return Err(too_large(limit));
+impl<'a> Received<'a> {
+    /// The body's text.
+    pub(super) fn unpack(self) -> Result<Body<'a>, Problem> {
+        let Self { bytes, encoding, limit, room } = self;
+        if encoding == Encoding::Identity {
+            return Ok(Body { text: bytes, room });
         }
-        room.grow_to(length)
-    })?;
-    room.shrink_to(text.len());
-    Ok(Body { bytes: text.into(), room })
+        let within = |length| if length > limit { Err(too_large(limit)) } else { Ok(()) };
+        Ok(Body { text: encoding.unpack(&bytes, within)?.into(), room })
+    }
+
+    /// The body's text, with room for all of it, so that it may be held for as long as something takes.
+    pub(super) async fn unpack_to_keep(mut self) -> Result<Body<'a>, Problem> {
+        if self.encoding != Encoding::Identity {
+            self.room.grow_to(self.limit).await?;
+        }
+        let mut body = self.unpack()?;
+        body.room.shrink_to(body.text.len());
+        Ok(body)
+    }
 }
 
 /// The part of the buffer that a body takes.
 #[derive(Debug)]
 struct Room<'a> {
-    buffer: &'a Semaphore,
+    bodies: &'a Bodies,
     taken: SemaphorePermit<'a>,
 }
 
 impl<'a> Room<'a> {
-    fn none(buffer: &'a Semaphore) -> Self {
-        let taken =
-            buffer.try_acquire_many(0).expect("none is always there, as the semaphore is never closed");
-        Self { buffer, taken }
+    fn none(bodies: &'a Bodies) -> Self {
+        let taken = bodies.room.try_acquire_many(0).expect("none is always there, as it is never closed");
+        Self { bodies, taken }
     }
 
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
-        let more = bytes.saturating_sub(self.taken.num_permits());
-        let more = u32::try_from(more).ok().and_then(|more| self.buffer.try_acquire_many(more).ok());
-        self.taken.merge(more.ok_or_else(|| {
+    /// Waits for more room, all of it at once; who came first has it first.
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
+        let more = bytes.min(self.bodies.size).saturating_sub(self.taken.num_permits());
+        if more == 0 {
+            return Ok(());
+        }
+        let more = self.bodies.room.acquire_many(u32::try_from(more).unwrap_or(u32::MAX));
+        let more = timeout(self.bodies.patience, more).await.map_err(|_| {
             Problem::new(Kind::Unavailable, "too many bodies are being received at once; try again")
-        })?);
+        })?;
+        self.taken.merge(more.expect("it is never closed"));
         Ok(())
     }
 
@@ -144,31 +199,41 @@ impl<'a> Room<'a> {
     }
 }
 
-/// The pieces of a body. One piece, the usual case, is not copied.
-#[derive(Debug, Default)]
-struct Received {
-    first: Bytes,
-    all: BytesMut,
+/// The pieces of a body. One piece, the usual case, is not copied; of several none is kept, since each is a part of its
+/// connection's buffer, which then cannot be used again.
+#[derive(Debug)]
+struct Pieces {
+    only: Bytes,
+    joined: Vec<u8>,
+    most: usize,
 }
 
-impl Received {
+impl Pieces {
+    /// Of a body that will be no longer than `most`.
+    fn of(most: usize) -> Self {
+        Self { only: Bytes::new(), joined: Vec::new(), most }
+    }
+
     fn len(&self) -> usize {
-        self.first.len().max(self.all.len())
+        self.only.len() + self.joined.len()
     }
 
     fn push(&mut self, piece: Bytes) {
-        if self.first.is_empty() {
-            self.first = piece;
+        let (before, needed) = (self.joined.len(), self.len() + piece.len());
+        if needed == piece.len() {
+            self.only = piece;
             return;
         }
-        if self.all.is_empty() {
-            self.all.extend_from_slice(&self.first);
+        if needed > self.joined.capacity() {
+            let wanted = (2 * needed).max(LEAST_JOINED).min(self.most).max(needed);
+            self.joined.reserve_exact(wanted - before);
         }
-        self.all.extend_from_slice(&piece);
+        self.joined.extend_from_slice(&std::mem::take(&mut self.only));
+        self.joined.extend_from_slice(&piece);
     }
 
     fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
+        if self.joined.is_empty() { self.only } else { self.joined.into() }
     }
 }
 
@@ -186,7 +251,7 @@ pub(super) async fn discard(mut body: Incoming, time: Duration) {
         }
     };
     // Over time or not: the rest is the connection's to close.
-    let _ = tokio::time::timeout(time, discarding).await;
+    let _ = timeout(time, discarding).await;
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
@@ -198,4 +263,24 @@ fn too_large(limit: usize) -> Problem {
         Kind::TooLarge,
         format!("the body is longer than {limit} bytes, which is the limit here; send less at once"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_all_of_its_pieces_in_order_and_one_piece_is_not_copied() {
+        let whole = Bytes::from_static(b"0123456789");
+        for ends in [&[10][..], &[4, 10], &[1, 5, 5, 9, 10]] {
+            let mut pieces = Pieces::of(10);
+            for end in ends {
+                pieces.push(whole.slice(pieces.len()..*end));
+                assert_eq!(pieces.len(), *end);
+            }
+            let body = pieces.into_bytes();
+            assert_eq!(body, whole);
+            assert_eq!(body.as_ptr() == whole.as_ptr(), ends.len() == 1);
+        }
+    }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::framing::LONGEST_HEAD;
 use super::service::Service;
-use super::transport::Guarded;
+use super::transport::{Crowd, Guarded};
 use crate::ops::metrics;
 use crate::tls::Acceptor;
 
@@ -28,6 +28,7 @@ pub(super) async fn serve_connection(
     stream: TcpStream,
     service: &Service,
     tls: Option<Acceptor>,
+    crowd: Crowd,
     mut ending: watch::Receiver<bool>,
 ) {
     let _open = metrics::connection();
@@ -35,7 +36,7 @@ pub(super) async fn serve_connection(
         tracing::debug!(%error, "a connection is gone already");
         return;
     }
-    let Some(tls) = tls else { return requests(stream, service, ending).await };
+    let Some(tls) = tls else { return requests(stream, service, crowd, ending).await };
     let handshake = timeout(service.config.header_timeout, tls.current().accept(stream));
     let shaken = tokio::select! {
         biased;
@@ -43,7 +44,7 @@ pub(super) async fn serve_connection(
         shaken = handshake => shaken,
     };
     match shaken {
-        Ok(Ok(stream)) => requests(stream, service, ending).await,
+        Ok(Ok(stream)) => requests(stream, service, crowd, ending).await,
         Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
         Err(_) => tracing::debug!("a handshake took too long"),
     }
@@ -52,9 +53,10 @@ pub(super) async fn serve_connection(
 async fn requests(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     service: &Service,
+    crowd: Crowd,
     mut ending: watch::Receiver<bool>,
 ) {
-    let stream = Guarded::new(stream, service.config.write_timeout);
+    let stream = Guarded::new(stream, crowd, service.config.write_timeout);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(service.config.header_timeout)

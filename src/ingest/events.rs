@@ -37,14 +37,13 @@ pub(super) async fn accept(
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
     let form = form_of(headers)?;
-    service.accumulator.check()?;
-    let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
+    let (body, stage) = intake::receive(service, headers, body).await?;
     let Intake { accepted, event_ids, rejected } = if let Some(form) = form {
-        intake::take(service, allowance, form, body).await?
+        intake::take(service, allowance, form, body, stage).await?
     } else {
         let event = event_in_headers(headers, &body)?;
         drop(body);
-        intake::take(service, allowance, Form::CloudEvent, event).await?
+        intake::take(service, allowance, Form::CloudEvent, event, stage).await?
     };
     if rejected.is_empty() {
         return Ok(all_accepted(accepted, &event_ids));

@@ -4,6 +4,7 @@
 //! on its way to Redis, whatever is there leaves at once. So a lone event waits for nobody, and under load each round
 //! trip carries what came in during the one before.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::queue::{OutgoingFrame, Records, Shard, Shards};
@@ -12,7 +13,8 @@ use crate::queue::{OutgoingFrame, Records, Shard, Shards};
 #[derive(Debug)]
 pub(super) struct Gathering<T> {
     open: Vec<OpenFrame<T>>,
-    full: Vec<Departure<T>>,
+    /// Frames that are due, the first of them first.
+    due: VecDeque<Departure<T>>,
     frame_bytes: usize,
     linger: Duration,
     buffer: usize,
@@ -34,16 +36,12 @@ pub(super) struct Departure<T> {
     pub(super) waiting: T,
 }
 
-/// What is set aside of the buffer.
+/// What is held of the buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) events: usize,
     pub(super) bytes: usize,
 }
-
-/// The buffer has no room.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoRoom;
 
 impl<T: Clone> Gathering<T> {
     pub(super) fn new(shards: Shards, frame_bytes: usize, linger: Duration, buffer: usize) -> Self {
@@ -51,20 +49,21 @@ impl<T: Clone> Gathering<T> {
             .all()
             .map(|shard| OpenFrame { shard, records: Records::default(), waiting: None })
             .collect();
-        Self { open, full: Vec::new(), frame_bytes, linger, buffer, held: Held::default() }
+        Self { open, due: VecDeque::new(), frame_bytes, linger, buffer, held: Held::default() }
     }
 
-    /// Sets room for these events aside, which stays so until [`Self::release`]. Says what is held with them.
-    pub(super) fn reserve(&mut self, Held { events, bytes }: Held) -> Result<Held, NoRoom> {
-        // An empty buffer takes any one request, however small it was configured.
-        if self.held.bytes > 0 && self.held.bytes + bytes > self.buffer {
-            return Err(NoRoom);
-        }
+    /// Whether there is room for one request more, whatever its size.
+    pub(super) fn has_room(&self) -> bool {
+        self.held.bytes < self.buffer
+    }
+
+    /// Counts these events as held until [`Self::release`], and says how much is held with them.
+    pub(super) fn hold(&mut self, Held { events, bytes }: Held) -> Held {
         self.held = Held { events: self.held.events + events, bytes: self.held.bytes + bytes };
-        Ok(self.held)
+        self.held
     }
 
-    /// Frees what [`Self::reserve`] set aside, and says how much is left.
+    /// Lets go of what [`Self::hold`] counted, and says how much is left.
     pub(super) fn release(&mut self, Held { events, bytes }: Held) -> Held {
         let Held { events: held_events, bytes: held_bytes } = self.held;
         self.held =
@@ -72,7 +71,7 @@ impl<T: Clone> Gathering<T> {
         self.held
     }
 
-    /// What is set aside.
+    /// What is held.
     pub(super) fn held(&self) -> Held {
         self.held
     }
@@ -90,21 +89,33 @@ impl<T: Clone> Gathering<T> {
         let waiting = waiting.clone();
         open.records.append(records);
         if open.records.bytes() >= self.frame_bytes {
-            self.full.extend(open.depart());
+            self.due.extend(open.depart());
         }
         waiting
     }
 
-    /// The frames that leave now: full ones; those over their linger; all if nothing is on its way.
-    pub(super) fn take_due(&mut self, now: Instant, nothing_on_its_way: bool) -> Vec<Departure<T>> {
-        let mut due = std::mem::take(&mut self.full);
+    /// The frames that leave now: full ones; those over their linger; all if nothing is on its way. Together they are no
+    /// longer than `most` bytes, or one frame; the others stay due.
+    pub(super) fn take_due(
+        &mut self,
+        now: Instant,
+        nothing_on_its_way: bool,
+        most: usize,
+    ) -> Vec<Departure<T>> {
         for open in &mut self.open {
             let over = |(since, _): &(Instant, T)| now.saturating_duration_since(*since) >= self.linger;
             if open.waiting.as_ref().is_some_and(|waiting| nothing_on_its_way || over(waiting)) {
-                due.extend(open.depart());
+                self.due.extend(open.depart());
             }
         }
-        due
+        let mut bytes = 0;
+        let fit = self.due.iter().take_while(|departure| {
+            let is_first = bytes == 0;
+            bytes += departure.frame.bytes.len();
+            is_first || bytes <= most
+        });
+        let fit = fit.count();
+        self.due.drain(..fit).collect()
     }
 
     /// When the next open frame is over its linger; `None` while there is none.
@@ -127,6 +138,7 @@ mod tests {
     use crate::queue::EventRecord;
 
     const LINGER: Duration = Duration::from_millis(2);
+    const MOST: usize = 1 << 20;
 
     fn gathering(shards: u16) -> Gathering<u32> {
         Gathering::new(Shards::new(shards).expect("allowed"), 1000, LINGER, 10_000)
@@ -152,7 +164,7 @@ mod tests {
     fn a_lone_event_leaves_at_once_when_nothing_is_on_its_way() {
         let (mut gathering, now) = (gathering(1), Instant::now());
         gathering.add(shard(0), records(10), now, || 1);
-        assert_eq!(gathering.take_due(now, true).len(), 1);
+        assert_eq!(gathering.take_due(now, true, MOST).len(), 1);
         assert_eq!(gathering.next_deadline(), None);
     }
 
@@ -162,8 +174,8 @@ mod tests {
         gathering.add(shard(0), records(10), now, || 1);
         gathering.add(shard(0), records(10), now + LINGER / 2, || 2);
         assert_eq!(gathering.next_deadline(), Some(now + LINGER));
-        assert!(gathering.take_due(now + LINGER / 2, false).is_empty());
-        let due = gathering.take_due(now + LINGER, false);
+        assert!(gathering.take_due(now + LINGER / 2, false, MOST).is_empty());
+        let due = gathering.take_due(now + LINGER, false, MOST);
         assert_eq!(due.iter().map(|d| (d.frame.events, d.waiting)).collect::<Vec<_>>(), [(2, 1)]);
     }
 
@@ -172,7 +184,7 @@ mod tests {
         let (mut gathering, now) = (gathering(1), Instant::now());
         gathering.add(shard(0), records(1000), now, || 1);
         gathering.add(shard(0), records(10), now, || 2);
-        let due = gathering.take_due(now, false);
+        let due = gathering.take_due(now, false, MOST);
         assert_eq!(due.iter().map(|d| d.waiting).collect::<Vec<_>>(), [1]);
     }
 
@@ -182,23 +194,34 @@ mod tests {
         for number in 0..3 {
             gathering.add(shard(number), records(10), now, || 0);
         }
-        let due = gathering.take_due(now + LINGER, false);
+        let due = gathering.take_due(now + LINGER, false, MOST);
         assert_eq!(due.iter().map(|d| d.frame.shard.index()).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[test]
-    fn the_buffer_is_bounded_in_bytes_until_they_are_released() {
+    fn no_more_leave_together_than_a_round_trip_carries_and_the_others_are_next() {
+        let (mut gathering, now) = (gathering(3), Instant::now());
+        for number in [2, 0, 1] {
+            gathering.add(shard(number), records(1000), now, || 0);
+        }
+        let mut leave = |most| {
+            let due = gathering.take_due(now, false, most);
+            due.iter().map(|d| d.frame.shard.index()).collect::<Vec<_>>()
+        };
+        assert_eq!(leave(2_200), [2, 0]);
+        assert_eq!(leave(10), [1], "one always leaves");
+        assert!(leave(2_200).is_empty());
+    }
+
+    #[test]
+    fn there_is_room_until_the_buffer_is_full_and_again_once_it_is_not() {
         let mut gathering = gathering(1);
         let held = |events, bytes| Held { events, bytes };
-        assert_eq!(gathering.reserve(held(1, 4_000)), Ok(held(1, 4_000)));
-        assert_eq!(gathering.reserve(held(2, 5_000)), Ok(held(3, 9_000)));
-        assert_eq!(gathering.reserve(held(1, 2_000)), Err(NoRoom));
-        assert_eq!(gathering.release(held(3, 9_000)), held(0, 0));
-        assert_eq!(
-            gathering.reserve(held(1, 20_000)),
-            Ok(held(1, 20_000)),
-            "an empty buffer takes any one request"
-        );
-        assert_eq!(gathering.reserve(held(1, 1)), Err(NoRoom));
+        assert_eq!(gathering.hold(held(1, 9_999)), held(1, 9_999));
+        assert!(gathering.has_room());
+        assert_eq!(gathering.hold(held(2, 20_000)), held(3, 29_999), "the last one is taken whole");
+        assert!(!gathering.has_room());
+        assert_eq!(gathering.release(held(2, 20_000)), held(1, 9_999));
+        assert!(gathering.has_room());
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! Invariant: an event is called accepted only after Redis has acknowledged the frame that carries it.
 
+use hyper::HeaderMap;
+use hyper::body::Incoming;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::accumulator::SubmitError;
+use super::body::Body;
 use super::gate::Closed;
 use super::rate::Allowance;
 use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Fault, Kind, Problem};
+use crate::config::HttpConfig;
 use crate::event::split::{Elements, lines, trim};
 use crate::event::{
     Arrival, Dialect, Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal, SegmentBatch, SegmentCall,
@@ -42,14 +46,28 @@ pub(super) struct Intake {
     pub(super) rejected: Vec<Fault>,
 }
 
+/// Receives a body, and waits for room for its events. Both must then be used without a pause.
+pub(super) async fn receive<'a>(
+    service: &'a Service,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> Result<(Body<'a>, Staged), Problem> {
+    let HttpConfig { max_body, buffer_patience, .. } = service.config;
+    service.accumulator.check()?;
+    let body = service.bodies.receive(headers, body, max_body.get()).await?;
+    let stage = service.accumulator.stage(buffer_patience).await?;
+    Ok((body.unpack()?, stage))
+}
+
 /// Takes the events of a body, which is dropped as soon as they are read.
 pub(super) async fn take(
     service: &Service,
     allowance: &mut Allowance,
     form: Form,
     body: impl AsRef<[u8]>,
+    stage: Staged,
 ) -> Result<Intake, Problem> {
-    let Batch { staged, event_ids, rejected } = read(service, form, body.as_ref())?;
+    let Batch { staged, event_ids, rejected } = read(service, form, body.as_ref(), stage)?;
     drop(body);
     // The request itself was taken for one of them.
     allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
@@ -65,8 +83,7 @@ pub(super) async fn take(
 }
 
 /// Reads all events of a body. Nothing is submitted yet: a body that proves to be no JSON further on is refused whole.
-fn read(service: &Service, form: Form, body: &[u8]) -> Result<Batch, Problem> {
-    let staged = service.accumulator.stage();
+fn read(service: &Service, form: Form, body: &[u8], staged: Staged) -> Result<Batch, Problem> {
     service.readers.with(|reader| {
         let mut reading = Reading {
             reader,

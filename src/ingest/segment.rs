@@ -35,9 +35,8 @@ pub(super) async fn accept(
     if !is_of_type(headers, "application/json") {
         return Err(unsupported(headers, &["application/json"]));
     }
-    service.accumulator.check()?;
-    let body = service.bodies.receive(headers, body, service.config.max_body.get()).await?;
-    let Intake { rejected, .. } = intake::take(service, allowance, Form::Segment(call), body).await?;
+    let (body, stage) = intake::receive(service, headers, body).await?;
+    let Intake { rejected, .. } = intake::take(service, allowance, Form::Segment(call), body, stage).await?;
     Ok(json(StatusCode::OK, &Success { success: true, rejected }))
 }
 

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::connection::serve_connection;
 use super::service::Service;
+use super::transport::Crowd;
 use crate::tls::Identity;
 
 /// After the kernel refused a connection for want of resources, the next attempt waits so long.
@@ -40,6 +41,7 @@ pub async fn serve(
     if let Some(identity) = identity {
         companions.spawn(identity.follow());
     }
+    let crowd = Crowd::default();
     let mut connections = JoinSet::new();
     let drain_timeout = loop {
         tokio::select! {
@@ -47,9 +49,10 @@ pub async fn serve(
             timeout = &mut shutdown => break timeout.unwrap_or(Duration::ZERO),
             Some(_) = connections.join_next() => {}
             (stream, permit) = accept(&listener, &room) => {
-                let (service, tls, ending) = (Arc::clone(&service), tls.clone(), ending.subscribe());
+                let (service, tls, crowd) = (Arc::clone(&service), tls.clone(), crowd.clone());
+                let ending = ending.subscribe();
                 connections.spawn(async move {
-                    serve_connection(stream, &service, tls, ending).await;
+                    serve_connection(stream, &service, tls, crowd, ending).await;
                     drop(permit);
                 });
             }

@@ -215,7 +215,7 @@ impl Service {
         if !types.iter().any(|media_type| is_of_type(&head.headers, media_type)) {
             return Err(unsupported(&head.headers, types));
         }
-        self.bodies.receive(&head.headers, body, limit).await
+        self.bodies.receive(&head.headers, body, limit).await?.unpack_to_keep().await
     }
 }
 

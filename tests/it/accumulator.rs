@@ -7,7 +7,7 @@ use campaign_manager::config::{Bytes, IngestConfig, QueueMarks};
 use campaign_manager::ingest::{Accumulator, Staged, SubmitError};
 use campaign_manager::queue::{Links, Pool};
 
-use crate::support::{SHARDS, TestStores, event};
+use crate::support::{SHARDS, TestStores, event, until};
 
 fn pool(stores: &TestStores) -> Pool {
     Links::new(&stores.urls().redis_url, Duration::from_secs(2)).unwrap().pool(4)
@@ -23,12 +23,19 @@ fn accumulator(buffer: usize) -> Accumulator {
     Accumulator::new(SHARDS, &config)
 }
 
-fn stage(accumulator: &Accumulator, ids: std::ops::Range<usize>) -> Staged {
-    let mut staged = accumulator.stage();
+/// How long submissions wait for room here: for ever, as far as a test is concerned.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+async fn stage(accumulator: &Accumulator, ids: std::ops::Range<usize>) -> Staged {
+    let mut staged = accumulator.stage(PATIENCE).await.unwrap();
     for id in ids {
         staged.push(&event(&id.to_string(), &format!("user {id}")));
     }
     staged
+}
+
+async fn submit(accumulator: &Accumulator, ids: std::ops::Range<usize>) -> Result<(), SubmitError> {
+    accumulator.submit(stage(accumulator, ids).await).await
 }
 
 /// How many events lie in the streams.
@@ -49,7 +56,7 @@ async fn events_are_in_the_streams_once_their_submission_returns() {
         async move { accumulator.run(pool).await }
     });
 
-    accumulator.submit(stage(&accumulator, 0..1000)).await.unwrap();
+    submit(&accumulator, 0..1000).await.unwrap();
     assert_eq!(queued_events(&stores).await, 1000);
     assert_eq!(accumulator.held_bytes(), 0);
 
@@ -64,7 +71,7 @@ async fn many_requests_at_once_are_all_acknowledged_in_few_frames() {
     let requests: Vec<_> = (0..500)
         .map(|id| {
             let accumulator = accumulator.clone();
-            tokio::spawn(async move { accumulator.submit(stage(&accumulator, id..id + 1)).await })
+            tokio::spawn(async move { submit(&accumulator, id..id + 1).await })
         })
         .collect();
     let sender = tokio::spawn({
@@ -97,32 +104,53 @@ async fn without_redis_the_request_is_told_so_and_the_buffer_is_free_again() {
         async move { accumulator.run(pool).await }
     });
 
-    let refused = accumulator.submit(stage(&accumulator, 0..10)).await;
+    let refused = submit(&accumulator, 0..10).await;
     assert!(matches!(refused, Err(SubmitError::Unavailable(_))), "{refused:?}");
     assert_eq!(accumulator.held_bytes(), 0);
 
     stores.servers.redis.start().await.unwrap();
-    accumulator.submit(stage(&accumulator, 0..10)).await.unwrap();
+    submit(&accumulator, 0..10).await.unwrap();
     accumulator.close();
     sender.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_full_buffer_refuses_and_a_closed_one_sends_what_it_holds() {
+async fn a_full_buffer_refuses_who_cannot_wait_and_a_closed_one_sends_what_it_holds() {
     let stores = TestStores::start().await;
-    let accumulator = accumulator(2_000);
+    let accumulator = accumulator(1);
+    let late = stage(&accumulator, 20..21).await;
     let first = tokio::spawn({
         let accumulator = accumulator.clone();
-        async move { accumulator.submit(stage(&accumulator, 0..20)).await }
+        async move { submit(&accumulator, 0..20).await }
     });
-    while accumulator.held_bytes() == 0 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(accumulator.submit(stage(&accumulator, 0..100)).await, Err(SubmitError::Full));
+    until("the first events are held", PATIENCE, async || accumulator.held_bytes() > 0).await;
+    assert_eq!(accumulator.stage(Duration::ZERO).await.err(), Some(SubmitError::Full));
     accumulator.close();
-    assert_eq!(accumulator.submit(stage(&accumulator, 0..1)).await, Err(SubmitError::Closed));
+    assert_eq!(accumulator.submit(late).await, Err(SubmitError::Closed));
 
     accumulator.run(pool(&stores)).await;
     first.await.unwrap().unwrap();
     assert_eq!(queued_events(&stores).await, 20);
+}
+
+#[tokio::test]
+async fn many_requests_pass_through_a_buffer_for_one_of_them() {
+    let stores = TestStores::start().await;
+    let accumulator = accumulator(1);
+    let requests: Vec<_> = (0..100)
+        .map(|id| {
+            let accumulator = accumulator.clone();
+            tokio::spawn(async move { submit(&accumulator, id..id + 1).await })
+        })
+        .collect();
+    let sender = tokio::spawn({
+        let (accumulator, pool) = (accumulator.clone(), pool(&stores));
+        async move { accumulator.run(pool).await }
+    });
+    for request in requests {
+        request.await.unwrap().unwrap();
+    }
+    accumulator.close();
+    sender.await.unwrap();
+    assert_eq!(queued_events(&stores).await, 100);
 }

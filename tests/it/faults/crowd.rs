@@ -57,12 +57,12 @@ async fn two_thousand_slow_connections_do_not_hold_up_a_good_client() {
 }
 
 /// The test has one end of each connection, the server the other.
-fn allow_open_files(count: usize) {
+pub(super) fn allow_open_files(count: usize) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let count = Some(count as u64);
     if current.is_some() && current < count {
         let raised = setrlimit(Resource::Nofile, Rlimit { current: count, maximum });
-        raised.expect("this test needs some 2,200 open files: raise the hard limit (ulimit -Hn)");
+        raised.expect("this test needs some thousands of open files: raise the hard limit (ulimit -Hn)");
     }
 }
 

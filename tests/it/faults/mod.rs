@@ -14,6 +14,7 @@ mod killer;
 mod overload;
 mod poison;
 mod postgres;
+mod press;
 mod redis;
 #[cfg(feature = "fail-points")]
 mod restoring;

@@ -133,8 +133,9 @@ async fn a_body_without_announced_length_is_held_to_the_limit() {
 }
 
 #[tokio::test]
-async fn bodies_that_together_exceed_the_buffer_are_refused() {
-    let server = TestServer::with(&["--max-body=64KiB", "--body-buffer=64KiB"]).await;
+async fn a_body_that_finds_no_room_in_time_is_refused() {
+    let flags = ["--max-body=64KiB", "--body-buffer=64KiB", "--buffer-patience=100ms"];
+    let server = TestServer::with(&flags).await;
     let mut slow = TcpStream::connect(server.addr).await.unwrap();
     slow.write_all(format!("{}{}", head(60_000), " ".repeat(50_000)).as_bytes()).await.unwrap();
 
@@ -153,6 +154,27 @@ async fn bodies_that_together_exceed_the_buffer_are_refused() {
         server.post("/events", padded.clone()).await.status.as_u16() == 202
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_slow_client_soon_holds_no_more_room_than_it_has_sent() {
+    let server = TestServer::with(&["--max-body=64KiB", "--body-buffer=64KiB"]).await;
+    let mut slow = TcpStream::connect(server.addr).await.unwrap();
+    slow.write_all(format!("{}{{", head(60_000)).as_bytes()).await.unwrap();
+
+    let padded = format!("{EVENT}{}", " ".repeat(60_000));
+    server.post("/events", padded).await.expect(202);
+    drop(slow);
+}
+
+#[tokio::test]
+async fn bodies_that_together_exceed_the_buffer_are_taken_one_after_another() {
+    let server = TestServer::with(&["--max-body=64KiB", "--body-buffer=64KiB"]).await;
+    let padded = format!("{EVENT}{}", " ".repeat(60_000));
+    let sends = (0..50).map(|_| Reply::of(server.posting("/events", padded.clone())));
+    for reply in futures_util::future::join_all(sends).await {
+        reply.expect(202);
+    }
 }
 
 #[tokio::test]

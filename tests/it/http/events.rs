@@ -176,8 +176,8 @@ async fn while_redis_is_down_events_are_refused_and_accepted_again_after() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_the_buffer_is_refused_and_the_rest_is_kept() {
-    let server = TestServer::with(&["--buffer=300B"]).await;
+async fn what_finds_no_room_in_the_buffer_in_time_is_refused_and_the_rest_is_kept() {
+    let server = TestServer::with(&["--buffer=1B", "--buffer-patience=100ms"]).await;
     let mut redis = server.stores.redis().await;
     let () =
         redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("WRITE").query_async(&mut redis).await.unwrap();
