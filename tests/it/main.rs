@@ -29,3 +29,4 @@ mod dead_letters;
 mod up;
 mod canary;
 mod faults;
+mod scaling;
