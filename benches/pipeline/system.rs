@@ -77,7 +77,9 @@ impl System {
             .await?;
         client.batch_execute("truncate events, triggers, frames, dead_letters").await?;
         client.batch_execute("checkpoint").await?;
-        Ok(self.redis.get().await?.ask(&redis::cmd("FLUSHALL")).await?)
+        let mut redis = self.redis.get(self.settings.queue.shards.all()).await?;
+        redis.ask_each::<()>(&redis::cmd("FLUSHALL")).await?;
+        Ok(())
     }
 
     /// From the worker's start on a filled queue to the last acknowledged frame.
@@ -147,11 +149,9 @@ impl System {
     }
 
     async fn queued(&self) -> anyhow::Result<u64> {
-        let mut pipeline = redis::pipe();
-        for shard in self.settings.queue.shards.all() {
-            pipeline.cmd("XLEN").arg(shard.stream());
-        }
-        Ok(self.redis.get().await?.run::<Vec<u64>>(&pipeline).await?.iter().sum())
+        let shards = self.settings.queue.shards;
+        let depths = queue::queued(&mut self.redis.get(shards.all()).await?, shards).await?;
+        Ok(depths.iter().map(|depth| depth.events).sum())
     }
 
     /// Nothing counts that was not done.

@@ -40,7 +40,7 @@ pub enum Eviction {
     SoonestExpiry,
 }
 
-/// Redis' memory.
+/// The memory of a Redis server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes in use.
@@ -61,6 +61,14 @@ impl Memory {
             (Eviction::Never, Some(_)) => self.used.max(queued.bytes) + held + claims,
             _ => queued.bytes + held + claims,
         }
+    }
+
+    /// The part that is in use of the most there may be; without a limit, the bytes in use: what is fuller compares greater.
+    #[must_use]
+    pub fn fullness(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "it is compared, not counted")]
+        let float = |bytes: u64| bytes as f64;
+        self.max.map_or(float(self.used), |max| float(self.used) / float(max))
     }
 
     /// Bytes that there may be: Redis' own limit, else `budget`.

@@ -28,7 +28,7 @@ pub struct Membership {
 impl Membership {
     /// Takes the name out of the group, unless it still holds frames.
     pub async fn leave(&self) -> Result<(), QueueError> {
-        queue::leave(&mut *self.redis.get().await?, self.shards, &self.name).await
+        queue::leave(&mut self.redis.get(self.shards.all()).await?, self.shards, &self.name).await
     }
 }
 
@@ -57,13 +57,13 @@ pub async fn watch_queue(group: Membership) {
 
 async fn watch_once(group: &Membership, postgres: &PostgresPool, idle: Duration) -> Result<(), ClaimError> {
     epochs::note_alive(postgres, async || {
-        let mut link = group.redis.get().await.map_err(QueueError::from)?;
+        let mut link = group.redis.get(group.shards.all()).await?;
         // It answers, so the run lives.
         queue::shown_epochs(&mut link, group.shards).await?;
-        Ok::<_, ClaimError>(link.run_id().clone())
+        Ok::<_, ClaimError>(link.run_ids())
     })
     .await?;
-    let mut link = group.redis.get().await.map_err(QueueError::from)?;
+    let mut link = group.redis.get(group.shards.all()).await?;
     let removed = queue::remove_idle(&mut link, group.shards, idle).await?;
     if removed > 0 {
         tracing::info!(removed, "took names out of the consumer group that ended workers had left behind");
