@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::support::{DEADLINE, Oracle, Running, TestStores, Urls, run, scrape, until, until_drained};
 
+mod cluster;
+
 /// Small batches, so that each worker has many of them, and frames of a dead worker are taken over soon.
 const WORKER_FLAGS: [&str; 2] = ["--batch-events=100", "--reclaim-after=200ms"];
 /// So many events are sent anew when the workers are the ones that stay.
@@ -135,12 +137,13 @@ impl Worker {
 /// How many frames this consumer was given and has not acknowledged.
 async fn held_by(stores: &TestStores, consumer: &str) -> usize {
     let mut held = 0;
-    let mut redis = stores.redis().await;
-    let streams: Vec<String> = redis::cmd("KEYS").arg("events:*").query_async(&mut redis).await.unwrap();
-    for stream in streams {
-        let mut pending = redis::cmd("XPENDING");
-        pending.arg(stream).arg("workers").arg("-").arg("+").arg(1000).arg(consumer);
-        held += pending.query_async::<Vec<redis::Value>>(&mut redis).await.unwrap().len();
+    for mut redis in stores.each_redis().await {
+        let streams: Vec<String> = redis::cmd("KEYS").arg("events:*").query_async(&mut redis).await.unwrap();
+        for stream in streams {
+            let mut pending = redis::cmd("XPENDING");
+            pending.arg(stream).arg("workers").arg("-").arg("+").arg(1000).arg(consumer);
+            held += pending.query_async::<Vec<redis::Value>>(&mut redis).await.unwrap().len();
+        }
     }
     held
 }

@@ -2,6 +2,7 @@
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
 mod certificates;
+mod cluster;
 mod contract;
 mod events;
 mod exposition;
@@ -18,6 +19,7 @@ mod processes;
 mod proxy;
 
 pub(crate) use certificates::{Authority, HERE, Issued};
+pub(crate) use cluster::Cluster;
 pub(crate) use events::{SHARDS, event, frame_of};
 #[allow(unused_imports, reason = "tests/chaos does not use it")]
 pub(crate) use exposition::{Exposition, scrape};
