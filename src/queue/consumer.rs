@@ -120,10 +120,11 @@ impl Consumer {
     }
 
     async fn read_new(&mut self, count: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
+        // Asked for before any lane does: all of them would find out for themselves.
+        let each_alone = self.links.is_to_cluster().await?;
         if self.lanes.is_empty() && self.reading.is_empty() {
-            let together = self.links.together(&self.shards).await?;
-            self.lanes =
-                together.into_iter().map(|shards| Lane::new(shards, Arc::clone(&self.name))).collect();
+            let together = self.shards.chunks(if each_alone { 1 } else { self.shards.len() });
+            self.lanes = together.map(|shards| Lane::new(shards.to_vec(), Arc::clone(&self.name))).collect();
         }
         for mut lane in self.lanes.drain(..) {
             let (links, beginnings) = (self.links.clone(), self.beginnings);

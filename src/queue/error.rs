@@ -1,7 +1,7 @@
 //! What can go wrong with Redis.
 
 use bb8_redis::bb8::RunError;
-use bb8_redis::redis::RedisError;
+use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::ops::metrics::Failure;
 use crate::tls::{self, TlsError};
@@ -43,6 +43,14 @@ pub enum QueueError {
         "{0} of the 16384 slots of the Redis Cluster have no node; give them one with: redis-cli --cluster fix HOST:PORT"
     )]
     Uncovered(u16),
+    /// One node of the cluster has a fault of its own.
+    #[error("node {node} of the Redis Cluster: {source}")]
+    Node {
+        /// Where it is.
+        node: String,
+        /// What is wrong with it.
+        source: Box<QueueError>,
+    },
     /// The server's memory policy lets it throw accepted events away.
     #[error(
         "Redis may evict accepted events when its memory is full, as its maxmemory-policy is {0:?}; change it with: redis-cli CONFIG SET maxmemory-policy volatile-ttl (and in redis.conf)"
@@ -80,6 +88,11 @@ impl From<RunError<RedisError>> for QueueError {
 }
 
 impl QueueError {
+    /// Whether the shard has moved to another server, which did nothing for it here.
+    pub(super) fn is_moved(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved))
+    }
+
     /// Whether the consumer group is not there.
     pub(super) fn is_without_group(&self) -> bool {
         matches!(self, Self::Redis(error) if error.code() == Some("NOGROUP"))
@@ -88,10 +101,15 @@ impl QueueError {
     /// Whether trying again later can help. Otherwise somebody has to change something first.
     #[must_use]
     pub fn will_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::Redis(_) | Self::NoConnection | Self::ClusterDown(_) | Self::Uncovered(_) | Self::LostAgain
-        )
+        match self {
+            Self::Redis(_)
+            | Self::NoConnection
+            | Self::ClusterDown(_)
+            | Self::Uncovered(_)
+            | Self::LostAgain => true,
+            Self::Node { source, .. } => source.will_pass(),
+            _ => false,
+        }
     }
 }
 

@@ -55,10 +55,9 @@ impl Links {
         link(&self.0, shards).await
     }
 
-    /// Of these shards, those that one command may name together.
-    pub(super) async fn together(&self, shards: &[Shard]) -> Result<Vec<Vec<Shard>>, QueueError> {
-        let each_alone = self.0.layout().await?.is_cluster();
-        Ok(if each_alone { shards.iter().map(|shard| vec![*shard]).collect() } else { vec![shards.to_vec()] })
+    /// Whether no command may name two shards.
+    pub(super) async fn is_to_cluster(&self) -> Result<bool, QueueError> {
+        Ok(self.0.layout().await?.is_cluster())
     }
 }
 
@@ -123,6 +122,13 @@ impl Link {
         let place = self.layout.place_of(shard);
         let reply = self.lent[place].as_mut().expect(MADE_FOR_IT).connection_mut().ask(command).await;
         self.noted(reply)
+    }
+
+    /// Where its servers are, where they are nodes of a cluster.
+    pub(super) fn nodes(&self) -> Vec<String> {
+        let places =
+            (0..self.lent.len()).filter(|place| self.layout.is_cluster() && self.lent[*place].is_some());
+        places.map(|place| self.layout.address(place)).collect()
     }
 
     /// Sends one command to each server, and reads the replies, in the order of the servers.

@@ -195,11 +195,12 @@ impl Layout {
 
     /// Whether this answer is a hint that it does not hold any more.
     pub(super) fn is_doubted(&self, error: &RedisError) -> bool {
-        let failed_over = ["READONLY", "MASTERDOWN"];
-        let is_code = |code: &&str| error.code() == Some(code);
-        error.is_cluster_error()
-            || error.code() == Some("CROSSSLOT")
-            || (self.is_cluster() && (error.is_io_error() || failed_over.iter().any(is_code)))
+        self.is_cluster() && (error.is_cluster_error() || error.is_io_error())
+    }
+
+    /// Where the server at this place is.
+    pub(super) fn address(&self, place: usize) -> String {
+        self.servers[place].connector.server()
     }
 }
 

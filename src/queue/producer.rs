@@ -89,6 +89,14 @@ impl OutgoingFrame {
 /// After an error some of them may have been appended nevertheless: sending their events again is safe, since the claims
 /// know them.
 pub async fn append(pool: &Pool, frames: &[OutgoingFrame]) -> Result<Vec<(Shard, Depth)>, QueueError> {
+    match append_once(pool, frames).await {
+        // By now it is known where to.
+        Err(error) if error.is_moved() => append_once(pool, frames).await,
+        appended => appended,
+    }
+}
+
+async fn append_once(pool: &Pool, frames: &[OutgoingFrame]) -> Result<Vec<(Shard, Depth)>, QueueError> {
     let mut link = pool.get(frames.iter().map(|frame| frame.shard)).await?;
     let mut commands = link.commands(frames.len() * 6);
     for frame in frames {

@@ -45,7 +45,12 @@ pub async fn answers(pool: Pool, shards: Shards) -> Result<(), String> {
 /// How full each server of the link is; an error where one is too old, or may evict what is queued.
 pub(super) async fn memories(link: &mut Link) -> Result<Vec<Memory>, QueueError> {
     let infos: Vec<InfoDict> = link.ask_each(redis::cmd("INFO").arg("server").arg("memory")).await?;
-    infos.iter().map(memory).collect()
+    let seen: Result<Vec<_>, (usize, QueueError)> =
+        infos.iter().enumerate().map(|(place, info)| memory(info).map_err(|error| (place, error))).collect();
+    seen.map_err(|(place, source)| match link.nodes().into_iter().nth(place) {
+        Some(node) => QueueError::Node { node, source: Box::new(source) },
+        None => source,
+    })
 }
 
 fn memory(info: &InfoDict) -> Result<Memory, QueueError> {

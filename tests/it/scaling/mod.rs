@@ -5,7 +5,9 @@ use bb8_redis::redis;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{DEADLINE, Oracle, Running, TestStores, Urls, run, scrape, until, until_drained};
+use crate::support::{
+    Cluster, DEADLINE, Oracle, Running, TestStores, Urls, run, scrape, until, until_drained,
+};
 
 mod cluster;
 
@@ -87,6 +89,16 @@ impl Deployment {
         })
         .await;
         worker.process.kill().await;
+    }
+
+    fn cluster(&mut self) -> &mut Cluster {
+        self.stores.cluster.as_mut().expect("it runs on one")
+    }
+
+    /// Ends the load and sends everything again: all of it must be known.
+    async fn send_all_again(&mut self) {
+        self.oracle.stop().await;
+        self.oracle.send_again().await;
     }
 
     /// Ends the load, sends its last part again, and waits until all is done. Then the promise must have been kept, and

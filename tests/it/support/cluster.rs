@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use bb8_redis::redis::aio::MultiplexedConnection;
-use bb8_redis::redis::{self, Cmd, FromRedisValue, RedisResult, cmd};
+use bb8_redis::redis::{self, Cmd, FromRedisValue, InfoDict, RedisResult, cmd};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
@@ -99,6 +99,25 @@ impl Cluster {
         cluster
     }
 
+    /// Has the replica take the place of its master, which takes its own.
+    pub(crate) async fn swap_with_replica(&self) {
+        let () = self.nodes[3].ask(cmd("CLUSTER").arg("FAILOVER")).await;
+        until("a replica that became a master", DEADLINE, async || self.nodes[3].is_master().await).await;
+    }
+
+    /// Waits until the replica has all that its master has acknowledged until now.
+    pub(crate) async fn until_replicated(&self) {
+        let offset = async |node: &Node, name: &str| {
+            let about: InfoDict = node.ask(cmd("INFO").arg("replication")).await;
+            about.get::<u64>(name).unwrap()
+        };
+        let acknowledged = offset(&self.nodes[0], "master_repl_offset").await;
+        until("a replica that has everything", DEADLINE, async || {
+            offset(&self.nodes[3], "slave_repl_offset").await >= acknowledged
+        })
+        .await;
+    }
+
     /// Waits until all nodes know each other and serve.
     pub(crate) async fn until_whole(&self) {
         let size = format!("cluster_known_nodes:{}\r", self.nodes.len());
@@ -111,9 +130,10 @@ impl Cluster {
         }
     }
 
-    /// Moves a slot with all its keys, as `redis-cli --cluster reshard` does.
-    pub(crate) async fn move_slot(&self, slot: u16, from: usize, to: usize) {
+    /// Moves a shard's slot with all its keys, as `redis-cli --cluster reshard` does.
+    pub(crate) async fn move_shard(&self, shard: u16, from: usize, to: usize) {
         let (source, target) = (&self.nodes[from], &self.nodes[to]);
+        let slot: u16 = source.ask(cmd("CLUSTER").arg("KEYSLOT").arg(shard)).await;
         let (source_id, target_id) = (source.id().await, target.id().await);
         let set =
             |how: &str, node: &str| cmd("CLUSTER").arg("SETSLOT").arg(slot).arg(how).arg(node).to_owned();
