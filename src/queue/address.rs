@@ -1,4 +1,4 @@
-//! The servers that REDIS_URL names. Pure.
+//! The servers that `REDIS_URL` names. Pure.
 
 /// A URL for each of them: `redis://:password@one:6379,two:6379/?parameter` names two.
 pub(super) fn of_each_server(url: &str) -> Vec<String> {

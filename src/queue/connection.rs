@@ -49,7 +49,7 @@ impl RunId {
 /// One connection to a Redis server; it never outlives the run of the server that it was made to.
 #[derive(Debug)]
 pub(super) struct Connection {
-    connection: MultiplexedConnection,
+    redis: MultiplexedConnection,
     run_id: RunId,
     is_of_cluster: bool,
     answered_at: Instant,
@@ -108,11 +108,11 @@ impl Connector {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let server: InfoDict = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+        let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let server: InfoDict = redis::cmd("INFO").arg("server").query_async(&mut redis).await?;
         let run_id = RunId::new(&server.get::<String>("run_id").unwrap_or_default());
         let is_of_cluster = server.get::<String>("redis_mode").is_some_and(|mode| mode == "cluster");
-        Ok(Connection { connection, run_id, is_of_cluster, answered_at: Instant::now(), broken: false })
+        Ok(Connection { redis, run_id, is_of_cluster, answered_at: Instant::now(), broken: false })
     }
 }
 
@@ -156,13 +156,13 @@ impl Connection {
         if pipeline.is_empty() {
             return Ok(T::from_redis_value(redis::Value::Array(Vec::new()))?);
         }
-        let reply = pipeline.query_async(&mut self.connection).await;
+        let reply = pipeline.query_async(&mut self.redis).await;
         self.note(reply)
     }
 
     /// Sends one command and reads its reply.
     pub(super) async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, RedisError> {
-        let reply = command.query_async(&mut self.connection).await;
+        let reply = command.query_async(&mut self.redis).await;
         self.note(reply)
     }
 

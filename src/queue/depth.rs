@@ -1,5 +1,6 @@
 //! How much is queued, and how near that is to the most that Redis may hold. Pure.
 
+use std::cmp::Ordering;
 use std::iter::Sum;
 
 /// What a claim takes of Redis' memory, in bytes: key, entry id and expiry, as measured on Redis 7.0.
@@ -63,12 +64,13 @@ impl Memory {
         }
     }
 
-    /// The part that is in use of the most there may be; without a limit, the bytes in use: what is fuller compares greater.
+    /// By the part of its limit that is in use; where there is none, by the bytes.
     #[must_use]
-    pub fn fullness(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "it is compared, not counted")]
-        let float = |bytes: u64| bytes as f64;
-        self.max.map_or(float(self.used), |max| float(self.used) / float(max))
+    pub fn compare_fullness(&self, other: &Self) -> Ordering {
+        let part = |one: &Self, other: &Self| {
+            one.max.map(|_| u128::from(one.used) * u128::from(other.max.unwrap_or(1)))
+        };
+        part(self, other).cmp(&part(other, self)).then(self.used.cmp(&other.used))
     }
 
     /// Bytes that there may be: Redis' own limit, else `budget`.
@@ -94,6 +96,14 @@ mod tests {
     fn claims_that_cannot_be_evicted_leave_less_room() {
         let memory = Memory { used: 1 << 20, max: Some(1 << 21), eviction: Eviction::Never };
         assert_eq!(memory.needed(QUEUED, 100), (1 << 20) + 100 + 10 * CLAIM_BYTES);
+    }
+
+    #[test]
+    fn the_fullest_server_is_the_one_with_the_largest_part_in_use_and_a_limit_comes_first() {
+        let memory = |used, max| Memory { used, max, eviction: Eviction::Never };
+        let order =
+            [memory(5, None), memory(9, None), memory(1, Some(10)), memory(8, Some(40)), memory(2, Some(4))];
+        assert!(order.is_sorted_by(|one, other| one.compare_fullness(other) == Ordering::Less));
     }
 
     #[test]

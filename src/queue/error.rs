@@ -115,7 +115,8 @@ impl QueueError {
 
 impl Failure for QueueError {}
 
-/// The error, or what to do about it where the handshake failed.
+/// The error, or what to do about it where the handshake failed. Of a pipeline's errors the first.
 pub(super) fn describe(error: &RedisError) -> String {
-    tls::advice(error).unwrap_or_else(|| error.to_string())
+    let first = || error.clone().into_server_errors()?.first().map(|(_, error)| error.to_string());
+    tls::advice(error).or_else(first).unwrap_or_else(|| error.to_string())
 }

@@ -53,7 +53,7 @@ pub async fn look(pool: &Pool, shards: Shards) -> Result<Sight, QueueError> {
     };
     let sight = metrics::timed(RedisOperation::Look, looked).await?;
     let memories = sight.nodes.iter().map(|node| node.memory);
-    if let Some(fullest) = memories.max_by(|one, other| one.fullness().total_cmp(&other.fullness())) {
+    if let Some(fullest) = memories.max_by(Memory::compare_fullness) {
         metrics::queue_looked_at(sight.depths.iter().copied().sum(), sight.oldest, fullest);
     }
     Ok(sight)

@@ -18,7 +18,7 @@ use super::{QueueError, Shard, address};
 use crate::config::RedisUrl;
 use crate::ops::metrics::{self, PoolState};
 
-/// The servers behind REDIS_URL.
+/// The servers behind `REDIS_URL`.
 #[derive(Debug)]
 pub(super) struct Nodes {
     /// Those that are named.
@@ -126,13 +126,14 @@ impl Nodes {
             }
             return Ok(Layout { servers: vec![server], ranges: None });
         }
+        let slots: Value = connection.ask(redis::cmd("CLUSTER").arg("SLOTS")).await?;
+        let ranges = slots::ranges(&slots, server.connector.host())?;
         let about: String = connection.ask(redis::cmd("CLUSTER").arg("INFO")).await?;
         // A node that is cut off from the others does not know what has become of their slots.
         if !about.lines().any(|line| line == "cluster_state:ok") {
             return Err(QueueError::ClusterDown(server.connector.server()));
         }
-        let slots: Value = connection.ask(redis::cmd("CLUSTER").arg("SLOTS")).await?;
-        self.layout_of(slots::ranges(&slots, server.connector.host())?)
+        self.layout_of(ranges)
     }
 
     /// Servers that are known already keep their connections.

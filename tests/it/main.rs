@@ -30,3 +30,4 @@ mod up;
 mod canary;
 mod faults;
 mod scaling;
+mod cluster;

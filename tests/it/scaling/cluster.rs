@@ -6,7 +6,10 @@ use crate::support::{Cluster, TestStores};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_and_changing_workers_on_a_cluster_of_three_store_each_event_once() {
-    let mut deployment = Deployment::start(TestStores::on(Cluster::start().await).await).await;
+    let mut cluster = Cluster::start().await;
+    // One is enough to find the others.
+    cluster.url = cluster.nodes[1].url();
+    let mut deployment = Deployment::start(TestStores::on(cluster).await).await;
     deployment.oracle.start();
     deployment.until_each_took_a_share().await;
     for node in &deployment.cluster().nodes {
