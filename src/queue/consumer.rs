@@ -226,7 +226,12 @@ impl Consumer {
         let asked = async {
             let mut link = match self.link.take() {
                 Some(link) => link,
-                None => self.links.link(self.shards.iter().copied()).await?,
+                None => {
+                    let mut link = self.links.link(self.shards.iter().copied()).await?;
+                    // A lane may not have come to it yet.
+                    create_groups(&mut link, &self.shards).await?;
+                    link
+                }
             };
             let reply = link.ask(shard, command).await;
             if reply.as_ref().is_err_and(QueueError::is_without_group) {

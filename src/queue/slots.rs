@@ -1,4 +1,4 @@
-//! Redis Cluster's hash slots: which one a shard is in, and which server has it. Pure.
+//! Redis Cluster's hash slots: which one a shard is in, and which server has it.
 //!
 //! Source: the Redis Cluster specification, "Key distribution model" and "Hash tags".
 

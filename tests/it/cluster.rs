@@ -5,7 +5,8 @@ use reqwest::StatusCode;
 use rustix::process::Signal;
 
 use crate::support::{
-    Cluster, DEADLINE, Oracle, Ran, Running, TestStores, Urls, program, run, scrape, until, until_drained,
+    Authority, Cluster, DEADLINE, HERE, Oracle, Ran, Running, TestStores, Urls, program, run, scrape, until,
+    until_drained,
 };
 
 async fn stores() -> TestStores {
@@ -53,11 +54,23 @@ async fn a_node_that_may_evict_events_keeps_the_processes_from_starting_and_is_n
     let stores = stores().await;
     let node = &nodes(&stores).nodes[1];
     let () = node.ask(cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru")).await;
-    let address = node.url().rsplit_once('@').unwrap().1.to_owned();
-    let reason = format!("node {address} of the Redis Cluster: Redis may evict accepted events");
+    let reason = format!("node {} of the Redis Cluster: Redis may evict accepted events", node.address());
     for role in [&["worker"][..], &["serve", "--http=127.0.0.1:0", "--auth=none"]] {
         assert_refused(&run(&stores, &[role, &["--admin=127.0.0.1:0"]].concat()).await, &reason);
     }
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_be_reached_where_it_says_it_is_is_named() {
+    let stores = stores().await;
+    let [one, other, ..] = nodes(&stores).nodes.as_slice() else { unreachable!("there are three") };
+    let () = one.ask(cmd("CONFIG").arg("SET").arg("cluster-announce-ip").arg("127.0.0.9")).await;
+    until("a node that others know by another address", DEADLINE, async || {
+        other.ask::<String>(cmd("CLUSTER").arg("NODES")).await.contains("127.0.0.9")
+    })
+    .await;
+    let ran = run_with(&stores, &other.url(), &["ledger", "--redis-timeout=1s"]).await;
+    assert_refused(&ran, &format!("server=127.0.0.9:{}", one.address().rsplit_once(':').unwrap().1));
 }
 
 #[tokio::test]
@@ -79,6 +92,28 @@ async fn a_cluster_that_lacks_slots_or_a_node_says_so() {
     .await;
     let ran = run_with(&stores, &url, &["ledger"]).await;
     assert_refused(&ran, "the Redis Cluster is down, says its node 127.0.0.1:");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_flow_through_tls_to_each_node() {
+    let ca = Authority::new();
+    let stores = TestStores::on(Cluster::encrypted(&ca, &ca.issue(HERE)).await).await;
+    let urls = Urls::of(&stores);
+    let (serve, addr) = Running::serve(&urls, &[], "").await;
+    let mut oracle = Oracle::new(addr).await;
+    let worker = Running::worker(&urls, &[]).await;
+    oracle.send(500).await;
+    until_drained(&stores).await;
+    for node in &nodes(&stores).nodes {
+        let clients: String = node.ask(cmd("CLIENT").arg("LIST").arg("TYPE").arg("normal")).await;
+        let tls = format!("laddr={} ", node.address());
+        let plain = clients.lines().filter(|client| !client.contains(&tls));
+        assert_eq!(plain.count(), 1, "only the test's own connection is not encrypted\n{clients}");
+        assert!(clients.lines().count() > 1, "{clients}");
+    }
+    worker.drain().await;
+    serve.drain().await;
+    oracle.verdict(&stores, "a cluster with TLS, no fault").await.assert_kept();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 
 use super::processes::that_ends_with_us;
 use super::stores::connect_redis;
-use super::{DEADLINE, folder, until};
+use super::{Authority, DEADLINE, Issued, folder, until};
 
 const PASSWORD: &str = "secret";
 /// Where each master's slots begin, and the end.
@@ -33,6 +33,7 @@ pub(crate) struct Node {
     child: Option<Child>,
     config: PathBuf,
     port: Port,
+    plain: Option<Port>,
     bus: Port,
 }
 
@@ -45,12 +46,20 @@ struct Port {
 impl Cluster {
     /// Three masters.
     pub(crate) async fn start() -> Self {
-        Self::of(3).await
+        Self::of(3, None).await
+    }
+
+    /// Three masters whose own ports speak TLS with this certificate; the URL trusts the CA.
+    pub(crate) async fn encrypted(ca: &Authority, issued: &Issued) -> Self {
+        let mut cluster = Self::of(3, Some((ca, issued))).await;
+        let url = cluster.url.replace("redis://", "rediss://");
+        cluster.url = format!("{url}?sslrootcert={}", ca.file().display());
+        cluster
     }
 
     /// Three masters, and a replica of the first.
     pub(crate) async fn with_replica() -> Self {
-        let cluster = Self::of(4).await;
+        let cluster = Self::of(4, None).await;
         let (first, replica) = (cluster.nodes[0].id().await, &cluster.nodes[3]);
         until("a replica that knows its master", DEADLINE, async || {
             replica.try_ask::<()>(cmd("CLUSTER").arg("REPLICATE").arg(&first)).await.is_ok()
@@ -63,23 +72,26 @@ impl Cluster {
         cluster
     }
 
-    async fn of(size: usize) -> Self {
+    async fn of(size: usize, tls: Option<(&Authority, &Issued)>) -> Self {
         let dir = folder();
         let mut nodes = Vec::new();
         for number in 0..size {
             let home = dir.path().join(number.to_string());
             fs::create_dir(&home).unwrap();
             let (port, bus, config) = (Port::take(), Port::take(), home.join("redis.conf"));
+            // For the test itself, which needs no TLS.
+            let plain = tls.map(|_| Port::take());
             let text = format!(
-                "bind 127.0.0.1\nport {}\ncluster-port {}\ndir {}\nrequirepass {PASSWORD}\nmasterauth {PASSWORD}\n\
+                "bind 127.0.0.1\nport {}\n{}cluster-port {}\ndir {}\nrequirepass {PASSWORD}\nmasterauth {PASSWORD}\n\
                  cluster-enabled yes\ncluster-node-timeout 1000\nsave \"\"\nappendonly yes\nappendfsync no\n\
                  repl-diskless-sync-delay 0\n",
-                port.number,
+                plain.as_ref().unwrap_or(&port).number,
+                tls.map_or_else(String::new, |(ca, issued)| encrypting(&port, ca, issued)),
                 bus.number,
                 home.display()
             );
             fs::write(&config, text).unwrap();
-            let mut node = Node { child: None, config, port, bus };
+            let mut node = Node { child: None, config, port, plain, bus };
             node.start().await;
             let () = node.ask(cmd("CLUSTER").arg("SET-CONFIG-EPOCH").arg(number + 1)).await;
             if let Some(slots) = BOUNDS.get(number..number + 2) {
@@ -92,7 +104,7 @@ impl Cluster {
             meet.arg("MEET").arg("127.0.0.1").arg(other.port.number).arg(other.bus.number);
             let () = nodes[0].ask(&meet).await;
         }
-        let hosts: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port.number)).collect();
+        let hosts: Vec<String> = nodes.iter().map(Node::address).collect();
         let url = format!("redis://:{PASSWORD}@{}", hosts.join(","));
         let cluster = Self { nodes, url, _dir: dir };
         cluster.until_whole().await;
@@ -154,6 +166,15 @@ impl Cluster {
     }
 }
 
+fn encrypting(port: &Port, ca: &Authority, issued: &Issued) -> String {
+    let (cert, key, ca) = (issued.cert.display(), issued.key.display(), ca.file());
+    format!(
+        "tls-port {}\ntls-cluster yes\ntls-auth-clients no\ntls-cert-file {cert}\ntls-key-file {key}\ntls-ca-cert-file {}\n",
+        port.number,
+        ca.display()
+    )
+}
+
 impl Node {
     /// Starts it, or starts it again with its data.
     pub(crate) async fn start(&mut self) {
@@ -170,9 +191,14 @@ impl Node {
         child.wait().unwrap();
     }
 
-    /// The URL that names it alone.
+    /// Where our processes find it.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port.number)
+    }
+
+    /// The URL that names it alone, without TLS.
     pub(crate) fn url(&self) -> String {
-        format!("redis://:{PASSWORD}@127.0.0.1:{}", self.port.number)
+        format!("redis://:{PASSWORD}@127.0.0.1:{}", self.plain.as_ref().unwrap_or(&self.port).number)
     }
 
     /// A new connection to it.
