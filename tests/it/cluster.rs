@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use rustix::process::Signal;
 
 use crate::support::{
-    Authority, Cluster, DEADLINE, HERE, Oracle, Ran, Running, TestStores, Urls, program, run, scrape, until,
+    Authority, Cluster, DEADLINE, NAME, Oracle, Ran, Running, TestStores, Urls, program, run, scrape, until,
     until_drained,
 };
 
@@ -95,9 +95,9 @@ async fn a_cluster_that_lacks_slots_or_a_node_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_flow_through_tls_to_each_node() {
+async fn events_flow_through_tls_to_each_node_by_its_name() {
     let ca = Authority::new();
-    let stores = TestStores::on(Cluster::encrypted(&ca, &ca.issue(HERE)).await).await;
+    let stores = TestStores::on(Cluster::encrypted(&ca, &ca.issue(NAME)).await).await;
     let urls = Urls::of(&stores);
     let (serve, addr) = Running::serve(&urls, &[], "").await;
     let mut oracle = Oracle::new(addr).await;

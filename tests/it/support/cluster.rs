@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use bb8_redis::redis::aio::MultiplexedConnection;
@@ -18,6 +18,9 @@ use super::{Authority, DEADLINE, Issued, folder, until};
 const PASSWORD: &str = "secret";
 /// Where each master's slots begin, and the end.
 const BOUNDS: [u16; 4] = [0, 5461, 10_923, 16_384];
+
+/// What an encrypted cluster's nodes call themselves.
+pub(crate) const NAME: &str = "localhost";
 
 /// The nodes, the masters first. They end with it.
 pub(crate) struct Cluster {
@@ -49,10 +52,10 @@ impl Cluster {
         Self::of(3, None).await
     }
 
-    /// Three masters whose own ports speak TLS with this certificate; the URL trusts the CA.
+    /// Three masters that call themselves [`NAME`], and whose own ports speak TLS with this certificate; the URL trusts the CA.
     pub(crate) async fn encrypted(ca: &Authority, issued: &Issued) -> Self {
         let mut cluster = Self::of(3, Some((ca, issued))).await;
-        let url = cluster.url.replace("redis://", "rediss://");
+        let url = cluster.url.replace("redis://", "rediss://").replace("127.0.0.1", NAME);
         cluster.url = format!("{url}?sslrootcert={}", ca.file().display());
         cluster
     }
@@ -76,22 +79,7 @@ impl Cluster {
         let dir = folder();
         let mut nodes = Vec::new();
         for number in 0..size {
-            let home = dir.path().join(number.to_string());
-            fs::create_dir(&home).unwrap();
-            let (port, bus, config) = (Port::take(), Port::take(), home.join("redis.conf"));
-            // For the test itself, which needs no TLS.
-            let plain = tls.map(|_| Port::take());
-            let text = format!(
-                "bind 127.0.0.1\nport {}\n{}cluster-port {}\ndir {}\nrequirepass {PASSWORD}\nmasterauth {PASSWORD}\n\
-                 cluster-enabled yes\ncluster-node-timeout 1000\nsave \"\"\nappendonly yes\nappendfsync no\n\
-                 repl-diskless-sync-delay 0\n",
-                plain.as_ref().unwrap_or(&port).number,
-                tls.map_or_else(String::new, |(ca, issued)| encrypting(&port, ca, issued)),
-                bus.number,
-                home.display()
-            );
-            fs::write(&config, text).unwrap();
-            let mut node = Node { child: None, config, port, plain, bus };
+            let mut node = Node::new(&dir.path().join(number.to_string()), tls);
             node.start().await;
             let () = node.ask(cmd("CLUSTER").arg("SET-CONFIG-EPOCH").arg(number + 1)).await;
             if let Some(slots) = BOUNDS.get(number..number + 2) {
@@ -166,16 +154,34 @@ impl Cluster {
     }
 }
 
-fn encrypting(port: &Port, ca: &Authority, issued: &Issued) -> String {
-    let (cert, key, ca) = (issued.cert.display(), issued.key.display(), ca.file());
-    format!(
-        "tls-port {}\ntls-cluster yes\ntls-auth-clients no\ntls-cert-file {cert}\ntls-key-file {key}\ntls-ca-cert-file {}\n",
-        port.number,
-        ca.display()
-    )
-}
-
 impl Node {
+    /// A node of no cluster yet, with its data below `home`.
+    fn new(home: &Path, tls: Option<(&Authority, &Issued)>) -> Self {
+        fs::create_dir(home).unwrap();
+        let (port, bus, config) = (Port::take(), Port::take(), home.join("redis.conf"));
+        // With TLS, one for the test itself, which needs none.
+        let plain = tls.map(|_| Port::take());
+        let mut text = format!(
+            "bind 127.0.0.1\nport {}\ncluster-port {}\ndir {}\nrequirepass {PASSWORD}\nmasterauth {PASSWORD}\n\
+             cluster-enabled yes\ncluster-node-timeout 1000\nsave \"\"\nappendonly yes\nappendfsync no\n\
+             repl-diskless-sync-delay 0\n",
+            plain.as_ref().unwrap_or(&port).number,
+            bus.number,
+            home.display()
+        );
+        if let Some((ca, Issued { cert, key })) = tls {
+            let (port, cert, key, ca) = (port.number, cert.display(), key.display(), ca.file());
+            text += &format!(
+                "cluster-announce-hostname {NAME}\ncluster-preferred-endpoint-type hostname\ntls-port {port}\n\
+                 tls-cluster yes\ntls-auth-clients no\ntls-cert-file {cert}\ntls-key-file {key}\n\
+                 tls-ca-cert-file {}\n",
+                ca.display()
+            );
+        }
+        fs::write(&config, text).unwrap();
+        Self { child: None, config, port, plain, bus }
+    }
+
     /// Starts it, or starts it again with its data.
     pub(crate) async fn start(&mut self) {
         let mut command = that_ends_with_us("redis-server");

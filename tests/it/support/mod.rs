@@ -19,7 +19,7 @@ mod processes;
 mod proxy;
 
 pub(crate) use certificates::{Authority, HERE, Issued};
-pub(crate) use cluster::Cluster;
+pub(crate) use cluster::{Cluster, NAME};
 pub(crate) use events::{SHARDS, event, frame_of};
 #[allow(unused_imports, reason = "tests/chaos does not use it")]
 pub(crate) use exposition::{Exposition, scrape};
