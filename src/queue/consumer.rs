@@ -220,19 +220,21 @@ impl Consumer {
         Ok(())
     }
 
+    async fn link(&mut self) -> Result<Link, QueueError> {
+        if let Some(link) = self.link.take() {
+            return Ok(link);
+        }
+        let mut link = self.links.link(self.shards.iter().copied()).await?;
+        // A lane may not have come to it yet.
+        create_groups(&mut link, &self.shards).await?;
+        Ok(link)
+    }
+
     /// Asks something that does not block. After an error what was given to this consumer may not have come here: all of
     /// it is asked for again.
     async fn ask(&mut self, shard: Shard, command: &redis::Cmd) -> Result<Value, QueueError> {
         let asked = async {
-            let mut link = match self.link.take() {
-                Some(link) => link,
-                None => {
-                    let mut link = self.links.link(self.shards.iter().copied()).await?;
-                    // A lane may not have come to it yet.
-                    create_groups(&mut link, &self.shards).await?;
-                    link
-                }
-            };
+            let mut link = self.link().await?;
             let reply = link.ask(shard, command).await;
             if reply.as_ref().is_err_and(QueueError::is_without_group) {
                 create_groups(&mut link, &[shard]).await?;

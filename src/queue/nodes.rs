@@ -4,6 +4,7 @@
 //! Invariant: what was found holds until something hints that it does not, a redirection or a lost connection; then it is
 //! asked for anew before anything else is. No lock is held meanwhile: who finds out at the same time finds the same.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,7 @@ pub(super) enum Lent {
 pub(super) struct Layout {
     servers: Vec<Arc<Server>>,
     /// All slots in order, with the place of each range's server; `None` where one server has everything.
-    ranges: Option<Vec<(Range, usize)>>,
+    ranges: Option<Vec<(usize, Range)>>,
 }
 
 impl Nodes {
@@ -136,22 +137,22 @@ impl Nodes {
         self.layout_of(ranges)
     }
 
-    /// Servers that are known already keep their connections.
+    /// In the order of their addresses, so that all connections are taken in the same one, whoever has which slots.
     fn layout_of(&self, ranges: Vec<Range>) -> Result<Layout, QueueError> {
-        let (known, mut servers) = (self.known(), Vec::<Arc<Server>>::new());
-        let mut placed = Vec::new();
-        for range in ranges {
-            let connector = self.seeds[0].connector.at(range.host.clone(), range.port)?;
-            let address = connector.server();
-            let is_it = |server: &Arc<Server>| server.connector.server() == address;
-            let place = servers.iter().position(is_it).unwrap_or_else(|| {
-                let server = known.iter().find(|server| is_it(server)).cloned();
-                servers.push(server.unwrap_or_else(|| Arc::new(Server::new(connector, self.kept))));
-                servers.len() - 1
-            });
-            placed.push((range, place));
-        }
-        Ok(Layout { servers, ranges: Some(placed) })
+        let address = |range: &Range| (range.host.clone(), range.port);
+        let addresses: BTreeSet<_> = ranges.iter().map(address).collect();
+        let servers: Result<Vec<_>, _> =
+            addresses.iter().map(|(host, port)| self.server_at(host, *port)).collect();
+        let places: BTreeMap<_, _> = addresses.into_iter().zip(0..).collect();
+        let ranges = ranges.into_iter().map(|range| (places[&address(&range)], range)).collect();
+        Ok(Layout { servers: servers?, ranges: Some(ranges) })
+    }
+
+    /// One that is known already keeps its connections.
+    fn server_at(&self, host: &str, port: u16) -> Result<Arc<Server>, QueueError> {
+        let connector = self.seeds[0].connector.at(host.to_owned(), port)?;
+        let known = self.known().into_iter().find(|known| known.connector.server() == connector.server());
+        Ok(known.unwrap_or_else(|| Arc::new(Server::new(connector, self.kept))))
     }
 
     /// Those that are named, and those that were found last.
@@ -186,7 +187,7 @@ impl Layout {
     pub(super) fn place_of(&self, shard: Shard) -> usize {
         let Some(ranges) = &self.ranges else { return 0 };
         let slot = slot_of(shard);
-        ranges[ranges.partition_point(|(range, _)| range.is_before(slot))].1
+        ranges[ranges.partition_point(|(_, range)| range.is_before(slot))].0
     }
 
     /// A connection to the server at this place.

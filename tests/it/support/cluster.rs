@@ -1,6 +1,7 @@
 //! A Redis Cluster of a test's own: three masters with a third of the slots each, and where a test asks for it a replica of
 //! the first.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -171,12 +172,14 @@ impl Node {
         );
         if let Some((ca, Issued { cert, key })) = tls {
             let (port, cert, key, ca) = (port.number, cert.display(), key.display(), ca.file());
-            text += &format!(
+            write!(
+                text,
                 "cluster-announce-hostname {NAME}\ncluster-preferred-endpoint-type hostname\ntls-port {port}\n\
                  tls-cluster yes\ntls-auth-clients no\ntls-cert-file {cert}\ntls-key-file {key}\n\
                  tls-ca-cert-file {}\n",
                 ca.display()
-            );
+            )
+            .unwrap();
         }
         fs::write(&config, text).unwrap();
         Self { child: None, config, port, plain, bus }
