@@ -2,6 +2,7 @@
 //!
 //! `bb8_redis::RedisConnectionManager` never calls a connection broken and gives each command half a second. This one
 //! drops a connection after an I/O error, asks an idle one for a PING before lending it, and takes the configured time-out.
+//! A node of a cluster is asked whether it is what it was instead.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ pub(super) struct Connector {
     timeout: Duration,
 }
 
-/// Which run of which Redis server: another one after each start.
+/// Which run of which Redis server: another one after each start, and for a node of a cluster after each change of its role,
+/// since a replica has what its master has, and may lack what it had itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunId(Arc<str>);
 
@@ -39,11 +41,27 @@ impl RunId {
         Self(id.into())
     }
 
+    /// That which the server tells of itself. Each promotion gives a node another replication id.
+    fn of(about: &InfoDict) -> Self {
+        let field = |name| about.get::<String>(name).unwrap_or_default();
+        let run_id = field("run_id");
+        Self::new(&if is_of_cluster(about) { format!("{run_id} {}", field("master_replid")) } else { run_id })
+    }
+
     /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Asks a server who it is.
+fn identifying() -> redis::Cmd {
+    redis::cmd("INFO").arg("server").arg("replication").to_owned()
+}
+
+fn is_of_cluster(about: &InfoDict) -> bool {
+    about.get::<String>("redis_mode").is_some_and(|mode| mode == "cluster")
 }
 
 /// One connection to a Redis server; it never outlives the run of the server that it was made to.
@@ -109,9 +127,9 @@ impl Connector {
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
         let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let server: InfoDict = redis::cmd("INFO").arg("server").query_async(&mut redis).await?;
-        let run_id = RunId::new(&server.get::<String>("run_id").unwrap_or_default());
-        let is_of_cluster = server.get::<String>("redis_mode").is_some_and(|mode| mode == "cluster");
+        let about: InfoDict = identifying().query_async(&mut redis).await?;
+        let run_id = RunId::of(&about);
+        let is_of_cluster = is_of_cluster(&about);
         Ok(Connection { redis, run_id, is_of_cluster, answered_at: Instant::now(), broken: false })
     }
 }
@@ -179,6 +197,8 @@ impl Connection {
     fn note<T>(&mut self, reply: Result<T, RedisError>) -> Result<T, RedisError> {
         match &reply {
             Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.broken = true,
+            // It may have become a replica, and so another run.
+            Err(error) if error.is_cluster_error() => self.broken = true,
             _ => self.answered_at = Instant::now(),
         }
         reply
@@ -214,7 +234,12 @@ impl ManageConnection for Connector {
         if connection.answered_at.elapsed() < FRESH {
             return Ok(());
         }
-        connection.ask::<()>(&redis::cmd("PING")).await
+        if !connection.is_of_cluster {
+            return connection.ask::<()>(&redis::cmd("PING")).await;
+        }
+        let about: InfoDict = connection.ask(&identifying()).await?;
+        let is_same = RunId::of(&about) == connection.run_id;
+        if is_same { Ok(()) } else { Err((ErrorKind::Io, "the node was a replica meanwhile").into()) }
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {

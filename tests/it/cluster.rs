@@ -1,12 +1,13 @@
 //! A Redis Cluster that is not as it should be, and what it is asked for beside events.
 
-use bb8_redis::redis::cmd;
+use bb8_redis::redis::{InfoDict, cmd};
+use campaign_manager::queue::Pool;
 use reqwest::StatusCode;
 use rustix::process::Signal;
 
 use crate::support::{
-    Authority, Cluster, DEADLINE, NAME, Oracle, Ran, Running, TestStores, Urls, program, run, scrape, until,
-    until_drained,
+    Authority, Cluster, DEADLINE, NAME, Oracle, Ran, Running, SHARDS, TestStores, Urls, program, run, scrape,
+    until, until_drained,
 };
 
 async fn stores() -> TestStores {
@@ -92,6 +93,27 @@ async fn a_cluster_that_lacks_slots_or_a_node_says_so() {
     .await;
     let ran = run_with(&stores, &url, &["ledger"]).await;
     assert_refused(&ran, "the Redis Cluster is down, says its node 127.0.0.1:");
+}
+
+#[tokio::test]
+async fn a_node_that_was_a_replica_meanwhile_is_another_run() {
+    let stores = TestStores::on(Cluster::with_replica().await).await;
+    let pool = Pool::new(&stores.urls().redis_url, DEADLINE, 1).unwrap();
+    // Its slot is the first node's.
+    let shard = SHARDS.get(3).unwrap();
+    let before = pool.get([shard]).await.unwrap().run_id(shard).clone();
+    nodes(&stores).seize(3).await;
+    nodes(&stores).seize(0).await;
+    until("another run of the same server", DEADLINE, async || match pool.get([shard]).await {
+        Ok(link) => *link.run_id(shard) != before,
+        Err(_) => false,
+    })
+    .await;
+    let run_id = cmd("INFO").arg("server").to_owned();
+    let about: InfoDict = nodes(&stores).nodes[0].ask(&run_id).await;
+    assert!(before.as_str().starts_with(&about.get::<String>("run_id").unwrap()), "{before:?}");
+    let link = pool.get([shard]).await.unwrap();
+    assert_eq!(link.run_id(shard).as_str().split(' ').next(), before.as_str().split(' ').next());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

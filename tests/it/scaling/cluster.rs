@@ -42,7 +42,7 @@ async fn a_replica_that_takes_over_under_load_loses_and_repeats_nothing() {
     let mut deployment = Deployment::start(TestStores::on(Cluster::with_replica().await).await).await;
     deployment.oracle.start();
     deployment.oracle.until_acknowledged(500).await;
-    deployment.cluster().swap_with_replica().await;
+    deployment.cluster().promote(3).await;
     deployment.oracle.until_recovered(&deployment.stores).await;
     deployment.send_all_again().await;
     deployment.assert_kept("a node of a cluster swapped with its replica").await;

@@ -69,10 +69,7 @@ impl Cluster {
             replica.try_ask::<()>(cmd("CLUSTER").arg("REPLICATE").arg(&first)).await.is_ok()
         })
         .await;
-        until("a replica that is in step", DEADLINE, async || {
-            replica.ask::<String>(cmd("INFO").arg("replication")).await.contains("master_link_status:up")
-        })
-        .await;
+        replica.until_in_step().await;
         cluster
     }
 
@@ -100,10 +97,21 @@ impl Cluster {
         cluster
     }
 
-    /// Has the replica take the place of its master, which takes its own.
-    pub(crate) async fn swap_with_replica(&self) {
-        let () = self.nodes[3].ask(cmd("CLUSTER").arg("FAILOVER")).await;
-        until("a replica that became a master", DEADLINE, async || self.nodes[3].is_master().await).await;
+    /// Has a replica take the place of its master, which hands over all that it has, and takes its own.
+    pub(crate) async fn promote(&self, replica: usize) {
+        self.fail_over(replica, cmd("CLUSTER").arg("FAILOVER")).await;
+    }
+
+    /// The same, asking neither the master nor any other node.
+    pub(crate) async fn seize(&self, replica: usize) {
+        self.fail_over(replica, cmd("CLUSTER").arg("FAILOVER").arg("TAKEOVER")).await;
+    }
+
+    async fn fail_over(&self, replica: usize, command: &Cmd) {
+        let replica = &self.nodes[replica];
+        replica.until_in_step().await;
+        let () = replica.ask(command).await;
+        until("a replica that became a master", DEADLINE, async || replica.is_master().await).await;
     }
 
     /// Waits until the replica has all that its master has acknowledged until now.
@@ -222,6 +230,13 @@ impl Node {
 
     async fn try_ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         command.query_async(&mut self.connect().await?).await
+    }
+
+    async fn until_in_step(&self) {
+        until("a replica that is in step", DEADLINE, async || {
+            self.ask::<String>(cmd("INFO").arg("replication")).await.contains("master_link_status:up")
+        })
+        .await;
     }
 
     /// Whether it serves, and is no replica.
