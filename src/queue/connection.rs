@@ -71,6 +71,7 @@ pub(super) struct Connection {
     run_id: RunId,
     is_of_cluster: bool,
     answered_at: Instant,
+    doubted: bool,
     broken: bool,
 }
 
@@ -130,7 +131,14 @@ impl Connector {
         let about: InfoDict = identifying().query_async(&mut redis).await?;
         let run_id = RunId::of(&about);
         let is_of_cluster = is_of_cluster(&about);
-        Ok(Connection { redis, run_id, is_of_cluster, answered_at: Instant::now(), broken: false })
+        Ok(Connection {
+            redis,
+            run_id,
+            is_of_cluster,
+            answered_at: Instant::now(),
+            doubted: false,
+            broken: false,
+        })
     }
 }
 
@@ -189,6 +197,11 @@ impl Connection {
         &self.run_id
     }
 
+    /// Has the server asked, before this connection is lent again, whether it is what it was.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
     /// Whether that server is a node of a Redis Cluster.
     pub(super) fn is_of_cluster(&self) -> bool {
         self.is_of_cluster
@@ -231,9 +244,10 @@ impl ManageConnection for Connector {
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {
-        if connection.answered_at.elapsed() < FRESH {
+        if connection.answered_at.elapsed() < FRESH && !connection.doubted {
             return Ok(());
         }
+        connection.doubted = false;
         if !connection.is_of_cluster {
             return connection.ask::<()>(&redis::cmd("PING")).await;
         }

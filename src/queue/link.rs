@@ -161,6 +161,24 @@ impl Link {
         self.lent.iter().flatten().map(|lent| lent.connection().run_id().clone()).collect()
     }
 
+    /// Has its connections looked at before they are lent again: a node may not be what it was when they were made.
+    pub fn doubt(&mut self) {
+        self.lent.iter_mut().flatten().for_each(|lent| lent.connection_mut().doubt());
+    }
+
+    /// Makes the connections to nodes of a cluster anew, so that their runs are those of now.
+    pub async fn renew(&mut self) -> Result<(), QueueError> {
+        self.doubt();
+        if self.layout.is_cluster() {
+            for (place, lent) in self.lent.iter_mut().enumerate() {
+                if let Some(lent) = lent {
+                    *lent = self.layout.connect(place).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn noted<T>(&self, reply: Result<T, redis::RedisError>) -> Result<T, QueueError> {
         if let Err(error) = &reply
             && self.layout.is_doubted(error)

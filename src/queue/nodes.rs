@@ -195,6 +195,11 @@ impl Layout {
         self.servers[place].lend().await
     }
 
+    /// A new connection to it, which nobody else will be lent.
+    pub(super) async fn connect(&self, place: usize) -> Result<Lent, QueueError> {
+        Ok(Lent::Own(self.servers[place].connector.connection().await?))
+    }
+
     /// Whether this answer is a hint that it does not hold any more.
     pub(super) fn is_doubted(&self, error: &RedisError) -> bool {
         self.is_cluster() && (error.is_cluster_error() || error.is_io_error())

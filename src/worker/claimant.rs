@@ -69,7 +69,10 @@ impl Claimant {
                     metrics::claims_laid(results[1], results[0]);
                     return Ok(Laid { is_new, epochs });
                 }
-                Claimed::Stale => self.known.forget(&epochs),
+                Claimed::Stale => {
+                    link.doubt();
+                    self.known.forget(&epochs);
+                }
             }
         }
     }

@@ -41,6 +41,7 @@ pub(super) async fn whole_epochs(
     let (transaction, mut recorded) = in_postgres(begin(&mut client, shards)).await?;
     // One link from here to the end: a restoration does not outlive a run of Redis that it began in.
     let mut link = redis.get(shards.all()).await?;
+    link.renew().await?;
     let shown = queue::shown_epochs(&mut link, shards).await?;
     let gap_of =
         |shard: Shard, shown| queue::gap(recorded[shard.index()].as_ref(), shown, link.run_id(shard));

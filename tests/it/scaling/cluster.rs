@@ -2,7 +2,7 @@
 //! a slot moves.
 
 use super::Deployment;
-use crate::support::{Cluster, TestStores};
+use crate::support::{Cluster, TestStores, scrape};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_and_changing_workers_on_a_cluster_of_three_store_each_event_once() {
@@ -46,6 +46,27 @@ async fn a_replica_that_takes_over_under_load_loses_and_repeats_nothing() {
     deployment.oracle.until_recovered(&deployment.stores).await;
     deployment.send_all_again().await;
     deployment.assert_kept("a node of a cluster swapped with its replica").await;
+}
+
+/// A master that has had no replica for some time has another replication id, though its connections live on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_taken_for_another_run_under_load_has_its_claims_restored_once() {
+    let mut deployment = Deployment::start(TestStores::on(Cluster::with_replica().await).await).await;
+    deployment.oracle.start();
+    deployment.until_each_took_a_share().await;
+    deployment.cluster().lose_replica().await;
+    deployment.add_worker().await;
+    deployment.until_each_took_a_share().await;
+    deployment.oracle.stop().await;
+    let mut restorations = 0.0;
+    for worker in &deployment.workers {
+        let shown = scrape(&worker.admin).await;
+        restorations += shown.get("claim_restorations_total{cause=\"restarted\"}");
+    }
+    assert!((restorations - 1.0).abs() < f64::EPSILON, "{restorations} restorations");
+    deployment.cluster().nodes[3].start().await;
+    deployment.send_all_again().await;
+    deployment.assert_kept("a node of a cluster with another replication id").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

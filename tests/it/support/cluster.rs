@@ -114,6 +114,15 @@ impl Cluster {
         until("a replica that became a master", DEADLINE, async || replica.is_master().await).await;
     }
 
+    /// Ends the replica, and waits until its master has forgotten it.
+    pub(crate) async fn lose_replica(&mut self) {
+        let before = self.nodes[0].replication_id().await;
+        let () = self.nodes[0].ask(cmd("CONFIG").arg("SET").arg("repl-backlog-ttl").arg(1)).await;
+        self.nodes[3].kill();
+        until("another replication id", DEADLINE, async || self.nodes[0].replication_id().await != before)
+            .await;
+    }
+
     /// Waits until the replica has all that its master has acknowledged until now.
     pub(crate) async fn until_replicated(&self) {
         let offset = async |node: &Node, name: &str| {
@@ -230,6 +239,10 @@ impl Node {
 
     async fn try_ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         command.query_async(&mut self.connect().await?).await
+    }
+
+    async fn replication_id(&self) -> String {
+        self.ask::<InfoDict>(cmd("INFO").arg("replication")).await.get("master_replid").unwrap()
     }
 
     async fn until_in_step(&self) {
