@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     Authority, Cluster, DEADLINE, NAME, Oracle, Ran, Running, SHARDS, TestStores, Urls, program, run, scrape,
-    until, until_drained,
+    until, until_drained, until_drained_within,
 };
 
 async fn stores() -> TestStores {
@@ -121,11 +121,13 @@ async fn events_flow_through_tls_to_each_node_by_its_name() {
     let ca = Authority::new();
     let stores = TestStores::on(Cluster::encrypted(&ca, &ca.issue(NAME)).await).await;
     let urls = Urls::of(&stores);
-    let (serve, addr) = Running::serve(&urls, &[], "").await;
+    // Many handshakes at once take their time in a debug build.
+    let patient = ["--redis-timeout=5s"];
+    let (serve, addr) = Running::serve(&urls, &patient, "").await;
     let mut oracle = Oracle::new(addr).await;
-    let worker = Running::worker(&urls, &[]).await;
+    let worker = Running::worker(&urls, &patient).await;
     oracle.send(500).await;
-    until_drained(&stores).await;
+    until_drained_within(&stores, 3 * DEADLINE).await;
     for node in &nodes(&stores).nodes {
         let clients: String = node.ask(cmd("CLIENT").arg("LIST").arg("TYPE").arg("normal")).await;
         let tls = format!("laddr={} ", node.address());

@@ -1,18 +1,21 @@
 //! Many processes at once on the same servers, as in production: two `serve` and three `worker`, of which one is killed and
 //! another joins while events come in, some of them more than once and by way of both servers.
 
+use std::time::Duration;
+
 use bb8_redis::redis;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    Cluster, DEADLINE, Oracle, Running, TestStores, Urls, run, scrape, until, until_drained,
+    Cluster, DEADLINE, Oracle, Running, TestStores, Urls, run, scrape, until, until_drained_within,
 };
 
 mod cluster;
 
-/// Small batches, so that each worker has many of them, and frames of a dead worker are taken over soon.
-const WORKER_FLAGS: [&str; 2] = ["--batch-events=100", "--reclaim-after=200ms"];
+/// Small batches, so that each worker has many of them, and frames of a dead worker are taken over soon, but not those of one that
+/// only waits for its share of the processor.
+const WORKER_FLAGS: [&str; 2] = ["--batch-events=100", "--reclaim-after=1s"];
 /// So many events are sent anew when the workers are the ones that stay.
 const SENT_AGAIN: usize = 1000;
 
@@ -51,6 +54,8 @@ impl Deployment {
         let mut oracle = Oracle::new(first).await;
         oracle.redirect_to(vec![first, second]);
         oracle.duplicates = 20;
+        // So many processes share the machine's processors.
+        oracle.pace = Duration::from_millis(50);
         let mut deployment = Self { stores, serves: vec![one, two], workers: Vec::new(), oracle };
         for _ in 0..3 {
             deployment.add_worker().await;
@@ -107,7 +112,7 @@ impl Deployment {
         self.oracle.stop().await;
         self.oracle.rewind_by(SENT_AGAIN);
         self.oracle.send(SENT_AGAIN).await;
-        until_drained(&self.stores).await;
+        until_drained_within(&self.stores, 3 * DEADLINE).await;
         let verdict = self.oracle.verdict(&self.stores, what).await;
         self.assert_ledger(what, verdict.stored).await;
         for worker in self.workers {
