@@ -141,7 +141,8 @@ pub async fn replay_waiting(
 async fn wait_for_room(redis: &Pool, shards: Shards) -> Result<(), QueueError> {
     let mut told: Option<Instant> = None;
     loop {
-        let queued: Depth = queue::queued(&mut *redis.get().await?, shards).await?.into_iter().sum();
+        let queued: Depth =
+            queue::queued(&mut redis.get(shards.all()).await?, shards).await?.into_iter().sum();
         if queued.bytes < ROOM {
             return Ok(());
         }

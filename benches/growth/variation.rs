@@ -1,6 +1,7 @@
 //! What is varied, one thing at a time.
 
 use campaign_manager::embedded::Stores;
+use campaign_manager::queue;
 
 use crate::costs::Costs;
 use crate::figures::Figure;
@@ -62,12 +63,18 @@ impl Variation {
             system.empty().await?
         }
         system.activate(workload).await?;
-        let (events, before) = (workload.events.len(), system.redis_memory().await?);
+        let (events, before) = (workload.events.len(), redis_memory(system).await?);
         let since = system.fill_queue(workload).await?;
-        *redis_bytes = (system.redis_memory().await?.saturating_sub(before)) as f64 / events as f64;
+        *redis_bytes = (redis_memory(system).await?.saturating_sub(before)) as f64 / events as f64;
         let spent = system.drain(workload, since).await?;
         figure.add(events, spent.time);
         costs.add(name, events, spent);
         Ok(())
     }
+}
+
+/// Bytes that Redis holds.
+async fn redis_memory(system: &System) -> anyhow::Result<u64> {
+    let sight = queue::look(&system.redis, system.settings.queue.shards).await?;
+    Ok(sight.nodes.iter().map(|node| node.memory.used).sum())
 }

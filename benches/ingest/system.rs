@@ -29,6 +29,7 @@ struct Settings {
 pub(crate) struct System {
     serve: Serve,
     redis: queue::Pool,
+    shards: queue::Shards,
     stores: Stores,
     _folder: TempDir,
 }
@@ -40,11 +41,13 @@ impl System {
         let settings = Settings::parse_from(["bench", "--http", "127.0.0.1:0", "--queue-budget", BUDGET]);
         let urls = Addresses::of_stores(&stores).urls;
         let redis = queue::pool(&urls.redis_url, &settings.queue)?;
-        redis.get().await?.ask::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0)).await?;
+        let shards = settings.queue.shards;
+        let unlimited = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).to_owned();
+        redis.get(shards.all()).await?.ask_each::<()>(&unlimited).await?;
         let mut readiness = Readiness::default();
         let Settings { queue, store, serve } = &settings;
         let serve = Serve::start(&urls, Auth::None, queue, store, serve, &mut readiness).await?;
-        Ok(Self { serve, redis, stores, _folder: folder })
+        Ok(Self { serve, redis, shards, stores, _folder: folder })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -53,7 +56,8 @@ impl System {
 
     /// Takes all events away.
     pub(crate) async fn empty(&self) -> anyhow::Result<()> {
-        Ok(self.redis.get().await?.ask(&redis::cmd("FLUSHALL")).await?)
+        self.redis.get(self.shards.all()).await?.ask_each::<()>(&redis::cmd("FLUSHALL")).await?;
+        Ok(())
     }
 
     pub(crate) async fn stop(self) {

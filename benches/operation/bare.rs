@@ -55,19 +55,26 @@ impl Bare {
         let now = Timestamp::now();
         Partitions::new(WINDOW).ensure(&mut postgres, now, now).await?;
         let shards = Shards::new(1).context("one is allowed")?;
-        let links = Links::new(&stores.redis_url().parse::<RedisUrl>()?, TIMEOUT)?;
-        let (mut link, id) = (links.link().await?, Uuid::now_v7());
+        let url: RedisUrl = stores.redis_url().parse()?;
+        let links = Links::new(&url, TIMEOUT)?;
+        let (mut link, id) = (links.link(shards.all()).await?, Uuid::now_v7());
         let all: Vec<_> = shards.all().collect();
         queue::mark_restoration(&mut link, &all, id).await?;
         queue::show_epoch(&mut link, &all, id).await?;
-        let epoch = Epoch { id, keyspace: 0, run_id: link.run_id().clone() };
+        let epoch = Epoch { id, keyspace: 0, run_id: link.run_id(all[0]).clone() };
         let transaction = postgres.transaction().await?;
         epochs::record(&transaction, &[(all[0], epoch.clone())]).await?;
         transaction.commit().await?;
         let mut consumer = Consumer::new(links.clone(), "bare".to_owned(), shards);
         // The first read is for what it had before.
         consumer.read(1, TIMEOUT).await?;
-        Ok(Self { shards, pool: links.pool(1), consumer, epochs: Epochs::new(vec![epoch]), postgres })
+        Ok(Self {
+            shards,
+            pool: Pool::new(&url, TIMEOUT, 1)?,
+            consumer,
+            epochs: Epochs::new(vec![epoch]),
+            postgres,
+        })
     }
 
     /// Appends, reads, claims, looks for the receipt, and stores.
@@ -87,7 +94,7 @@ impl Bare {
         let frames = [(shard, delivered.entry)];
         ensure!(store::have_receipts(&mut self.postgres, &frames).await? == [false], "it has a receipt");
         let claim = [Claim::new(shard, delivered.entry, [id].into_iter(), &self.epochs)];
-        let mut link = self.pool.get().await?;
+        let mut link = self.pool.get([shard]).await?;
         let claimed = queue::claim(&mut link, &claim, WINDOW, &self.epochs).await?;
         ensure!(claimed == Claimed::Told(vec![vec![true]]), "{claimed:?}");
         let frame = delivered.frame.as_ref().map_err(|corrupt| anyhow::anyhow!("{}", corrupt.error))?;

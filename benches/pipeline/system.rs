@@ -27,9 +27,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const SENDERS: usize = 4;
 
 #[derive(clap::Parser)]
-struct Settings {
+pub(crate) struct Settings {
     #[command(flatten)]
-    queue: QueueConfig,
+    pub(crate) queue: QueueConfig,
     #[command(flatten)]
     store: StoreConfig,
     #[command(flatten)]
@@ -39,9 +39,9 @@ struct Settings {
 }
 
 pub(crate) struct System {
-    settings: Settings,
+    pub(crate) settings: Settings,
     urls: ServerUrls,
-    redis: queue::Pool,
+    pub(crate) redis: queue::Pool,
     pub(crate) postgres: store::Pool,
     /// The ids of the active campaigns, in the order of the workload's rules.
     pub(crate) campaigns: Vec<i64>,
@@ -87,12 +87,9 @@ impl System {
         let client = self.postgres.get().await?;
         client.batch_execute("truncate frames").await?;
         client.batch_execute("checkpoint").await?;
-        Ok(self.redis.get().await?.ask(&redis::cmd("FLUSHALL")).await?)
-    }
-
-    /// Bytes that Redis holds.
-    pub(crate) async fn redis_memory(&self) -> anyhow::Result<u64> {
-        Ok(queue::memory(&mut *self.redis.get().await?).await?.used)
+        let mut redis = self.redis.get(self.settings.queue.shards.all()).await?;
+        redis.ask_each::<()>(&redis::cmd("FLUSHALL")).await?;
+        Ok(())
     }
 
     /// From the worker's start on a filled queue to the last acknowledged frame; without the time to load the campaigns.
@@ -169,11 +166,9 @@ impl System {
     }
 
     async fn queued(&self) -> anyhow::Result<u64> {
-        let mut pipeline = redis::pipe();
-        for shard in self.settings.queue.shards.all() {
-            pipeline.cmd("XLEN").arg(shard.stream());
-        }
-        Ok(self.redis.get().await?.run::<Vec<u64>>(&pipeline).await?.iter().sum())
+        let shards = self.settings.queue.shards;
+        let depths = queue::queued(&mut self.redis.get(shards.all()).await?, shards).await?;
+        Ok(depths.iter().map(|depth| depth.events).sum())
     }
 
     /// Nothing counts that was not done.

@@ -115,7 +115,7 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
     let ReplayArgs { urls, queue, ids, all, reason } = args;
     let postgres = connect(&urls.database_url)?;
     let redis = queue::pool(&urls.redis_url, &queue)?;
-    queue::check(&redis).await?;
+    queue::check(&redis, queue.shards).await?;
     let replayed = if all {
         replay_all(&redis, &postgres, &queue, reason.as_deref()).await?
     } else {

@@ -49,7 +49,7 @@ secret_url! {
     DatabaseUrl
 }
 secret_url! {
-    /// Redis, as `redis://:password@host:port`.
+    /// Redis, as `redis://:password@host:port`; nodes of a Redis Cluster with commas between them.
     RedisUrl
 }
 
@@ -67,7 +67,7 @@ pub struct ServerUrls {
     /// Postgres, as postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
-    /// Redis, as redis://:password@host:port
+    /// Redis, as redis://:password@host:port; nodes of a Redis Cluster, one or several, as redis://:password@host:port,host:port
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     pub redis_url: RedisUrl,
 }
@@ -78,7 +78,7 @@ pub struct QueueConfig {
     /// Into how many streams events are spread by user; the same for every process of a deployment
     #[arg(long, env = "SHARDS", default_value = "8", value_parser = shards)]
     pub shards: Shards,
-    /// Connections to Redis a process keeps
+    /// Connections to Redis a process keeps; to each node of a cluster
     #[arg(long, env = "REDIS_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub redis_connections: u32,
     /// How long Redis may take to connect or to answer

@@ -6,12 +6,13 @@
 //! Every reply to an append says how deep its stream is, so the gate closes at once; a look at all streams from time to
 //! time finds what others have appended, and what was drained.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::QueueMarks;
 use crate::ops::metrics;
-use crate::queue::{self, Depth, Eviction, Memory, Pool, QueueError, Shard, Shards, Sight};
+use crate::queue::{self, Depth, Eviction, Memory, Node, Pool, QueueError, Shard, Shards, Sight};
 
 /// Between two looks at Redis.
 const LOOK: Duration = Duration::from_millis(250);
@@ -37,10 +38,29 @@ pub enum Closed {
 struct State {
     marks: QueueMarks,
     depths: Vec<Depth>,
-    memory: Memory,
+    /// Never empty.
+    nodes: Vec<Node>,
     /// Since when it is closed, and what was needed then.
     closed: Option<(Instant, u64)>,
     unusable: Option<Arc<str>>,
+}
+
+/// How much a server has to hold.
+#[derive(Clone, Copy, Debug)]
+struct Pressure {
+    memory: Memory,
+    /// Bytes that are needed, and the two marks.
+    needed: u64,
+    low: u64,
+    high: u64,
+}
+
+impl Pressure {
+    /// By the part of the high mark that is needed.
+    fn compare(&self, other: &Self) -> Ordering {
+        let part = |one: &Self, other: &Self| u128::from(one.needed) * u128::from(other.high);
+        part(self, other).cmp(&part(other, self))
+    }
 }
 
 impl Gate {
@@ -50,7 +70,10 @@ impl Gate {
         Self(Arc::new(Mutex::new(State {
             marks,
             depths: vec![Depth::default(); shards.count()],
-            memory: Memory { used: 0, max: None, eviction: Eviction::Never },
+            nodes: vec![Node {
+                memory: Memory { used: 0, max: None, eviction: Eviction::Never },
+                shards: shards.all().collect(),
+            }],
             closed: None,
             unusable: None,
         })))
@@ -106,15 +129,14 @@ impl State {
         if let Some(why) = &self.unusable {
             return Err(Closed::Unusable(Arc::clone(why)));
         }
-        let (needed, low, high) = self.pressure(held);
+        let Pressure { memory, needed, low, high } = self.pressure(held);
         match self.closed {
             None if needed >= high => {
-                let (used, max) = (self.memory.used, self.memory.max);
                 tracing::warn!(
                     needed,
                     high,
-                    redis_used = used,
-                    redis_max = max,
+                    redis_used = memory.used,
+                    redis_max = memory.max,
                     "the queue, or with noeviction the claims, are over the high-water mark; refusing events"
                 );
                 self.closed = Some((now, needed));
@@ -130,20 +152,24 @@ impl State {
         wait.map_or(Ok(()), |seconds| Err(Closed::Overloaded(seconds)))
     }
 
-    /// Bytes needed, and the two marks.
-    fn pressure(&self, held: u64) -> (u64, u64, u64) {
-        let queued: Depth = self.depths.iter().copied().sum();
-        let ceiling = self.memory.ceiling(self.marks.budget.get() as u64);
-        let mark = |percent: u8| ceiling / 100 * u64::from(percent);
-        (self.memory.needed(queued, held), mark(self.marks.low), mark(self.marks.high))
+    /// That on the node which has the least room left. All that is held may go to the same one.
+    fn pressure(&self, held: u64) -> Pressure {
+        let on_node = |Node { memory, shards }: &Node| {
+            let queued: Depth = shards.iter().map(|shard| self.depths[shard.index()]).sum();
+            let ceiling = memory.ceiling(self.marks.budget.get() as u64);
+            let mark = |percent: u8| ceiling / 100 * u64::from(percent);
+            let (low, high) = (mark(self.marks.low), mark(self.marks.high));
+            Pressure { memory: *memory, needed: memory.needed(queued, held), low, high }
+        };
+        self.nodes.iter().map(on_node).max_by(Pressure::compare).expect("there is a node")
     }
 
-    fn learn(&mut self, Sight { memory, depths, .. }: Sight) {
+    fn learn(&mut self, Sight { nodes, depths, .. }: Sight) {
         if self.unusable.is_some() {
             tracing::info!("Redis may be written to again; accepting events");
         }
-        (self.memory, self.depths, self.unusable) = (memory, depths, None);
-        let (_, low, high) = self.pressure(0);
+        (self.nodes, self.depths, self.unusable) = (nodes, depths, None);
+        let Pressure { low, high, .. } = self.pressure(0);
         metrics::queue_marks(low, high);
         metrics::ingest_open(self.closed.is_none());
     }
@@ -192,6 +218,19 @@ mod tests {
         assert!(at(650_000).is_err(), "between the marks it stays as it was");
         assert_eq!(at(599_999), Ok(()));
         assert_eq!(at(650_000), Ok(()));
+    }
+
+    #[test]
+    fn one_node_of_a_cluster_over_its_mark_closes_the_gate() {
+        let (mut state, now) = (state(1_000_000), Instant::now());
+        let shards: Vec<Shard> = Shards::new(2).expect("allowed").all().collect();
+        let memory = |max| Memory { used: 0, max: Some(max), eviction: Eviction::SoonestExpiry };
+        let node = |shard: Shard, max| Node { memory: memory(max), shards: vec![shard] };
+        state.nodes = vec![node(shards[0], 1_000_000), node(shards[1], 1_000)];
+        state.depths[0] = Depth { events: 0, bytes: 600_000 };
+        assert_eq!(state.check(0, now), Ok(()));
+        state.depths[1] = Depth { events: 0, bytes: 700 };
+        assert!(state.check(0, now).is_err());
     }
 
     #[test]

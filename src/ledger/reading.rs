@@ -55,12 +55,12 @@ pub async fn read(
 
 /// Whether nothing is queued.
 pub async fn at_rest(redis: &Pool, shards: Shards) -> Result<bool, QueueError> {
-    let queued: Depth = queue::queued(&mut *redis.get().await?, shards).await?.into_iter().sum();
+    let queued: Depth = queue::queued(&mut redis.get(shards.all()).await?, shards).await?.into_iter().sum();
     Ok(queued.events == 0)
 }
 
 async fn accepted(redis: &Pool, shards: Shards) -> Result<Vec<Accepted>, QueueError> {
-    queue::accepted(&mut *redis.get().await?, shards).await
+    queue::accepted(&mut redis.get(shards.all()).await?, shards).await
 }
 
 /// Of each shard that was taken from, the first millisecond whose receipts count.

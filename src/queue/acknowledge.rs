@@ -1,7 +1,5 @@
 //! Committed frames leave the queue: acknowledged, deleted, and taken off the ledger's `queued`, in one step.
 
-use bb8_redis::redis::Pipeline;
-
 use super::consumer::GROUP;
 use super::ledger::{QUEUED_BYTES, QUEUED_EVENTS};
 use super::{EntryId, Link, QueueError, Shard};
@@ -40,14 +38,14 @@ pub struct Acknowledgement {
     pub bytes: usize,
 }
 
-/// Acknowledges frames and deletes them from their streams, in one round trip.
+/// Acknowledges frames and deletes them from their streams, in one round trip to each server.
 pub async fn acknowledge(link: &mut Link, frames: &[Acknowledgement]) -> Result<(), QueueError> {
     let mut sorted = frames.to_vec();
     sorted.sort_unstable_by_key(|frame| (frame.shard, frame.entry));
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for run in sorted.chunk_by(|left, right| left.shard == right.shard) {
         let shard = run[0].shard;
-        let script = pipeline.cmd("EVAL").arg(ACKNOWLEDGE).arg(3);
+        let script = commands.of(shard).cmd("EVAL").arg(ACKNOWLEDGE).arg(3);
         script.arg(shard.stream()).arg(shard.ledger()).arg(shard.suspects());
         script.arg(GROUP).arg(QUEUED_EVENTS).arg(QUEUED_BYTES);
         for frame in run {
@@ -55,5 +53,5 @@ pub async fn acknowledge(link: &mut Link, frames: &[Acknowledgement]) -> Result<
         }
         script.ignore();
     }
-    Ok(link.run(&pipeline).await?)
+    commands.send().await
 }

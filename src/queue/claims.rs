@@ -134,15 +134,15 @@ pub async fn claim(
     window: Duration,
     epochs: &Epochs,
 ) -> Result<Claimed, QueueError> {
-    if !epochs.are_of(link.run_id()) {
+    if frames.iter().any(|frame| epochs.of(frame.shard).run_id != *link.run_id(frame.shard)) {
         return Ok(Claimed::Stale);
     }
     let asking = |frame: &&Claim| !frame.hashes.is_empty();
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for frame in frames.iter().filter(asking) {
-        frame.lay(&mut pipeline, window, epochs);
+        frame.lay(commands.of(frame.shard), window, epochs);
     }
-    let replies: Vec<Value> = link.run(&pipeline).await?;
+    let replies: Vec<Value> = commands.run().await?;
     let told = frames.iter().filter(asking).zip(&replies).map(|(frame, reply)| frame.ours(reply));
     let Some(told) = told.collect::<Result<Option<Vec<_>>, _>>()? else { return Ok(Claimed::Stale) };
     let mut told = told.into_iter();

@@ -1,13 +1,14 @@
-//! Connections to Redis: a bb8 pool whose links know when they are broken.
+//! Connections to a Redis server, which know when they are broken.
 //!
 //! `bb8_redis::RedisConnectionManager` never calls a connection broken and gives each command half a second. This one
-//! drops a link after an I/O error, asks an idle link for a PING before lending it, and takes the configured time-out.
+//! drops a connection after an I/O error, asks an idle one for a PING before lending it, and takes the configured time-out.
+//! A node of a cluster is asked whether it is what it was instead.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bb8_redis::bb8::{self, ManageConnection, PooledConnection, RunError};
+use bb8_redis::bb8::{self, ManageConnection};
 use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::{
     self, AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict, Pipeline,
@@ -16,25 +17,20 @@ use bb8_redis::redis::{
 
 use super::QueueError;
 use super::error::describe;
-use crate::config::{QueueConfig, RedisUrl};
-use crate::ops::metrics::{self, PoolState};
 use crate::tls;
 
-/// A link that answered this recently is lent without asking it first.
+/// A connection that answered this recently is lent without asking it first.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A pool of links to Redis; nothing is connected before the first use. Clones share the links.
+/// Makes connections to one Redis server.
 #[derive(Clone, Debug)]
-pub struct Pool(bb8::Pool<Links>);
-
-/// Makes links to one Redis server.
-#[derive(Clone, Debug)]
-pub struct Links {
+pub(super) struct Connector {
     client: Client,
     timeout: Duration,
 }
 
-/// Which run of which Redis server: another one after each start.
+/// Which run of which Redis server: another one after each start, and for a node of a cluster after each change of its role,
+/// since a replica has what its master has, and may lack what it had itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunId(Arc<str>);
 
@@ -45,6 +41,13 @@ impl RunId {
         Self(id.into())
     }
 
+    /// That which the server tells of itself. Each promotion gives a node another replication id.
+    fn of(about: &InfoDict) -> Self {
+        let field = |name| about.get::<String>(name).unwrap_or_default();
+        let run_id = field("run_id");
+        Self::new(&if is_of_cluster(about) { format!("{run_id} {}", field("master_replid")) } else { run_id })
+    }
+
     /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -52,58 +55,102 @@ impl RunId {
     }
 }
 
-/// One connection to Redis; it never outlives the run of the server that it was made to.
+/// Asks a server who it is.
+fn identifying() -> redis::Cmd {
+    redis::cmd("INFO").arg("server").arg("replication").to_owned()
+}
+
+fn is_of_cluster(about: &InfoDict) -> bool {
+    about.get::<String>("redis_mode").is_some_and(|mode| mode == "cluster")
+}
+
+/// One connection to a Redis server; it never outlives the run of the server that it was made to.
 #[derive(Debug)]
-pub struct Link {
-    connection: MultiplexedConnection,
+pub(super) struct Connection {
+    redis: MultiplexedConnection,
     run_id: RunId,
+    is_of_cluster: bool,
     answered_at: Instant,
+    doubted: bool,
     broken: bool,
 }
 
-impl Links {
-    /// Links to the server at `url`; each connection attempt and each answer may take `timeout`.
-    pub fn new(url: &RedisUrl, timeout: Duration) -> Result<Self, QueueError> {
+impl Connector {
+    /// Connections to the server at `url`; each attempt to connect and each answer may take `timeout`.
+    pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, QueueError> {
         Ok(Self { client: client(url)?, timeout })
     }
 
-    /// A pool of these links.
-    #[must_use]
-    pub fn pool(self, size: u32) -> Pool {
-        let timeout = self.timeout;
-        let pool = bb8::Pool::builder()
+    /// The same, but to another server.
+    pub(super) fn at(&self, host: String, port: u16) -> Result<Self, QueueError> {
+        let known = self.client.get_connection_info();
+        let addr = match known.addr() {
+            ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+                ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+            }
+            _ => ConnectionAddr::Tcp(host, port),
+        };
+        let client = Client::open(known.clone().set_addr(addr)).map_err(QueueError::Url)?;
+        Ok(Self { client, timeout: self.timeout })
+    }
+
+    /// A pool of such connections; none is made before the first use.
+    pub(super) fn pool(&self, size: u32) -> bb8::Pool<Self> {
+        bb8::Pool::builder()
             .max_size(size)
-            .connection_timeout(timeout)
-            .error_sink(Box::new(Log))
-            .build_unchecked(self);
-        Pool(pool)
+            .connection_timeout(self.timeout)
+            .error_sink(Box::new(Log { server: self.server().into() }))
+            .build_unchecked(self.clone())
+    }
+
+    /// The host of the server.
+    pub(super) fn host(&self) -> &str {
+        match self.client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
+            _ => "localhost",
+        }
+    }
+
+    /// Where the server is.
+    pub(super) fn server(&self) -> String {
+        self.client.get_connection_info().addr().to_string()
     }
 
     /// Connects.
-    pub async fn link(&self) -> Result<Link, RedisError> {
-        let linked = self.attempt().await;
+    pub(super) async fn connection(&self) -> Result<Connection, RedisError> {
+        let connected = self.attempt().await;
         let is_encrypted = matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
-        linked.map_err(|error| hint_at_tls(error, is_encrypted))
+        connected.map_err(|error| hint(error, is_encrypted))
     }
 
-    async fn attempt(&self) -> Result<Link, RedisError> {
+    async fn attempt(&self) -> Result<Connection, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let server: InfoDict = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
-        let run_id = RunId::new(&server.get::<String>("run_id").unwrap_or_default());
-        Ok(Link { connection, run_id, answered_at: Instant::now(), broken: false })
+        let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let about: InfoDict = identifying().query_async(&mut redis).await?;
+        let run_id = RunId::of(&about);
+        let is_of_cluster = is_of_cluster(&about);
+        Ok(Connection {
+            redis,
+            run_id,
+            is_of_cluster,
+            answered_at: Instant::now(),
+            doubted: false,
+            broken: false,
+        })
     }
 }
 
 /// What a server does that speaks TLS where the client does not, or the other way round, looks like a broken one: it ends
-/// the connection at once, or waits for more.
-fn hint_at_tls(error: RedisError, is_encrypted: bool) -> RedisError {
+/// the connection at once, or waits for more. And one of a cluster has a single database.
+fn hint(error: RedisError, is_encrypted: bool) -> RedisError {
     let (what, hint) = if !is_encrypted && error.is_connection_dropped() {
         ("the server ended the connection at once", "if its port speaks TLS, write rediss:// in REDIS_URL")
     } else if is_encrypted && error.is_timeout() {
         ("no answer in time", "if its port does not speak TLS, write redis:// in REDIS_URL")
+    } else if error.to_string().contains("SELECT is not allowed in cluster mode") {
+        ("a Redis Cluster has database 0 only", "take the number off the end of REDIS_URL")
     } else {
         return error;
     };
@@ -112,8 +159,8 @@ fn hint_at_tls(error: RedisError, is_encrypted: bool) -> RedisError {
 
 /// A client of the server at `url`: with TLS where the scheme is `rediss`, verified against the system's CA certificates,
 /// or those in the file that the parameter `sslrootcert` names.
-fn client(url: &RedisUrl) -> Result<Client, QueueError> {
-    let (url, ca) = tls::take_parameter(url.expose(), "sslrootcert");
+fn client(url: &str) -> Result<Client, QueueError> {
+    let (url, ca) = tls::take_parameter(url, "sslrootcert");
     if url.contains("#insecure") {
         return Err(QueueError::Unverified);
     }
@@ -128,98 +175,88 @@ fn client(url: &RedisUrl) -> Result<Client, QueueError> {
     .map_err(QueueError::Url)
 }
 
-impl Pool {
-    /// Lends a link, once there is one.
-    pub async fn get(&self) -> Result<PooledConnection<'_, Links>, RunError<RedisError>> {
-        let asked = Instant::now();
-        let lent = self.0.get().await;
-        metrics::redis_pool_wait(asked.elapsed(), lent.is_err());
-        lent
-    }
-
-    /// How many links there are.
-    #[must_use]
-    pub fn state(&self) -> PoolState {
-        let bb8::State { connections, idle_connections, statistics, .. } = self.0.state();
-        let waiting = usize::try_from(statistics.pending_gets()).unwrap_or(usize::MAX);
-        let (all, idle) = (connections as usize, idle_connections as usize);
-        PoolState { idle, in_use: all.saturating_sub(idle), waiting }
-    }
-}
-
-/// The pool that `config` asks for.
-pub fn pool(url: &RedisUrl, config: &QueueConfig) -> Result<Pool, QueueError> {
-    Ok(Links::new(url, config.redis_timeout)?.pool(config.redis_connections))
-}
-
-impl Link {
+impl Connection {
     /// Sends a pipeline in one round trip and reads its replies; an empty one is answered without.
-    pub async fn run<T: FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, RedisError> {
+    pub(super) async fn run<T: FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, RedisError> {
         // The client fails it, and whoever tries again would do so for ever.
         if pipeline.is_empty() {
             return Ok(T::from_redis_value(redis::Value::Array(Vec::new()))?);
         }
-        let reply = pipeline.query_async(&mut self.connection).await;
+        let reply = pipeline.query_async(&mut self.redis).await;
         self.note(reply)
     }
 
     /// Sends one command and reads its reply.
-    pub async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, RedisError> {
-        let reply = command.query_async(&mut self.connection).await;
+    pub(super) async fn ask<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, RedisError> {
+        let reply = command.query_async(&mut self.redis).await;
         self.note(reply)
     }
 
     /// The run of the server at its other end.
-    #[must_use]
-    pub fn run_id(&self) -> &RunId {
+    pub(super) fn run_id(&self) -> &RunId {
         &self.run_id
+    }
+
+    /// Has the server asked, before this connection is lent again, whether it is what it was.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
+    /// Whether that server is a node of a Redis Cluster.
+    pub(super) fn is_of_cluster(&self) -> bool {
+        self.is_of_cluster
     }
 
     fn note<T>(&mut self, reply: Result<T, RedisError>) -> Result<T, RedisError> {
         match &reply {
             Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.broken = true,
+            // It may have become a replica, and so another run.
+            Err(error) if error.is_cluster_error() => self.broken = true,
             _ => self.answered_at = Instant::now(),
         }
         reply
     }
 }
 
-/// Tells of what a pool meets while it tries to connect: whoever waits for a link learns only that there was none in time.
-#[derive(Clone, Copy, Debug)]
-struct Log;
+/// Tells of what a pool meets while it tries to connect: whoever waits for a connection learns only that there was none in
+/// time.
+#[derive(Clone, Debug)]
+struct Log {
+    server: Arc<str>,
+}
 
 impl bb8::ErrorSink<RedisError> for Log {
     fn sink(&self, error: RedisError) {
-        tracing::warn!(error = %describe(&error), "no connection to Redis");
+        tracing::warn!(server = %self.server, error = %describe(&error), "no connection to Redis");
     }
 
     fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<RedisError>> {
-        Box::new(*self)
+        Box::new(self.clone())
     }
 }
 
-impl ManageConnection for Links {
-    type Connection = Link;
+impl ManageConnection for Connector {
+    type Connection = Connection;
     type Error = RedisError;
 
-    async fn connect(&self) -> Result<Link, RedisError> {
-        self.link().await
+    async fn connect(&self) -> Result<Connection, RedisError> {
+        self.connection().await
     }
 
-    async fn is_valid(&self, link: &mut Link) -> Result<(), RedisError> {
-        if link.answered_at.elapsed() < FRESH {
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        if connection.answered_at.elapsed() < FRESH && !connection.doubted {
             return Ok(());
         }
-        link.ask::<()>(&redis::cmd("PING")).await
+        connection.doubted = false;
+        if !connection.is_of_cluster {
+            return connection.ask::<()>(&redis::cmd("PING")).await;
+        }
+        let about: InfoDict = connection.ask(&identifying()).await?;
+        let is_same = RunId::of(&about) == connection.run_id;
+        if is_same { Ok(()) } else { Err((ErrorKind::Io, "the node was a replica meanwhile").into()) }
     }
 
-    fn has_broken(&self, link: &mut Link) -> bool {
-        link.broken
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.broken
     }
-}
-
-/// Whether Redis answers; the error says what a person can do about it.
-pub async fn answers(pool: Pool) -> Result<(), String> {
-    let mut link = pool.get().await.map_err(|error| QueueError::from(error).to_string())?;
-    link.ask::<()>(&redis::cmd("PING")).await.map_err(|error| QueueError::from(error).to_string())
 }

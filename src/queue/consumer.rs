@@ -4,17 +4,29 @@
 //! back under the same name goes on where it was; what a worker under another name left behind is [reclaimed] when it
 //! has been idle for long enough.
 //!
+//! A Redis Cluster has no command that waits for two streams: there each is read by itself, all side by side.
+//!
 //! [reclaimed]: Consumer::reclaim
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bb8_redis::redis::{self, RedisError, Value};
+use bb8_redis::redis::{self, Value};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
+use super::lane::{Lane, create_groups};
 use super::reply::{self, Entry, Fields};
 use super::{Acknowledgement, EntryId, Frame, FrameError, Link, Links, QueueError, Replay, Shard, Shards};
 use crate::ops::metrics::{self, RedisOperation};
+
+/// How long the first read that ends waits for others. Those of streams that have something end within a round trip, and one
+/// batch of all costs less to store than one of each.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// The consumer group of the workers.
 pub(super) const GROUP: &str = "workers";
@@ -70,47 +82,40 @@ pub struct CorruptFrame {
     pub error: FrameError,
 }
 
-/// One member of the consumer group, with a connection of its own that may block.
+/// One member of the consumer group, with connections of its own that may block.
 #[derive(Debug)]
 pub struct Consumer {
     links: Links,
+    shards: Vec<Shard>,
+    name: Arc<str>,
+    /// For what does not block.
     link: Option<Link>,
-    name: String,
-    streams: Vec<Stream>,
+    /// Those that are not reading.
+    lanes: Vec<Lane>,
+    reading: FuturesUnordered<Reading>,
+    /// How often it had to begin again with what is unacknowledged.
+    beginnings: u64,
+    /// By shard, where the search for abandoned entries goes on: one call looks at a part of them only.
+    reclaim_from: Vec<EntryId>,
 }
 
-#[derive(Debug)]
-struct Stream {
-    shard: Shard,
-    key: String,
-    position: Position,
-    /// Where the search for abandoned entries goes on: one call looks at a part of them only.
-    reclaim_from: EntryId,
-}
-
-/// What is read next from a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Position {
-    /// This consumer's own unacknowledged entries after this one.
-    Unacknowledged(Option<EntryId>),
-    /// Entries that nobody was given yet.
-    New,
-}
+/// A read that is under way. It may go on after another has ended: nothing that it is given is lost.
+type Reading = Pin<Box<dyn Future<Output = (Lane, Result<Sorted, QueueError>)> + Send>>;
 
 impl Consumer {
     /// A consumer that connects when it is first used. The links' time-out must exceed the longest wait.
     #[must_use]
     pub fn new(links: Links, name: String, shards: Shards) -> Self {
-        let streams = shards
-            .all()
-            .map(|shard| Stream {
-                shard,
-                key: shard.stream(),
-                position: Position::Unacknowledged(None),
-                reclaim_from: EntryId::ZERO,
-            })
-            .collect();
-        Self { links, link: None, name, streams }
+        Self {
+            links,
+            shards: shards.all().collect(),
+            name: name.into(),
+            link: None,
+            lanes: Vec::new(),
+            reading: FuturesUnordered::new(),
+            beginnings: 0,
+            reclaim_from: vec![EntryId::ZERO; shards.count()],
+        }
     }
 
     /// Reads up to `count` entries of each stream, waiting up to `wait` for the first. After an error the next call
@@ -120,29 +125,51 @@ impl Consumer {
     }
 
     async fn read_new(&mut self, count: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
-        // First of all: a new connection begins again with what is unacknowledged.
-        let link = self.link().await?;
-        let mut command = redis::cmd("XREADGROUP");
-        command.arg("GROUP").arg(GROUP).arg(&self.name).arg("COUNT").arg(count);
-        command.arg("BLOCK").arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)).arg("STREAMS");
-        for stream in &self.streams {
-            command.arg(&stream.key);
+        // Asked for before any lane does: all of them would find out for themselves.
+        let each_alone = self.links.is_to_cluster().await?;
+        if self.lanes.is_empty() && self.reading.is_empty() {
+            let together = self.shards.chunks(if each_alone { 1 } else { self.shards.len() });
+            self.lanes = together.map(|shards| Lane::new(shards.to_vec(), Arc::clone(&self.name))).collect();
         }
-        for stream in &self.streams {
-            command.arg(stream.position.id());
+        for mut lane in self.lanes.drain(..) {
+            let (links, beginnings) = (self.links.clone(), self.beginnings);
+            self.reading.push(Box::pin(async move {
+                let read = lane.read(&links, beginnings, count, wait).await;
+                (lane, read)
+            }));
         }
-        let reply = self.ask(link, &command).await?;
-        let streams = reply::streams(reply)?;
-        let mut sorted = Sorted::default();
-        for (key, entries) in streams {
-            let Some(stream) = self.streams.iter_mut().find(|stream| stream.key.as_bytes() == key) else {
-                continue;
-            };
-            let again = stream.position != Position::New;
-            stream.position.advance(&entries);
-            sorted.add(stream.shard, entries, again);
+        let ended = self.reading.next().await;
+        self.take(ended).await
+    }
+
+    /// Waits until nothing is being read any more, and returns what was.
+    pub async fn rest(&mut self) -> Result<Vec<Delivery>, QueueError> {
+        let mut deliveries = Vec::new();
+        while let Some(ended) = self.reading.next().await {
+            deliveries.extend(self.take(Some(ended)).await?);
         }
-        self.finish(sorted).await
+        Ok(deliveries)
+    }
+
+    /// What this read has brought, and others that end about now. A server that fails holds up no other.
+    async fn take(
+        &mut self,
+        mut ended: Option<<Reading as Future>::Output>,
+    ) -> Result<Vec<Delivery>, QueueError> {
+        let (mut sorted, mut failure) = (Sorted::default(), None);
+        let gathered_by = Instant::now() + GATHER;
+        while let Some((lane, read)) = ended {
+            self.lanes.push(lane);
+            match read {
+                Ok(read) => sorted.append(read),
+                Err(error) => failure = Some(error),
+            }
+            ended = timeout_at(gathered_by, self.reading.next()).await.ok().flatten();
+        }
+        match failure {
+            Some(error) if sorted.is_empty() => Err(error),
+            _ => self.finish(sorted).await,
+        }
     }
 
     /// Takes over up to `count` entries of each stream that another consumer was given and has not acknowledged for
@@ -153,20 +180,18 @@ impl Consumer {
 
     async fn reclaim_idle(&mut self, count: usize, idle: Duration) -> Result<Vec<Delivery>, QueueError> {
         let mut sorted = Sorted::default();
-        for index in 0..self.streams.len() {
-            let Stream { shard, ref key, reclaim_from, .. } = self.streams[index];
+        for index in 0..self.shards.len() {
+            let shard = self.shards[index];
             let mut command = redis::cmd("XAUTOCLAIM");
             command
-                .arg(key)
+                .arg(shard.stream())
                 .arg(GROUP)
-                .arg(&self.name)
+                .arg(&*self.name)
                 .arg(idle.as_millis().to_string())
-                .arg(reclaim_from.to_string());
+                .arg(self.reclaim_from[index].to_string());
             command.arg("COUNT").arg(count);
-            let link = self.link().await?;
-            let reply = self.ask(link, &command).await?;
-            let (cursor, entries) = reply::claimed(reply)?;
-            self.streams[index].reclaim_from = cursor;
+            let (cursor, entries) = reply::claimed(self.ask(shard, &command).await?)?;
+            self.reclaim_from[index] = cursor;
             sorted.add(shard, entries, true);
         }
         self.finish(sorted).await
@@ -184,8 +209,7 @@ impl Consumer {
             let mut command = redis::cmd("XPENDING");
             let entry = again.entry.to_string();
             command.arg(again.shard.stream()).arg(GROUP).arg(&entry).arg(&entry).arg(1);
-            let link = self.link().await?;
-            let reply = self.ask(link, &command).await?;
+            let reply = self.ask(again.shard, &command).await?;
             again.times = reply::times_delivered(reply)?.unwrap_or(again.times);
         }
         Ok(())
@@ -196,69 +220,60 @@ impl Consumer {
     async fn acknowledge(&mut self, gone: &[(Shard, EntryId)]) -> Result<(), QueueError> {
         for (shard, entry) in gone {
             tracing::warn!(%shard, %entry, "a stream entry was deleted before it was acknowledged");
-            let link = self.link().await?;
-            self.ask(link, redis::cmd("XACK").arg(shard.stream()).arg(GROUP).arg(entry.to_string())).await?;
+            let command = redis::cmd("XACK").arg(shard.stream()).arg(GROUP).arg(entry.to_string()).to_owned();
+            self.ask(*shard, &command).await?;
         }
         Ok(())
-    }
-
-    /// Asks over `link`, and keeps it only if it answered: a late answer to this command must not be taken for the next
-    /// one's.
-    async fn ask(&mut self, mut link: Link, command: &redis::Cmd) -> Result<Value, QueueError> {
-        match link.ask(command).await {
-            Ok(reply) => {
-                self.link = Some(link);
-                Ok(reply)
-            }
-            Err(error) => {
-                if error.code() == Some("NOGROUP") {
-                    create_groups(&mut link, &self.streams).await?;
-                }
-                Err(error.into())
-            }
-        }
     }
 
     async fn link(&mut self) -> Result<Link, QueueError> {
         if let Some(link) = self.link.take() {
             return Ok(link);
         }
-        let mut link = self.links.link().await?;
-        create_groups(&mut link, &self.streams).await?;
-        for stream in &mut self.streams {
-            stream.position = Position::Unacknowledged(None);
-        }
+        let mut link = self.links.link(self.shards.iter().copied()).await?;
+        // A lane may not have come to it yet.
+        create_groups(&mut link, &self.shards).await?;
         Ok(link)
     }
-}
 
-impl Position {
-    fn id(self) -> String {
-        match self {
-            Self::New => ">".to_owned(),
-            Self::Unacknowledged(None) => "0-0".to_owned(),
-            Self::Unacknowledged(Some(last)) => last.to_string(),
-        }
-    }
-
-    /// Where to go on after these entries came.
-    fn advance(&mut self, entries: &[Entry]) {
-        if let Self::Unacknowledged(_) = self {
-            *self = entries.last().map_or(Self::New, |last| Self::Unacknowledged(Some(last.id)));
-        }
+    /// Asks something that does not block. After an error what was given to this consumer may not have come here: all of
+    /// it is asked for again.
+    async fn ask(&mut self, shard: Shard, command: &redis::Cmd) -> Result<Value, QueueError> {
+        let asked = async {
+            let mut link = self.link().await?;
+            let reply = link.ask(shard, command).await;
+            if reply.as_ref().is_err_and(QueueError::is_without_group) {
+                create_groups(&mut link, &[shard]).await?;
+            }
+            // Kept only if it answered: a late answer must not be taken for the next one.
+            self.link = reply.is_ok().then_some(link);
+            reply
+        };
+        let reply = asked.await;
+        self.beginnings += u64::from(reply.is_err());
+        reply
     }
 }
 
 /// Entries as they came, sorted into those to deal with and those that are gone.
 #[derive(Debug, Default)]
-struct Sorted {
+pub(super) struct Sorted {
     deliveries: Vec<Delivery>,
     gone: Vec<(Shard, EntryId)>,
 }
 
 impl Sorted {
+    fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.gone.is_empty()
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.deliveries.append(&mut other.deliveries);
+        self.gone.append(&mut other.gone);
+    }
+
     /// `again` where they were delivered before.
-    fn add(&mut self, shard: Shard, entries: Vec<Entry>, again: bool) {
+    pub(super) fn add(&mut self, shard: Shard, entries: Vec<Entry>, again: bool) {
         for Entry { id: entry, fields } in entries {
             let Some(Fields { frame: bytes, events: accepted, received_at, replay }) = fields else {
                 self.gone.push((shard, entry));
@@ -269,17 +284,4 @@ impl Sorted {
             self.deliveries.push(Delivery { shard, entry, frame, accepted, received_at, replay, times });
         }
     }
-}
-
-/// The group begins at the first entry of each stream, so that what came before the first worker is not lost.
-async fn create_groups(link: &mut Link, streams: &[Stream]) -> Result<(), QueueError> {
-    for Stream { key, .. } in streams {
-        let created: Result<(), RedisError> =
-            link.ask(redis::cmd("XGROUP").arg("CREATE").arg(key).arg(GROUP).arg("0").arg("MKSTREAM")).await;
-        match created {
-            Err(error) if error.code() == Some("BUSYGROUP") => {}
-            other => other?,
-        }
-    }
-    Ok(())
 }

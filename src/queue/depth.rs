@@ -1,5 +1,6 @@
 //! How much is queued, and how near that is to the most that Redis may hold. Pure.
 
+use std::cmp::Ordering;
 use std::iter::Sum;
 
 /// What a claim takes of Redis' memory, in bytes: key, entry id and its place in a lot, as measured on Redis 7.0 where each frame
@@ -41,7 +42,7 @@ pub enum Eviction {
     SoonestExpiry,
 }
 
-/// Redis' memory.
+/// The memory of a Redis server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes in use.
@@ -68,6 +69,15 @@ impl Memory {
     #[must_use]
     pub fn lets_claims_go(&self) -> bool {
         self.eviction == Eviction::SoonestExpiry && self.max.is_some_and(|max| self.used >= max / 10 * 9)
+    }
+
+    /// By the part of its limit that is in use; where there is none, by the bytes.
+    #[must_use]
+    pub fn compare_fullness(&self, other: &Self) -> Ordering {
+        let part = |one: &Self, other: &Self| {
+            one.max.map(|_| u128::from(one.used) * u128::from(other.max.unwrap_or(1)))
+        };
+        part(self, other).cmp(&part(other, self)).then(self.used.cmp(&other.used))
     }
 
     /// Bytes that there may be: Redis' own limit, else `budget`.
@@ -103,6 +113,14 @@ mod tests {
         assert!(!memory(1_000, Eviction::Never).lets_claims_go());
         let unlimited = Memory { used: 1 << 40, max: None, eviction: Eviction::SoonestExpiry };
         assert!(!unlimited.lets_claims_go());
+    }
+
+    #[test]
+    fn the_fullest_server_is_the_one_with_the_largest_part_in_use_and_a_limit_comes_first() {
+        let memory = |used, max| Memory { used, max, eviction: Eviction::Never };
+        let order =
+            [memory(5, None), memory(9, None), memory(1, Some(10)), memory(8, Some(40)), memory(2, Some(4))];
+        assert!(order.is_sorted_by(|one, other| one.compare_fullness(other) == Ordering::Less));
     }
 
     #[test]

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bb8_redis::redis::{self, FromRedisValue, Pipeline, Value};
+use bb8_redis::redis::{self, FromRedisValue, Value};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -75,11 +75,6 @@ impl Epochs {
     pub fn of(&self, shard: Shard) -> &Epoch {
         &self.0[shard.index()]
     }
-
-    /// Whether `run` holds all claims.
-    pub(super) fn are_of(&self, run: &RunId) -> bool {
-        self.0.iter().all(|epoch| epoch.run_id == *run)
-    }
 }
 
 /// What is missing of a shard's claims in the run `run` of Redis, which shows the epoch `shown`. Pure.
@@ -98,15 +93,15 @@ fn read_epoch(reply: &Value) -> Option<Uuid> {
 
 /// The epochs that Redis shows, by shard.
 pub async fn shown_epochs(link: &mut Link, shards: Shards) -> Result<Vec<Option<Uuid>>, QueueError> {
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for shard in shards.all() {
-        pipeline.cmd("GET").arg(shard.epoch());
+        commands.of(shard).cmd("GET").arg(shard.epoch());
     }
-    let shown: Vec<Value> = link.run(&pipeline).await?;
+    let shown: Vec<Value> = commands.run().await?;
     Ok(shown.iter().map(read_epoch).collect())
 }
 
-/// Writes claims, in one round trip, over whatever is there: what Postgres has stored was first. They come into lots as
+/// Writes claims, in one round trip to each server, over whatever is there: what Postgres has stored was first. They come into lots as
 /// those of a `window` do.
 pub async fn restore_claims(
     link: &mut Link,
@@ -118,13 +113,13 @@ pub async fn restore_claims(
         let lot = (*shard, lots::due(*ends_at, window), origin.unwrap_or(STORED));
         lots.entry(lot).or_default().push(hash(*keyspace, event_id));
     }
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for ((shard, due, owner), hashes) in &lots {
         for part in hashes.chunks(lots::MOST) {
-            lots::restore(&mut pipeline, *shard, *due, &owner.to_string(), part);
+            lots::restore(commands.of(*shard), *shard, *due, &owner.to_string(), part);
         }
     }
-    Ok(link.run(&pipeline).await?)
+    commands.send().await
 }
 
 /// Marks that the claims of these shards are being restored, for the epoch `id`; what was shown until now, by shard.
@@ -133,11 +128,11 @@ pub async fn mark_restoration(
     shards: &[Shard],
     id: Uuid,
 ) -> Result<Vec<Option<Uuid>>, QueueError> {
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for shard in shards {
-        pipeline.cmd("SET").arg(shard.epoch()).arg(mark(id)).arg("GET");
+        commands.of(*shard).cmd("SET").arg(shard.epoch()).arg(mark(id)).arg("GET");
     }
-    let shown: Vec<Value> = link.run(&pipeline).await?;
+    let shown: Vec<Value> = commands.run().await?;
     Ok(shown.iter().map(read_epoch).collect())
 }
 
@@ -154,7 +149,7 @@ pub async fn show_epoch(link: &mut Link, shards: &[Shard], id: Uuid) -> Result<b
             .arg(mark(id))
             .arg(id.to_string())
             .to_owned();
-        all &= link.ask::<i64>(&show).await? == 1;
+        all &= link.ask::<i64>(*shard, &show).await? == 1;
     }
     Ok(all)
 }

@@ -1,7 +1,7 @@
 //! What can go wrong with Redis.
 
 use bb8_redis::bb8::RunError;
-use bb8_redis::redis::RedisError;
+use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::ops::metrics::Failure;
 use crate::tls::{self, TlsError};
@@ -28,6 +28,29 @@ pub enum QueueError {
         "no connection to Redis within REDIS_TIMEOUT: it does not answer, or all REDIS_CONNECTIONS are busy; the log says why"
     )]
     NoConnection,
+    /// Several servers are named, which are not the nodes of one cluster.
+    #[error(
+        "REDIS_URL names several servers, but {0} is no node of a Redis Cluster; name one server, or nodes of one cluster"
+    )]
+    NotACluster(String),
+    /// The cluster serves nothing, or a node has lost the others.
+    #[error(
+        "the Redis Cluster is down, says its node {0} (cluster_state:fail): a node is away and none of its replicas took over, or the nodes do not reach each other; see: redis-cli CLUSTER NODES"
+    )]
+    ClusterDown(String),
+    /// The cluster is not set up to its end.
+    #[error(
+        "{0} of the 16384 slots of the Redis Cluster have no node; give them one with: redis-cli --cluster fix HOST:PORT"
+    )]
+    Uncovered(u16),
+    /// One node of the cluster has a fault of its own.
+    #[error("node {node} of the Redis Cluster: {source}")]
+    Node {
+        /// Where it is.
+        node: String,
+        /// What is wrong with it.
+        source: Box<QueueError>,
+    },
     /// The server's memory policy lets it throw accepted events away.
     #[error(
         "Redis may evict accepted events when its memory is full, as its maxmemory-policy is {0:?}; change it with: redis-cli CONFIG SET maxmemory-policy volatile-ttl (and in redis.conf)"
@@ -65,18 +88,35 @@ impl From<RunError<RedisError>> for QueueError {
 }
 
 impl QueueError {
+    /// Whether the shard has moved to another server, which did nothing for it here.
+    pub(super) fn is_moved(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved))
+    }
+
+    /// Whether the consumer group is not there.
+    pub(super) fn is_without_group(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.code() == Some("NOGROUP"))
+    }
+
     /// Whether trying again later can help. Otherwise somebody has to change something first.
     #[must_use]
     pub fn will_pass(&self) -> bool {
-        matches!(self, Self::Redis(_) | Self::NoConnection | Self::LostAgain)
+        match self {
+            Self::Redis(_)
+            | Self::NoConnection
+            | Self::ClusterDown(_)
+            | Self::Uncovered(_)
+            | Self::LostAgain => true,
+            Self::Node { source, .. } => source.will_pass(),
+            _ => false,
+        }
     }
 }
 
 impl Failure for QueueError {}
 
-impl Failure for RedisError {}
-
-/// The error, or what to do about it where the handshake failed.
+/// The error, or what to do about it where the handshake failed. Of a pipeline's errors the first.
 pub(super) fn describe(error: &RedisError) -> String {
-    tls::advice(error).unwrap_or_else(|| error.to_string())
+    let first = || error.clone().into_server_errors()?.first().map(|(_, error)| error.to_string());
+    tls::advice(error).or_else(first).unwrap_or_else(|| error.to_string())
 }

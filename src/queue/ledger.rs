@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use bb8_redis::redis::{self, Pipeline};
+use bb8_redis::redis;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -46,11 +46,11 @@ pub(super) fn accepted_on(moment: Timestamp) -> String {
 
 /// Reads the shards' ledgers, in order.
 pub async fn accepted(link: &mut Link, shards: Shards) -> Result<Vec<Accepted>, QueueError> {
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for shard in shards.all() {
-        pipeline.cmd("HGETALL").arg(shard.ledger());
+        commands.of(shard).cmd("HGETALL").arg(shard.ledger());
     }
-    let ledgers: Vec<BTreeMap<String, i64>> = link.run(&pipeline).await?;
+    let ledgers: Vec<BTreeMap<String, i64>> = commands.run().await?;
     let entries = entries(link, shards).await?;
     let read = |(fields, entries)| {
         let accepted = Accepted::read(&fields);
@@ -61,11 +61,11 @@ pub async fn accepted(link: &mut Link, shards: Shards) -> Result<Vec<Accepted>, 
 
 /// Reads how much is queued, by shard.
 pub async fn queued(link: &mut Link, shards: Shards) -> Result<Vec<Depth>, QueueError> {
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for shard in shards.all() {
-        pipeline.cmd("HMGET").arg(shard.ledger()).arg(QUEUED_EVENTS).arg(QUEUED_BYTES);
+        commands.of(shard).cmd("HMGET").arg(shard.ledger()).arg(QUEUED_EVENTS).arg(QUEUED_BYTES);
     }
-    let counts: Vec<(Option<i64>, Option<i64>)> = link.run(&pipeline).await?;
+    let counts: Vec<(Option<i64>, Option<i64>)> = commands.run().await?;
     let depth =
         |(events, bytes): (Option<i64>, Option<i64>)| Depth::of(events.unwrap_or(0), bytes.unwrap_or(0));
     let entries = entries(link, shards).await?;
@@ -74,11 +74,11 @@ pub async fn queued(link: &mut Link, shards: Shards) -> Result<Vec<Depth>, Queue
 
 /// How many entries each stream has.
 async fn entries(link: &mut Link, shards: Shards) -> Result<Vec<u64>, QueueError> {
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for shard in shards.all() {
-        pipeline.cmd("XLEN").arg(shard.stream());
+        commands.of(shard).cmd("XLEN").arg(shard.stream());
     }
-    Ok(link.run(&pipeline).await?)
+    commands.run().await
 }
 
 /// An empty stream holds nothing, whatever the counters say: somebody else may have deleted entries, and then nothing would
@@ -90,17 +90,19 @@ fn where_there_are_entries((depth, entries): (Depth, u64)) -> Depth {
 /// Forgets what was accepted on days before `day`, and remembers that it did.
 pub async fn forget_before(link: &mut Link, shards: Shards, day: Date) -> Result<(), QueueError> {
     let known = accepted(link, shards).await?;
-    let mut pipeline = Pipeline::new();
-    pipeline.atomic();
+    let mut commands = link.commands(0);
     for (shard, accepted) in shards.all().zip(known) {
+        let pipeline = commands.of(shard);
+        pipeline.cmd("MULTI").ignore();
         if accepted.kept_from < Some(day) {
             pipeline.cmd("HSET").arg(shard.ledger()).arg(KEPT_FROM).arg(milliseconds(day)).ignore();
         }
         for old in accepted.by_day.keys().take_while(|known| **known < day) {
             pipeline.cmd("HDEL").arg(shard.ledger()).arg(format!("{ACCEPTED}{old}")).ignore();
         }
+        pipeline.cmd("EXEC").ignore();
     }
-    Ok(link.run(&pipeline).await?)
+    commands.send().await
 }
 
 /// A day is kept as a number, like everything else in the hash: the milliseconds at which it begins.
@@ -116,10 +118,10 @@ fn day_at(milliseconds: i64) -> Option<Date> {
 /// counted yet, as what lies in the stream was accepted by a release that did not count.
 pub(super) async fn begin(link: &mut Link, shard: Shard) -> Result<(), QueueError> {
     // Asked first: what is appended after the look at the stream is no older.
-    let (seconds, microseconds): (u64, u64) = link.ask(&redis::cmd("TIME")).await?;
+    let (seconds, microseconds): (u64, u64) = link.ask(shard, &redis::cmd("TIME")).await?;
     let first = redis::cmd("XRANGE").arg(shard.stream()).arg("-").arg("+").arg("COUNT").arg(1).to_owned();
-    let first: Vec<(String, redis::Value)> = link.ask(&first).await?;
-    let fields: Vec<String> = link.ask(redis::cmd("HKEYS").arg(shard.ledger())).await?;
+    let first: Vec<(String, redis::Value)> = link.ask(shard, &first).await?;
+    let fields: Vec<String> = link.ask(shard, redis::cmd("HKEYS").arg(shard.ledger())).await?;
     let counted = fields.iter().any(|field| field.starts_with(ACCEPTED));
     let since = if let Some((milliseconds, _)) =
         first.first().filter(|_| counted).and_then(|(id, _)| id.split_once('-'))
@@ -128,7 +130,7 @@ pub(super) async fn begin(link: &mut Link, shard: Shard) -> Result<(), QueueErro
     } else {
         (seconds * 1000 + microseconds / 1000).to_string()
     };
-    Ok(link.ask(redis::cmd("HSETNX").arg(shard.ledger()).arg(SINCE).arg(since)).await?)
+    link.ask(shard, redis::cmd("HSETNX").arg(shard.ledger()).arg(SINCE).arg(since)).await
 }
 
 impl Accepted {

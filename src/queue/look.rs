@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use bb8_redis::redis::Pipeline;
-
 use super::depth::{Depth, Memory};
-use super::{Pool, QueueError, Shards, ledger, server};
+use super::{Pool, QueueError, Shard, Shards, ledger, server};
 use crate::ops::metrics::{self, RedisOperation};
 
 /// By Redis' clock, which the entries' ids are of. Only the age leaves the script, not the frame. An entry is deleted as it
@@ -17,11 +15,20 @@ local now = redis.call('TIME')
 local age = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.match(first[1], '^%d+'))
 return math.max(age, 0)";
 
+/// A server, and what it has to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its memory.
+    pub memory: Memory,
+    /// Its shards.
+    pub shards: Vec<Shard>,
+}
+
 /// What was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
-    /// Redis' memory.
-    pub memory: Memory,
+    /// The servers: one, or the nodes of a cluster that have shards.
+    pub nodes: Vec<Node>,
     /// What lies in each stream, in the order of the shards.
     pub depths: Vec<Depth>,
     /// How long ago the oldest frame came that is not acknowledged; `None` where there is none.
@@ -30,19 +37,24 @@ pub struct Sight {
 
 /// Looks at the queue, and shows what was seen in the metrics.
 pub async fn look(pool: &Pool, shards: Shards) -> Result<Sight, QueueError> {
-    let mut link = pool.get().await?;
+    let mut link = pool.get(shards.all()).await?;
     let looked = async {
-        let memory = server::memory(&mut link).await?;
+        let memories = server::memories(&mut link).await?;
         let depths = ledger::queued(&mut link, shards).await?;
-        let mut pipeline = Pipeline::new();
+        let mut commands = link.commands(0);
         for shard in shards.all() {
-            pipeline.cmd("EVAL").arg(AGE).arg(1).arg(shard.stream());
+            commands.of(shard).cmd("EVAL").arg(AGE).arg(1).arg(shard.stream());
         }
-        let ages: Vec<i64> = link.run(&pipeline).await?;
+        let ages: Vec<i64> = commands.run().await?;
         let oldest = ages.into_iter().filter_map(|age| u64::try_from(age).ok()).max();
-        Ok::<_, QueueError>(Sight { memory, depths, oldest: oldest.map(Duration::from_millis) })
+        let held = link.shared_out(shards.all());
+        let nodes = memories.into_iter().zip(held).map(|(memory, shards)| Node { memory, shards }).collect();
+        Ok::<_, QueueError>(Sight { nodes, depths, oldest: oldest.map(Duration::from_millis) })
     };
     let sight = metrics::timed(RedisOperation::Look, looked).await?;
-    metrics::queue_looked_at(sight.depths.iter().copied().sum(), sight.oldest, sight.memory);
+    let memories = sight.nodes.iter().map(|node| node.memory);
+    if let Some(fullest) = memories.max_by(Memory::compare_fullness) {
+        metrics::queue_looked_at(sight.depths.iter().copied().sum(), sight.oldest, fullest);
+    }
     Ok(sight)
 }

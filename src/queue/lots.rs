@@ -20,7 +20,7 @@ use std::time::Duration;
 use bb8_redis::redis::Pipeline;
 use jiff::Timestamp;
 
-use super::{Link, QueueError, Shard, Shards};
+use super::{Link, QueueError, Shard, Shards, server};
 use crate::ops::metrics::Sweep;
 
 /// Bytes of a hash.
@@ -56,18 +56,29 @@ end
 if redis.call('EXISTS', lot) == 0 then redis.call('ZREM', KEYS[1], due) end
 return swept";
 
-/// Sweeps a part of the next lot of each shard. How many claims went; `None` where no shard had a lot to sweep.
-pub async fn sweep(link: &mut Link, shards: Shards, which: Sweep) -> Result<Option<u64>, QueueError> {
+/// Those of these shards whose server is nearly full, and lets claims go before they are due.
+pub async fn cramped(link: &mut Link, shards: Shards) -> Result<Vec<Shard>, QueueError> {
+    let memories = server::memories(link).await?;
+    let held = link.shared_out(shards.all()).into_iter().zip(memories);
+    Ok(held.filter(|(_, memory)| memory.lets_claims_go()).flat_map(|(shards, _)| shards).collect())
+}
+
+/// Sweeps a part of the next lot of each of these shards. How many claims went; `None` where there was no lot to sweep.
+pub async fn sweep(
+    link: &mut Link,
+    shards: impl IntoIterator<Item = Shard>,
+    which: Sweep,
+) -> Result<Option<u64>, QueueError> {
     let which = match which {
         Sweep::Due => "due",
         Sweep::Early => "early",
     };
-    let mut pipeline = Pipeline::new();
-    for shard in shards.all() {
-        let script = pipeline.cmd("EVAL").arg(SWEEP).arg(2).arg(shard.lots()).arg(shard.claim_prefix());
-        script.arg(which).arg(ELEMENTS);
+    let mut commands = link.commands(0);
+    for shard in shards {
+        let script = commands.of(shard).cmd("EVAL").arg(SWEEP).arg(2);
+        script.arg(shard.lots()).arg(shard.claim_prefix()).arg(which).arg(ELEMENTS);
     }
-    let swept: Vec<i64> = link.run(&pipeline).await?;
+    let swept: Vec<i64> = commands.run().await?;
     Ok(swept.into_iter().filter_map(|swept| u64::try_from(swept).ok()).reduce(|all, swept| all + swept))
 }
 

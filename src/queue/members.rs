@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bb8_redis::redis::{self, FromRedisValue, Pipeline, Value};
+use bb8_redis::redis::{self, FromRedisValue, Value};
 
 use super::consumer::GROUP;
 use super::{Link, QueueError, Shards};
@@ -18,11 +18,11 @@ return 1";
 
 /// Takes `name` out of the groups of all streams where it holds nothing.
 pub async fn leave(link: &mut Link, shards: Shards, name: &str) -> Result<(), QueueError> {
-    let mut pipeline = Pipeline::new();
+    let mut commands = link.commands(0);
     for shard in shards.all() {
-        pipeline.cmd("EVAL").arg(LEAVE).arg(1).arg(shard.stream()).arg(GROUP).arg(name).ignore();
+        commands.of(shard).cmd("EVAL").arg(LEAVE).arg(1).arg(shard.stream()).arg(GROUP).arg(name).ignore();
     }
-    Ok(link.run(&pipeline).await?)
+    commands.send().await
 }
 
 /// Takes out the names that nobody has used for `idle`: those of workers that did not come to leave. Returns how many.
@@ -30,9 +30,9 @@ pub async fn remove_idle(link: &mut Link, shards: Shards, idle: Duration) -> Res
     let mut removed = 0;
     for shard in shards.all() {
         let consumers = redis::cmd("XINFO").arg("CONSUMERS").arg(shard.stream()).arg(GROUP).to_owned();
-        for name in idle_names(link.ask(&consumers).await?, idle) {
+        for name in idle_names(link.ask(shard, &consumers).await?, idle) {
             let gone: i64 = link
-                .ask(redis::cmd("EVAL").arg(LEAVE).arg(1).arg(shard.stream()).arg(GROUP).arg(name))
+                .ask(shard, redis::cmd("EVAL").arg(LEAVE).arg(1).arg(shard.stream()).arg(GROUP).arg(name))
                 .await?;
             removed += usize::from(gone == 1);
         }

@@ -89,12 +89,20 @@ impl OutgoingFrame {
 /// After an error some of them may have been appended nevertheless: sending their events again is safe, since the claims
 /// know them.
 pub async fn append(pool: &Pool, frames: &[OutgoingFrame]) -> Result<Vec<(Shard, Depth)>, QueueError> {
-    let mut pipeline = Pipeline::with_capacity(frames.len() * 6);
-    for frame in frames {
-        frame.append_to(&mut pipeline);
+    match append_once(pool, frames).await {
+        // By now it is known where to.
+        Err(error) if error.is_moved() => append_once(pool, frames).await,
+        appended => appended,
     }
-    let mut link = pool.get().await?;
-    let replies: Vec<Value> = metrics::timed(RedisOperation::Append, link.run(&pipeline)).await?;
+}
+
+async fn append_once(pool: &Pool, frames: &[OutgoingFrame]) -> Result<Vec<(Shard, Depth)>, QueueError> {
+    let mut link = pool.get(frames.iter().map(|frame| frame.shard)).await?;
+    let mut commands = link.commands(frames.len() * 6);
+    for frame in frames {
+        frame.append_to(commands.of(frame.shard));
+    }
+    let replies: Vec<Value> = metrics::timed(RedisOperation::Append, commands.run()).await?;
     frames.iter().zip(replies).map(|(frame, reply)| Ok((frame.shard, appended(&reply)?))).collect()
 }
 

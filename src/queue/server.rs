@@ -1,4 +1,4 @@
-//! The Redis server: is it one that keeps what it acknowledges?
+//! The Redis server, or each node of a cluster: is it one that keeps what it acknowledges?
 //!
 //! Streams have no expiry. With a policy that evicts such keys, Redis would throw accepted events away when its memory is
 //! full; so only the two policies that do not are worked with.
@@ -6,14 +6,14 @@
 use bb8_redis::redis::{self, InfoDict};
 
 use super::depth::{Eviction, Memory};
-use super::{Link, Pool, QueueError};
+use super::{Link, Pool, QueueError, Shards};
 
 /// `SET … NX GET` came with it.
 const OLDEST_MAJOR: u32 = 7;
 
 /// Refuses a server that is too old, or may evict what is queued. One that does not answer yet is looked at again later.
-pub async fn check(pool: &Pool) -> Result<(), QueueError> {
-    let looked = async { memory(&mut *pool.get().await?).await };
+pub async fn check(pool: &Pool, shards: Shards) -> Result<(), QueueError> {
+    let looked = async { memories(&mut pool.get(shards.all()).await?).await };
     match looked.await {
         Err(error) if error.will_pass() => {
             tracing::warn!(%error, "Redis was not looked at yet");
@@ -24,14 +24,36 @@ pub async fn check(pool: &Pool) -> Result<(), QueueError> {
 }
 
 /// Whether Redis answers, and keeps what it acknowledges; the error says what a person can do about it.
-pub async fn usable(pool: Pool) -> Result<(), String> {
-    let looked = async { memory(&mut *pool.get().await?).await };
+pub async fn usable(pool: Pool, shards: Shards) -> Result<(), String> {
+    let looked = async { memories(&mut pool.get(shards.all()).await?).await };
     looked.await.map(|_| ()).map_err(|error: QueueError| error.to_string())
 }
 
-/// How full Redis is; an error where it is too old, or may evict what is queued.
-pub async fn memory(link: &mut Link) -> Result<Memory, QueueError> {
-    let info: InfoDict = link.ask(redis::cmd("INFO").arg("server").arg("memory")).await?;
+/// Whether Redis answers for all shards; the error says what a person can do about it.
+pub async fn answers(pool: Pool, shards: Shards) -> Result<(), String> {
+    let asked = async {
+        let mut link = pool.get(shards.all()).await?;
+        let mut commands = link.commands(0);
+        for shard in shards.all() {
+            commands.of(shard).cmd("EXISTS").arg(shard.stream()).ignore();
+        }
+        commands.send().await
+    };
+    asked.await.map_err(|error: QueueError| error.to_string())
+}
+
+/// How full each server of the link is; an error where one is too old, or may evict what is queued.
+pub(super) async fn memories(link: &mut Link) -> Result<Vec<Memory>, QueueError> {
+    let infos: Vec<InfoDict> = link.ask_each(redis::cmd("INFO").arg("server").arg("memory")).await?;
+    let seen: Result<Vec<_>, (usize, QueueError)> =
+        infos.iter().enumerate().map(|(place, info)| memory(info).map_err(|error| (place, error))).collect();
+    seen.map_err(|(place, source)| match link.nodes().into_iter().nth(place) {
+        Some(node) => QueueError::Node { node, source: Box::new(source) },
+        None => source,
+    })
+}
+
+fn memory(info: &InfoDict) -> Result<Memory, QueueError> {
     let version: String = info.get("redis_version").unwrap_or_default();
     if version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0) < OLDEST_MAJOR {
         return Err(QueueError::TooOld(version));

@@ -10,6 +10,6 @@ use super::{EntryId, Link, QueueError, Shard};
 /// Notes a trial; says how many there were before.
 pub async fn note_trial(link: &mut Link, shard: Shard, entry: EntryId) -> Result<u64, QueueError> {
     let trials: u64 =
-        link.ask(redis::cmd("HINCRBY").arg(shard.suspects()).arg(entry.to_string()).arg(1)).await?;
+        link.ask(shard, redis::cmd("HINCRBY").arg(shard.suspects()).arg(entry.to_string()).arg(1)).await?;
     Ok(trials.saturating_sub(1))
 }

@@ -60,9 +60,9 @@ impl Serve {
         allow_open_files(http.max_connections + queue.redis_connections + store.database_connections);
         let postgres = store::connect(&urls.database_url, store)?;
         let redis = queue::pool(&urls.redis_url, queue)?;
-        queue::check(&redis).await?;
-        let probed = redis.clone();
-        readiness.require("redis", move || queue::answers(probed.clone()));
+        queue::check(&redis, queue.shards).await?;
+        let (probed, shards) = (redis.clone(), queue.shards);
+        readiness.require("redis", move || queue::answers(probed.clone(), shards));
 
         let listener = listen(http.addr, "--http").await?;
         let addr = listener.local_addr()?;
@@ -71,7 +71,7 @@ impl Serve {
         let watched = gate.clone();
         readiness.require("queue", move || std::future::ready(watched.ready()));
         let mut companions = JoinSet::new();
-        let (shards, pool) = (queue.shards, redis.clone());
+        let pool = redis.clone();
         companions.spawn(async move { gate.watch(pool, shards).await });
         companions.spawn(watch_pools(redis.clone(), postgres.clone()));
         let queue = Queue { pool: redis.clone(), shards };

@@ -57,9 +57,9 @@ impl Worker {
         readiness.require("postgres", move || store::answers(pool.clone()));
 
         let redis = queue::pool(&urls.redis_url, queue)?;
-        queue::check(&redis).await?;
-        let probed = redis.clone();
-        readiness.require("redis", move || queue::usable(probed.clone()));
+        queue::check(&redis, queue.shards).await?;
+        let (probed, shards) = (redis.clone(), queue.shards);
+        readiness.require("redis", move || queue::usable(probed.clone(), shards));
         let servers = Servers {
             redis: redis.clone(),
             links: Links::new(&urls.redis_url, queue.redis_timeout + worker.fetch_wait)?,

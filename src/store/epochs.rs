@@ -72,10 +72,10 @@ pub async fn record(transaction: &Transaction<'_>, epochs: &[(Shard, Epoch)]) ->
     Ok(())
 }
 
-/// Notes that a run lives: the one that `lives` finds out to, after the moment that is noted.
+/// Notes that runs live: those that `lives` finds out to, after the moment that is noted.
 pub async fn note_alive<E: From<StoreError>>(
     pool: &Pool,
-    lives: impl AsyncFnOnce() -> Result<RunId, E>,
+    lives: impl AsyncFnOnce() -> Result<Vec<RunId>, E>,
 ) -> Result<(), E> {
     let mut client = pool.get().await.map_err(StoreError::from)?;
     let beginning = async {
@@ -84,10 +84,11 @@ pub async fn note_alive<E: From<StoreError>>(
         Ok::<_, StoreError>(transaction)
     };
     let transaction = timed(PostgresOperation::Epochs, beginning).await?;
-    let run = lives().await?;
+    let runs = lives().await?;
     let noting = async {
-        let note = "update claim_epochs set seen_at = now() where run_id = $1";
-        transaction.execute(note, &[&run.as_str()]).await?;
+        let note = "update claim_epochs set seen_at = now() where run_id = any($1)";
+        let runs: Vec<&str> = runs.iter().map(RunId::as_str).collect();
+        transaction.execute(note, &[&runs]).await?;
         Ok::<_, StoreError>(transaction.commit().await?)
     };
     Ok(timed(PostgresOperation::Epochs, noting).await?)

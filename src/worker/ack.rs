@@ -34,7 +34,7 @@ impl Ack {
                 entries.extend(more);
             }
             self.stage.persist(async || {
-                let mut link = self.redis.get().await?;
+                let mut link = self.redis.get(entries.iter().map(|entry| entry.shard)).await?;
                 let asked = queue::acknowledge(&mut link, &entries);
                 metrics::timed(RedisOperation::Acknowledge, asked).await
             })?;

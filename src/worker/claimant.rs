@@ -56,7 +56,7 @@ impl Claimant {
             let mut is_new = wanted.to_vec();
             clear_events_of(&mut is_new, deliveries, &stored);
             let claims = claims(deliveries, &is_new, &epochs);
-            let mut link = self.redis.get().await.map_err(QueueError::from)?;
+            let mut link = self.redis.get(deliveries.iter().map(|delivery| delivery.shard)).await?;
             let asked = queue::claim(&mut link, &claims, self.settings.window, &epochs);
             match metrics::timed(RedisOperation::Claim, asked).await? {
                 Claimed::Told(ours) => {
@@ -69,7 +69,10 @@ impl Claimant {
                     metrics::claims_laid(results[1], results[0]);
                     return Ok(Laid { is_new, epochs });
                 }
-                Claimed::Stale => self.known.forget(&epochs),
+                Claimed::Stale => {
+                    link.doubt();
+                    self.known.forget(&epochs);
+                }
             }
         }
     }

@@ -70,7 +70,8 @@ impl Fetch {
                 self.try_alone(suspect, batches)?;
             }
         }
-        Ok(())
+        let rest = cut(each_once(self.rest()?), self.limits);
+        rest.into_iter().try_for_each(|batch| self.send(batch, batches))
     }
 
     fn send(&mut self, batch: Fetched, batches: &Outlet<Fetched>) -> Result<(), Ended> {
@@ -91,8 +92,9 @@ impl Fetch {
         })?;
         let Delivery { shard, entry, times, .. } = suspect;
         let redis = self.redis.clone();
-        let trials =
-            self.stage.persist(async || queue::note_trial(&mut *redis.get().await?, shard, entry).await)?;
+        let trials = self
+            .stage
+            .persist(async || queue::note_trial(&mut redis.get([shard]).await?, shard, entry).await)?;
         let condemned = trials >= TRIALS;
         tracing::warn!(%shard, %entry, times, trials, condemned, "a frame was delivered often and never finished; trying it alone");
         self.send(Fetched { deliveries: vec![suspect], condemned }, batches)?;
@@ -114,6 +116,14 @@ impl Fetch {
             // it is reclaimed. So a drain waits for the read to end.
             or_nothing_at_the_end(stage, consumer.read(frames, *wait).await)
         })
+    }
+
+    /// What was still being read, but for suspects. A server that fails is not waited for, as nothing can have been lost.
+    fn rest(&mut self) -> Result<Vec<Delivery>, Ended> {
+        let Self { stage, consumer, max_deliveries, .. } = self;
+        let mut rest = stage.wait(consumer.rest())?.unwrap_or_default();
+        rest.retain(|delivery| delivery.times <= *max_deliveries);
+        Ok(rest)
     }
 
     fn reclaim(&mut self, frames: usize) -> Result<Vec<Delivery>, Ended> {

@@ -8,7 +8,7 @@ use super::claimant::ClaimError;
 use super::watch::Membership;
 use crate::ledger::{self, LedgerError, day_of};
 use crate::ops::metrics::{self, LedgerDay};
-use crate::queue::{self, QueueError};
+use crate::queue;
 use crate::store::{Pool, partitions};
 
 /// How often the ledger is read.
@@ -52,6 +52,6 @@ pub(super) async fn forget_expired(
     if ledger::begin_of(whole) < until {
         whole = whole.saturating_add(1.day());
     }
-    let mut link = group.redis.get().await.map_err(QueueError::from)?;
+    let mut link = group.redis.get(group.shards.all()).await?;
     Ok(queue::forget_before(&mut link, group.shards, whole).await?)
 }

@@ -39,12 +39,13 @@ pub(super) async fn whole_epochs(
 ) -> Result<Epochs, ClaimError> {
     let mut client = postgres.get().await.map_err(StoreError::from)?;
     let (transaction, mut recorded) = in_postgres(begin(&mut client, shards)).await?;
-    // One connection from here to the end: a restoration does not outlive the run of Redis that it began in.
-    let mut link = redis.get().await.map_err(QueueError::from)?;
+    // One link from here to the end: a restoration does not outlive a run of Redis that it began in.
+    let mut link = redis.get(shards.all()).await?;
+    link.renew().await?;
     let shown = queue::shown_epochs(&mut link, shards).await?;
-    let run = link.run_id();
-    let is_whole =
-        |shard: Shard| queue::gap(recorded[shard.index()].as_ref(), shown[shard.index()], run).is_none();
+    let gap_of =
+        |shard: Shard, shown| queue::gap(recorded[shard.index()].as_ref(), shown, link.run_id(shard));
+    let is_whole = |shard: Shard| gap_of(shard, shown[shard.index()]).is_none();
     let lacking: Vec<Shard> = shards.all().filter(|shard| !is_whole(*shard)).collect();
     if !lacking.is_empty() {
         let restored = restore(&transaction, &mut link, (shards, &lacking), &recorded, settings).await?;
@@ -82,17 +83,18 @@ async fn restore(
     recorded: &[Option<Epoch>],
     settings: &RestoreSettings,
 ) -> Result<Vec<(Shard, Epoch)>, ClaimError> {
-    let (id, run) = (Uuid::now_v7(), link.run_id().clone());
+    let id = Uuid::now_v7();
     let shown = queue::mark_restoration(link, lacking, id).await?;
     fail_point::reached("restoration-marked");
     // What stood there before the mark decides, not what was read earlier.
-    let gap_of =
-        |(shard, shown): (&Shard, Option<Uuid>)| queue::gap(recorded[shard.index()].as_ref(), shown, &run);
+    let gap_of = |(shard, shown): (&Shard, Option<Uuid>)| {
+        queue::gap(recorded[shard.index()].as_ref(), shown, link.run_id(*shard))
+    };
     let lost = lacking.iter().zip(shown).any(|shard| gap_of(shard) == Some(Gap::Lost));
     let epoch_of = |shard: &Shard| {
         let known = recorded[shard.index()].as_ref().filter(|_| !lost);
         let keyspace = known.map_or_else(rand::random, |known| known.keyspace);
-        (*shard, Epoch { id, keyspace, run_id: run.clone() })
+        (*shard, Epoch { id, keyspace, run_id: link.run_id(*shard).clone() })
     };
     let epochs: Vec<(Shard, Epoch)> = lacking.iter().map(epoch_of).collect();
     let restoration = Restoration::new(transaction, shards, &epochs, settings.window);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::claimant::ClaimError;
 use crate::ops::metrics::{self, RedisOperation, Sweep};
-use crate::queue::{self, Pool, QueueError, Shards};
+use crate::queue::{self, Link, Pool, QueueError, Shard, Shards};
 use crate::store::{Pool as PostgresPool, epochs};
 
 /// How often Redis is looked after.
@@ -31,7 +31,7 @@ pub struct Membership {
 impl Membership {
     /// Takes the name out of the group, unless it still holds frames.
     pub async fn leave(&self) -> Result<(), QueueError> {
-        queue::leave(&mut *self.redis.get().await?, self.shards, &self.name).await
+        queue::leave(&mut self.redis.get(self.shards.all()).await?, self.shards, &self.name).await
     }
 }
 
@@ -71,27 +71,36 @@ pub async fn sweep_claims(group: Membership) {
 }
 
 async fn sweep_once(group: &Membership) -> Result<(), QueueError> {
-    let mut link = group.redis.get().await?;
+    let mut link = group.redis.get(group.shards.all()).await?;
     loop {
-        let which = if queue::memory(&mut link).await?.lets_claims_go() { Sweep::Early } else { Sweep::Due };
-        let swept = queue::sweep(&mut link, group.shards, which);
-        let Some(claims) = metrics::timed(RedisOperation::Sweep, swept).await? else { return Ok(()) };
-        metrics::claims_swept(which, claims);
-        if which == Sweep::Early {
-            tracing::debug!(claims, "Redis is nearly full; swept claims before they were due");
+        let cramped = queue::cramped(&mut link, group.shards).await?;
+        let early = sweep(&mut link, cramped, Sweep::Early).await?;
+        let due = sweep(&mut link, group.shards.all().collect(), Sweep::Due).await?;
+        if !early && !due {
+            return Ok(());
         }
     }
 }
 
+/// Sweeps a part of what there is to sweep; whether there was anything.
+async fn sweep(link: &mut Link, shards: Vec<Shard>, which: Sweep) -> Result<bool, QueueError> {
+    let swept = metrics::timed(RedisOperation::Sweep, queue::sweep(link, shards, which)).await?;
+    metrics::claims_swept(which, swept.unwrap_or(0));
+    if let (Sweep::Early, Some(claims)) = (which, swept) {
+        tracing::debug!(claims, "Redis is nearly full; swept claims before they were due");
+    }
+    Ok(swept.is_some())
+}
+
 async fn watch_once(group: &Membership, postgres: &PostgresPool, idle: Duration) -> Result<(), ClaimError> {
     epochs::note_alive(postgres, async || {
-        let mut link = group.redis.get().await.map_err(QueueError::from)?;
+        let mut link = group.redis.get(group.shards.all()).await?;
         // It answers, so the run lives.
         queue::shown_epochs(&mut link, group.shards).await?;
-        Ok::<_, ClaimError>(link.run_id().clone())
+        Ok::<_, ClaimError>(link.run_ids())
     })
     .await?;
-    let mut link = group.redis.get().await.map_err(QueueError::from)?;
+    let mut link = group.redis.get(group.shards.all()).await?;
     let removed = queue::remove_idle(&mut link, group.shards, idle).await?;
     if removed > 0 {
         tracing::info!(removed, "took names out of the consumer group that ended workers had left behind");

@@ -10,7 +10,7 @@ use campaign_manager::queue::{Links, Pool};
 use crate::support::{SHARDS, TestStores, event, until};
 
 fn pool(stores: &TestStores) -> Pool {
-    Links::new(&stores.urls().redis_url, Duration::from_secs(2)).unwrap().pool(4)
+    Pool::new(&stores.urls().redis_url, Duration::from_secs(2), 4).unwrap()
 }
 
 fn accumulator(buffer: usize) -> Accumulator {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bb8_redis::redis;
-use campaign_manager::queue::{Claim, Claimed, Consumer, EntryId, Epochs, Links, append, claim};
+use campaign_manager::queue::{Claim, Claimed, Consumer, EntryId, Epochs, Links, Pool, append, claim};
 use campaign_manager::roles::Worker;
 use campaign_manager::store::epochs;
 use serde_json::json;
@@ -219,7 +219,7 @@ async fn claim_for(stores: &TestStores, entry: EntryId, event_id: &str, user_id:
     let known = epochs::read(&transaction, SHARDS).await.unwrap();
     let epochs = Epochs::new(known.into_iter().map(Option::unwrap).collect());
     let claims = [Claim::new(SHARDS.of_user(user_id), entry, [event_id].into_iter(), &epochs)];
-    let mut link = links(stores).link().await.unwrap();
+    let mut link = links(stores).link(SHARDS.all()).await.unwrap();
     let claimed = claim(&mut link, &claims, DEADLINE * 60, &epochs).await.unwrap();
     assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
 }
@@ -314,7 +314,7 @@ async fn what_claims_nothing_is_stored_although_somebody_else_restored_the_claim
     restored_elsewhere(stores).await;
     let mut corrupt = frame_of(SHARDS.of_user("u0"), &["lost"]);
     *corrupt.bytes.last_mut().unwrap() ^= 1;
-    append(&links(stores).pool(1), &[corrupt]).await.unwrap();
+    append(&Pool::new(&stores.urls().redis_url, DEADLINE, 1).unwrap(), &[corrupt]).await.unwrap();
     until_rows(stores, "dead_letters", 1).await;
     worker.drain(DEADLINE).await.unwrap();
 }

@@ -31,3 +31,5 @@ mod dead_letters;
 mod up;
 mod canary;
 mod faults;
+mod scaling;
+mod cluster;

@@ -20,7 +20,7 @@ pub(crate) fn links(stores: &TestStores) -> Links {
 }
 
 fn pool(stores: &TestStores) -> Pool {
-    links(stores).pool(2)
+    Pool::new(&stores.urls().redis_url, TIMEOUT, 2).unwrap()
 }
 
 fn consumer(stores: &TestStores, name: &str) -> Consumer {
@@ -57,7 +57,9 @@ async fn show(link: &mut Link, id: u128) -> uuid::Uuid {
 /// Shows an epoch in Redis, under which claims may be laid.
 pub(crate) async fn epochs(link: &mut Link) -> Epochs {
     let id = show(link, 1).await;
-    Epochs::new(SHARDS.all().map(|_| Epoch { id, keyspace: 7, run_id: link.run_id().clone() }).collect())
+    Epochs::new(
+        SHARDS.all().map(|_| Epoch { id, keyspace: 7, run_id: link.run_id(shard()).clone() }).collect(),
+    )
 }
 
 async fn claim_all(link: &mut Link, frames: &[(EntryId, &[&str])]) -> Vec<Vec<bool>> {
@@ -90,7 +92,7 @@ async fn a_consumer_that_comes_back_is_given_what_it_did_not_acknowledge() {
     let mut before = consumer(&stores, "same");
     before.read(10, WAIT).await.unwrap();
     let delivered = before.read(10, WAIT).await.unwrap();
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     acknowledge(&mut link, &entries(&delivered[..1])).await.unwrap();
 
     let mut after = consumer(&stores, "same");
@@ -118,7 +120,7 @@ async fn acknowledged_frames_leave_the_stream() {
     let mut consumer = consumer(&stores, "one");
     consumer.read(10, WAIT).await.unwrap();
     let delivered = consumer.read(10, WAIT).await.unwrap();
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     acknowledge(&mut link, &entries(&delivered)).await.unwrap();
 
     let length: u64 =
@@ -163,7 +165,7 @@ pub(crate) fn entry(milliseconds: u64) -> EntryId {
 }
 
 async fn claim_one(stores: &TestStores, entry: EntryId, ids: &[&str]) -> Vec<bool> {
-    let mut link = links(stores).link().await.unwrap();
+    let mut link = links(stores).link(SHARDS.all()).await.unwrap();
     claim_all(&mut link, &[(entry, ids)]).await.remove(0)
 }
 
@@ -179,7 +181,7 @@ async fn the_first_frame_to_claim_an_id_has_it_and_has_it_again_when_redelivered
 #[tokio::test]
 async fn frames_claimed_together_are_told_apart() {
     let stores = TestStores::start().await;
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let frames: [(EntryId, &[&str]); 4] =
         [(entry(1), &["a"]), (entry(2), &[]), (entry(3), &["a", "b"]), (entry(4), &["c"])];
     let ours = claim_all(&mut link, &frames).await;
@@ -189,7 +191,7 @@ async fn frames_claimed_together_are_told_apart() {
 #[tokio::test]
 async fn nothing_is_told_under_an_epoch_that_is_over_or_to_another_run_of_redis() {
     let mut stores = TestStores::start().await;
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let epochs = epochs(&mut link).await;
     let frame = || [Claim::new(shard(), entry(1), ["a"].into_iter(), &epochs)];
     let lay = async |link: &mut Link| claim(link, &frame(), WINDOW, &epochs).await.unwrap();
@@ -202,14 +204,14 @@ async fn nothing_is_told_under_an_epoch_that_is_over_or_to_another_run_of_redis(
     show(&mut link, 1).await;
     stores.servers.redis.stop().await;
     stores.servers.redis.start().await.unwrap();
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     assert_eq!(lay(&mut link).await, Claimed::Stale, "another run");
 }
 
 #[tokio::test]
 async fn an_epoch_is_not_shown_where_the_mark_of_its_restoration_is_gone() {
     let stores = TestStores::start().await;
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let (id, known) = (uuid::Uuid::from_u128(2), show(&mut link, 1).await);
     assert_eq!(mark_restoration(&mut link, &[shard()], id).await.unwrap(), [Some(known)]);
     let () = redis::cmd("FLUSHALL").query_async(&mut stores.redis().await).await.unwrap();
@@ -219,10 +221,10 @@ async fn an_epoch_is_not_shown_where_the_mark_of_its_restoration_is_gone() {
 #[tokio::test]
 async fn claims_of_another_keyspace_are_not_met() {
     let stores = TestStores::start().await;
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let id = show(&mut link, 1).await;
     for (number, keyspace) in [(1, 7), (2, 8)] {
-        let epoch = Epoch { id, keyspace, run_id: link.run_id().clone() };
+        let epoch = Epoch { id, keyspace, run_id: link.run_id(shard()).clone() };
         let epochs = Epochs::new(SHARDS.all().map(|_| epoch.clone()).collect());
         let claims = [Claim::new(shard(), entry(number), ["a"].into_iter(), &epochs)];
         let claimed = claim(&mut link, &claims, WINDOW, &epochs).await.unwrap();
@@ -234,7 +236,7 @@ async fn claims_of_another_keyspace_are_not_met() {
 async fn the_ledger_counts_a_frame_when_it_is_appended_and_takes_it_off_the_queue_once() {
     let stores = TestStores::start().await;
     append_frames(&stores, &[&["a", "b"], &["c"]]).await;
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let mut of_shard = async || accepted(&mut link, SHARDS).await.unwrap().remove(0);
     let ledger = of_shard().await;
     assert_eq!((ledger.by_day.values().copied().collect::<Vec<_>>(), ledger.queued.events), (vec![3], 3));
@@ -242,7 +244,7 @@ async fn the_ledger_counts_a_frame_when_it_is_appended_and_takes_it_off_the_queu
     consumer.read(10, WAIT).await.unwrap();
     let delivered = consumer.read(10, WAIT).await.unwrap();
 
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     for _ in 0..2 {
         acknowledge(&mut link, &entries(&delivered[..1])).await.unwrap();
         let ledger = of_shard().await;
@@ -260,7 +262,7 @@ async fn a_name_leaves_the_group_only_when_it_holds_nothing() {
     let mut consumer = consumer(&stores, "one");
     consumer.read(10, WAIT).await.unwrap();
     let delivered = consumer.read(10, WAIT).await.unwrap();
-    let mut link = links(&stores).link().await.unwrap();
+    let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let names = async || {
         let info = redis::cmd("XINFO").arg("CONSUMERS").arg(shard().stream()).arg("workers").to_owned();
         info.query_async::<Vec<redis::Value>>(&mut stores.redis().await).await.unwrap().len()

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::config::{RedisUrl, StoreConfig};
-use campaign_manager::queue::{Links, QueueError};
+use campaign_manager::queue::Links;
 use campaign_manager::store;
 
 use crate::support::{
-    Authority, DEADLINE, HERE, Oracle, Running, TestStores, Urls, program, until, until_drained,
+    Authority, DEADLINE, HERE, Oracle, Running, SHARDS, TestStores, Urls, program, until, until_drained,
 };
 
 /// How long Redis may take; one that waits for what never comes is waited for as long.
@@ -33,7 +33,7 @@ async fn ask_postgres(url: &str) -> Result<(), String> {
 /// What Redis says, or why it cannot be asked.
 async fn ask_redis(url: &str) -> Result<(), String> {
     let links = Links::new(&RedisUrl::from(url.to_owned()), PATIENCE).map_err(|error| error.to_string())?;
-    links.link().await.map(|_| ()).map_err(|error| QueueError::from(error).to_string())
+    links.link(SHARDS.all()).await.map(|_| ()).map_err(|error| error.to_string())
 }
 
 #[track_caller]

@@ -111,11 +111,11 @@ catalogue! {
             "When this process looked at the queue last (Unix time), 0 before the first time; what it shows of the queue, and \
             of Redis' memory, is as old";
         queue_marks_bytes: Gauge<Mark>, Serve,
-            "The marks that close ingest and open it again, in bytes that what is queued needs with its claims";
+            "The marks that close ingest and open it again, in bytes that what is queued needs with its claims; of a cluster, the fullest node's";
     }
     "Redis" {
-        redis_memory_bytes: Gauge<()>, Any, "Memory that Redis uses";
-        redis_memory_max_bytes: Gauge<()>, Any, "Memory that Redis may use; 0 where it sets no limit";
+        redis_memory_bytes: Gauge<()>, Any, "Memory that Redis uses; of a cluster, its fullest node";
+        redis_memory_max_bytes: Gauge<()>, Any, "Memory that Redis may use, or that node; 0 where it sets no limit";
         redis_round_trip_seconds: Histogram<RedisOperation> in SECONDS, Any,
             "From a question to Redis to its answer; a read may wait for new frames, and a look is a few round trips";
         redis_failures_total: Counter<RedisOperation>, Any, "Questions to Redis that failed or were not answered in time";

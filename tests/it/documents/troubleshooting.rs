@@ -11,7 +11,7 @@ use super::{assert_none, page};
 const PAGE: &str = "docs/troubleshooting.md";
 
 /// Produced by other tests: how the symptom begins, and the test that meets it.
-const ELSEWHERE: [(&str, &str, &str); 15] = [
+const ELSEWHERE: [(&str, &str, &str); 17] = [
     (
         "no CA that is trusted here",
         "tests/it/tls.rs",
@@ -38,6 +38,16 @@ const ELSEWHERE: [(&str, &str, &str); 15] = [
         "more events are queued",
         "tests/it/backpressure.rs",
         "with_redis_nearly_full_and_noeviction_ingest_refuses_and_recovers_unaided",
+    ),
+    (
+        "too many events wait",
+        "tests/it/http/events.rs",
+        "what_finds_no_room_in_the_buffer_in_time_is_refused_and_the_rest_is_kept",
+    ),
+    (
+        "too many bodies are being received",
+        "tests/it/http/connections.rs",
+        "a_body_that_finds_no_room_in_time_is_refused",
     ),
     (
         "too many API keys wait",

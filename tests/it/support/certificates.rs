@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bb8_redis::redis;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
 use super::{TestStores, folder};
@@ -54,6 +54,8 @@ impl Authority {
     /// A certificate for `host` that is good until this year begins.
     pub(crate) fn issue_until(&self, host: &str, year: i32) -> Issued {
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        // OpenSSL takes one that has its issuer's name to have signed itself.
+        params.distinguished_name.push(DnType::CommonName, host);
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();

@@ -2,6 +2,7 @@
 //! test expects to happen. There is no other way to start a server, and no other way to wait.
 
 mod certificates;
+mod cluster;
 mod contract;
 mod events;
 mod exposition;
@@ -18,13 +19,12 @@ mod processes;
 mod proxy;
 
 pub(crate) use certificates::{Authority, HERE, Issued};
+pub(crate) use cluster::{Cluster, NAME};
 pub(crate) use events::{SHARDS, event, frame_of};
 #[allow(unused_imports, reason = "tests/chaos does not use it")]
 pub(crate) use exposition::{Exposition, scrape};
 pub(crate) use folder::folder;
-#[allow(unused_imports, reason = "tests/chaos uses it")]
-pub(crate) use oracle::until_drained_within;
-pub(crate) use oracle::{Flood, Oracle, event_id, until_drained};
+pub(crate) use oracle::{Flood, Oracle, event_id, until_drained, until_drained_within};
 pub(crate) use processes::{Running, Urls};
 pub(crate) use program::{Ran, program, run};
 pub(crate) use proxy::{At, Cut, Mode, Proxy};

@@ -91,7 +91,7 @@ impl Running {
     fn launch(role: &'static str, flags: &[&str], urls: &Urls, fail_points: &str) -> Self {
         let (log, file) = log_file(role);
         let out = file.try_clone().unwrap();
-        let mut command = program();
+        let mut command = that_ends_with_us(env!("CARGO_BIN_EXE_campaign-manager"));
         command.arg(role).args(["--admin=127.0.0.1:0", "--log-format=json"]).args(last_of_each(flags));
         command.args(["--redis-url", &urls.redis, "--database-url", &urls.database]);
         // A Ctrl-C is for the test; what it starts ends by its word.
@@ -200,10 +200,9 @@ impl Drop for Running {
     }
 }
 
-/// The program; where the system can do it, it ends with the thread that starts it.
-fn program() -> Command {
+/// A program; where the system can do it, it ends with the thread that starts it.
+pub(super) fn that_ends_with_us(program: &str) -> Command {
     const SETPRIV: &str = "/usr/bin/setpriv";
-    let program = env!("CARGO_BIN_EXE_campaign-manager");
     if !Path::new(SETPRIV).exists() {
         return Command::new(program);
     }

@@ -11,7 +11,7 @@ use campaign_manager::store::{self, Pool};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-use super::{DEADLINE, folder::folder, template::template};
+use super::{Cluster, DEADLINE, folder::folder, template::template};
 
 /// Two servers of a test's own, with an empty Redis and a migrated database. They end with it, and their data is
 /// removed, also when the test fails.
@@ -19,6 +19,8 @@ pub(crate) struct TestStores {
     /// The servers: `servers.redis` and `servers.postgres` can be stopped, killed and started again, each by itself,
     /// and keep their addresses and data.
     pub(crate) servers: Stores,
+    /// What is used instead of `servers.redis`, where there is one.
+    pub(crate) cluster: Option<Cluster>,
     // after the servers, as fields drop in order
     dir: TempDir,
 }
@@ -28,7 +30,14 @@ impl TestStores {
     pub(crate) async fn start() -> Self {
         let dir = migrated_folder().await;
         let servers = Stores::start(dir.path(), Profile::Throwaway).await.unwrap();
-        Self { servers, dir }
+        Self { servers, cluster: None, dir }
+    }
+
+    /// As [`Self::start`], with a Redis Cluster instead of the one Redis.
+    pub(crate) async fn on(cluster: Cluster) -> Self {
+        let mut stores = Self::start().await;
+        stores.servers.redis.stop().await;
+        Self { cluster: Some(cluster), ..stores }
     }
 
     /// Where they keep their data.
@@ -43,7 +52,7 @@ impl TestStores {
 
     /// The address of Redis.
     pub(crate) fn redis_url(&self) -> &str {
-        self.servers.redis_url()
+        self.cluster.as_ref().map_or_else(|| self.servers.redis_url(), |cluster| &cluster.url)
     }
 
     /// The addresses of both.
@@ -67,7 +76,19 @@ impl TestStores {
 
     /// A new connection to Redis.
     pub(crate) async fn redis(&self) -> MultiplexedConnection {
-        connect_redis(self.redis_url()).await.unwrap()
+        connect_redis(self.servers.redis_url()).await.unwrap()
+    }
+
+    /// New connections to each Redis that holds shards.
+    pub(crate) async fn each_redis(&self) -> Vec<MultiplexedConnection> {
+        let Some(cluster) = &self.cluster else { return vec![self.redis().await] };
+        let mut masters = Vec::new();
+        for node in &cluster.nodes {
+            if node.is_master().await {
+                masters.push(node.connect().await.unwrap());
+            }
+        }
+        masters
     }
 }
 

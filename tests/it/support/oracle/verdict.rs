@@ -96,10 +96,10 @@ pub(crate) async fn until_drained(stores: &TestStores) {
 /// As [`until_drained`], where there is more to drain.
 pub(crate) async fn until_drained_within(stores: &TestStores, deadline: Duration) {
     let client = stores.postgres().await;
-    let mut redis = stores.redis().await;
+    let mut servers = stores.each_redis().await;
     let mut last = (Vec::new(), Timestamp::now());
     until("an empty queue and rows that do not change", deadline, async || {
-        let mut seen = vec![queued(&mut redis).await];
+        let mut seen = vec![queued(&mut servers).await];
         seen.extend(counts(&client).await);
         if seen != last.0 || seen[0] > 0 {
             last = (seen, Timestamp::now());
@@ -109,11 +109,13 @@ pub(crate) async fn until_drained_within(stores: &TestStores, deadline: Duration
     .await;
 }
 
-async fn queued(redis: &mut redis::aio::MultiplexedConnection) -> i64 {
-    let streams: Vec<String> = redis::cmd("KEYS").arg("events:*").query_async(redis).await.unwrap();
+async fn queued(servers: &mut [redis::aio::MultiplexedConnection]) -> i64 {
     let mut entries = 0;
-    for stream in streams {
-        entries += redis::cmd("XLEN").arg(stream).query_async::<i64>(redis).await.unwrap();
+    for redis in servers {
+        let streams: Vec<String> = redis::cmd("KEYS").arg("events:*").query_async(redis).await.unwrap();
+        for stream in streams {
+            entries += redis::cmd("XLEN").arg(stream).query_async::<i64>(redis).await.unwrap();
+        }
     }
     entries
 }
