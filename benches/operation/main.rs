@@ -53,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
     println!("sustained      {sustained:.0} events/s");
     let mut latencies = Vec::new();
     for (name, rate, batch) in [("half", sustained / 2.0, BATCH), ("hundredth", sustained / 100.0, 1)] {
+        system.settle().await?;
         let pace = load::fixed(rate, time)?;
         let report = press(pace, CONNECTIONS, batch).on(&system).await?;
         let Percentiles { p50, p99, most } = system.commit_latency(&report.run).await?;

@@ -58,6 +58,13 @@ impl System {
         Ok(Percentiles { p50, p99, most })
     }
 
+    /// Has what was written so far be on disk, so that one run's writes are not in the next one's latency.
+    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        connect(&self.stores).await?.batch_execute("checkpoint").await?;
+        rustix::fs::sync();
+        Ok(())
+    }
+
     /// The most that each role has held, in MiB.
     pub(crate) fn most_memory(&self) -> anyhow::Result<(f64, f64)> {
         Ok((self.serve.most_memory()?, self.worker.most_memory()?))

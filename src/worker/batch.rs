@@ -74,14 +74,38 @@ pub(super) fn events(deliveries: &[Delivery]) -> impl Iterator<Item = EventRecor
         .flat_map(crate::queue::Frame::events)
 }
 
-impl Matched {
-    /// Takes the other batch in, behind its own; gives it back where the two do not go into one. A frame that was taken over
-    /// by the very worker that has it may be in both, and must not be twice in one: neither would find the other's receipt.
-    pub(super) fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
-        let fits = self.fates.len() + other.fates.len() <= limits.events
-            && bytes(&self.deliveries) + bytes(&other.deliveries) <= limits.bytes;
+/// A batch that others can be joined to.
+pub(super) trait Join: Sized {
+    /// Takes the other batch in, behind its own; gives it back where the two do not go into one.
+    fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self>;
+}
+
+impl Join for Fetched {
+    fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
+        if self.condemned || other.condemned || !fit(&self.deliveries, &other.deliveries, limits) {
+            return Err(other);
+        }
+        self.deliveries.extend(other.deliveries);
+        Ok(())
+    }
+}
+
+impl Join for Deduplicated {
+    fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
         let are_alike = !self.condemned && !other.condemned && self.epochs == other.epochs;
-        if !fits || !are_alike || share_a_frame(&self.deliveries, &other.deliveries) {
+        if !are_alike || !fit(&self.deliveries, &other.deliveries, limits) {
+            return Err(other);
+        }
+        self.is_new.extend(other.is_new);
+        self.deliveries.extend(other.deliveries);
+        Ok(())
+    }
+}
+
+impl Join for Matched {
+    fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
+        let are_alike = !self.condemned && !other.condemned && self.epochs == other.epochs;
+        if !are_alike || !fit(&self.deliveries, &other.deliveries, limits) {
             return Err(other);
         }
         let from = self.triggered.len();
@@ -95,14 +119,17 @@ impl Matched {
     }
 }
 
-fn share_a_frame(some: &[Delivery], others: &[Delivery]) -> bool {
+/// Whether these deliveries may be in one batch. A frame that was taken over by the very worker that has it may be among
+/// both, and must not be twice in one: neither would find the other's receipt.
+fn fit(some: &[Delivery], others: &[Delivery], limits: BatchLimits) -> bool {
+    let all = || some.iter().chain(others);
     let frame = |delivery: &Delivery| (delivery.shard, delivery.entry);
-    let some: HashSet<_> = some.iter().map(frame).collect();
-    others.iter().any(|delivery| some.contains(&frame(delivery)))
-}
-
-fn bytes(deliveries: &[Delivery]) -> usize {
-    deliveries.iter().map(Delivery::bytes).sum()
+    let events: usize = all().map(event_count).sum();
+    let bytes: usize = all().map(Delivery::bytes).sum();
+    events <= limits.events && bytes <= limits.bytes && {
+        let some: HashSet<_> = some.iter().map(frame).collect();
+        others.iter().all(|delivery| !some.contains(&frame(delivery)))
+    }
 }
 
 impl Fetched {

@@ -1,10 +1,14 @@
 //! The channels between the stages: bounded, so that a full one stops the stage before it, and measured, so that it can be
 //! seen which stage waits for which.
+//!
+//! What a stage does for a batch costs it much the same whether the batch is small or large. So it takes the batches that
+//! came in meanwhile as one: while little comes each goes on at once, and the more comes the larger they grow.
 
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::batch::{BatchLimits, Join};
 use crate::ops::metrics::{self, Stage};
 
 /// A channel with room for so many batches between two stages.
@@ -60,19 +64,17 @@ impl<T> Inlet<T> {
         self.receiver.try_recv().ok().inspect(|_| metrics::stage_received(self.to, 1))
     }
 
-    /// All batches.
-    pub(super) fn batches(&self) -> impl Iterator<Item = T> {
-        std::iter::from_fn(|| self.next())
-    }
-
-    /// All batches, those that are at hand together joined. `join` gives back what does not go in, to be the next.
-    pub(super) fn joined(&self, join: impl Fn(&mut T, T) -> Result<(), T>) -> impl Iterator<Item = T> {
+    /// All batches, those that are at hand together joined as far as they go into one.
+    pub(super) fn joined(&self, limits: BatchLimits) -> impl Iterator<Item = T>
+    where
+        T: Join,
+    {
         let mut over = None;
         std::iter::from_fn(move || {
             let mut batch = over.take().or_else(|| self.next())?;
             while over.is_none() {
                 let Some(next) = self.next_at_hand() else { break };
-                over = join(&mut batch, next).err();
+                over = batch.join(next, limits).err();
             }
             Some(batch)
         })
@@ -95,25 +97,29 @@ mod tests {
         let (outlet, inlet) = channel(Stage::Match, Stage::Store, 2);
         assert!(outlet.send(1).is_ok() && outlet.send(2).is_ok());
         drop(outlet);
-        assert_eq!(inlet.batches().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!([inlet.next(), inlet.next(), inlet.next()], [Some(1), Some(2), None]);
         assert_eq!(inlet.next_at_hand(), None);
+    }
+
+    impl Join for usize {
+        fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
+            if *self + other > limits.events {
+                return Err(other);
+            }
+            *self += other;
+            Ok(())
+        }
     }
 
     #[test]
     fn batches_at_hand_are_joined_as_far_as_they_go_together() {
         let (outlet, inlet) = channel(Stage::Match, Stage::Store, 5);
-        for batch in [1, 2, 4, 8, 1] {
+        for batch in [1_usize, 2, 4, 8, 1] {
             assert!(outlet.send(batch).is_ok());
         }
         drop(outlet);
-        let up_to_seven = |batch: &mut i32, next: i32| match *batch + next {
-            sum @ ..=7 => {
-                *batch = sum;
-                Ok(())
-            }
-            _ => Err(next),
-        };
-        assert_eq!(inlet.joined(up_to_seven).collect::<Vec<_>>(), [7, 8, 1]);
+        let limits = BatchLimits { events: 7, bytes: 0 };
+        assert_eq!(inlet.joined(limits).collect::<Vec<_>>(), [7, 8, 1]);
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Pipeline {
             done: all_done,
             sent: 0,
         };
-        let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone() };
+        let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone(), limits };
         let matching = Matching::new(Arc::clone(&catalog));
         let partitions = Partitions::new(partitions.partition_interval);
         let timeout = transaction_timeout;
@@ -118,7 +118,7 @@ impl Pipeline {
         pipeline.spawn("fetch", move || fetch.run(&fetched_in))?;
         pipeline.spawn("dedupe", move || dedupe.run(&fetched_out, &deduplicated_in))?;
         pipeline.spawn("match", move || {
-            matching.run(&deduplicated_out, &matched_in);
+            matching.run(&deduplicated_out, &matched_in, limits);
             Ok(())
         })?;
         pipeline.spawn("store", move || store.run(&matched_out, &committed_in))?;

@@ -1,8 +1,5 @@
 //! Stage 4: a batch → committed rows.
 //!
-//! A transaction costs the same whether it is small or large. So the batches that came in during one transaction are the
-//! next one together: while little comes a batch is stored at once, and the more comes the larger they grow.
-//!
 //! A failure that will pass is waited out, and the stages before wait with it. When a row is to blame, the batch is halved
 //! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows, but for a late
 //! event that its sealed partition holds already, which is a duplicate. When the claims of a batch are found not to be whole
@@ -47,8 +44,7 @@ impl Store {
         batches: &Inlet<Matched>,
         committed: &Outlet<Vec<Acknowledgement>>,
     ) -> Result<(), Ended> {
-        let limits = self.limits;
-        for mut batch in batches.joined(|batch: &mut Matched, next| batch.join(next, limits)) {
+        for mut batch in batches.joined(self.limits) {
             let started = Instant::now();
             self.store(&mut batch)?;
             metrics::stage_done(metrics::Stage::Store, batch.fates.len());

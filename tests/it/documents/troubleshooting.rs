@@ -11,7 +11,7 @@ use super::{assert_none, page};
 const PAGE: &str = "docs/troubleshooting.md";
 
 /// Produced by other tests: how the symptom begins, and the test that meets it.
-const ELSEWHERE: [(&str, &str, &str); 17] = [
+const ELSEWHERE: [(&str, &str, &str); 20] = [
     (
         "no CA that is trusted here",
         "tests/it/tls.rs",
@@ -38,6 +38,21 @@ const ELSEWHERE: [(&str, &str, &str); 17] = [
         "more events are queued",
         "tests/it/backpressure.rs",
         "with_redis_nearly_full_and_noeviction_ingest_refuses_and_recovers_unaided",
+    ),
+    (
+        "node … of the Redis Cluster",
+        "tests/it/cluster.rs",
+        "a_node_that_may_evict_events_keeps_the_processes_from_starting_and_is_named",
+    ),
+    (
+        "REDIS_URL names several servers",
+        "tests/it/cluster.rs",
+        "several_servers_that_are_no_cluster_are_refused_with_what_to_do",
+    ),
+    (
+        "a Redis Cluster has database 0 only",
+        "tests/it/cluster.rs",
+        "a_cluster_has_no_databases_to_choose_from_and_says_so",
     ),
     (
         "too many events wait",

@@ -48,7 +48,9 @@ const VARIABLES_OF_OTHERS: [&str; 9] = [
 ];
 
 /// Words in capitals that are no variables: commands and answers of Redis, SQL and HTTP.
-const OTHER_WORDS: [&str; 40] = [
+const OTHER_WORDS: [&str; 46] = [
+    "ASK",
+    "CLUSTER",
     "COMMIT",
     "CONFIG",
     "COPY",
@@ -57,6 +59,7 @@ const OTHER_WORDS: [&str; 40] = [
     "EVAL",
     "FLUSHALL",
     "GET",
+    "FAILOVER",
     "HSETNX",
     "INFO",
     "LISTEN",
@@ -79,6 +82,7 @@ const OTHER_WORDS: [&str; 40] = [
     "SIGINT",
     "SIGKILL",
     "SIGTERM",
+    "SLOTS",
     "SLOWLOG",
     "UPDATE",
     "XACK",
