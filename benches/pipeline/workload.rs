@@ -14,6 +14,8 @@ const COUNTRIES: [&str; 10] = ["US", "GB", "DE", "FR", "JP", "BR", "IN", "CA", "
 
 /// Events of one frame, and of one request.
 const FRAME: usize = 100;
+/// As many as there are by default; frames go to them in turn.
+const SHARDS: usize = 8;
 pub(crate) const REQUEST: usize = 500;
 
 /// What a workload is made of.
@@ -54,10 +56,10 @@ impl Workload {
         let mut random = StdRng::seed_from_u64(7);
         let text = "x".repeat(text);
         let mut all: Vec<Event> = (0..events).map(|index| event(&mut random, index, &text)).collect();
-        // As it comes from a client that tries again: a little later.
-        for index in FRAME..events {
+        // As it comes from a client that tries again: a little later, in a frame of the same shard.
+        for index in FRAME * SHARDS..events {
             if random.random_range(0..100) < duplicates {
-                all[index] = all[index - random.random_range(1..FRAME)].clone();
+                all[index] = all[index - FRAME * SHARDS].clone();
             }
         }
         Self { events: all, rules: (0..campaigns).map(|_| rule(&mut random)).collect() }

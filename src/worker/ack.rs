@@ -12,9 +12,6 @@ use crate::ops::fail_point;
 use crate::ops::metrics::{self, RedisOperation};
 use crate::queue::{self, Acknowledgement, Pool};
 
-/// The most frames acknowledged in one round trip.
-const MOST: usize = 10_000;
-
 /// How a worker acknowledges.
 #[derive(Debug)]
 pub(super) struct Ack {
@@ -26,13 +23,8 @@ pub(super) struct Ack {
 
 impl Ack {
     pub(super) fn run(self, committed: &Inlet<Vec<Acknowledgement>>) -> Result<(), Ended> {
-        while let Some(mut entries) = committed.next() {
+        for entries in committed.joined() {
             let started = Instant::now();
-            while entries.len() < MOST
-                && let Some(more) = committed.next_at_hand()
-            {
-                entries.extend(more);
-            }
             self.stage.persist(async || {
                 let mut link = self.redis.get(entries.iter().map(|entry| entry.shard)).await?;
                 let asked = queue::acknowledge(&mut link, &entries);

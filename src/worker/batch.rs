@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::campaign::Triggered;
-use crate::queue::{Delivery, Epochs, EventRecord};
+use crate::queue::{Acknowledgement, Delivery, Epochs, EventRecord};
 
 /// The most that one batch may hold.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +115,17 @@ impl Join for Matched {
         }));
         self.triggered.extend(other.triggered);
         self.deliveries.extend(other.deliveries);
+        Ok(())
+    }
+}
+
+/// Committed frames: in one round trip at most as many as a batch may have events.
+impl Join for Vec<Acknowledgement> {
+    fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
+        if self.len() + other.len() > limits.events {
+            return Err(other);
+        }
+        self.extend(other);
         Ok(())
     }
 }

@@ -1,52 +1,95 @@
 //! The channels between the stages: bounded, so that a full one stops the stage before it, and measured, so that it can be
 //! seen which stage waits for which.
 //!
-//! What a stage does for a batch costs it much the same whether the batch is small or large. So it takes the batches that
-//! came in meanwhile as one: while little comes each goes on at once, and the more comes the larger they grow.
+//! What a stage does for a batch costs it much the same whether the batch is small or large. So batches that wait are joined:
+//! while little comes each goes on at once, and the more comes the larger they grow. Who finds the channel full joins his batch
+//! to the last one there, and waits only where it does not go in; who comes for a batch takes all that go into one.
+//!
+//! Invariant: batches, and what was joined to them, come out in the order in which they went in.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::batch::{BatchLimits, Join};
 use crate::ops::metrics::{self, Stage};
 
-/// A channel with room for so many batches between two stages.
-pub(super) fn channel<T>(from: Stage, to: Stage, room: usize) -> (Outlet<T>, Inlet<T>) {
+/// A channel with room for so many batches between two stages, none of them over the limits unless it came so.
+pub(super) fn channel<T>(from: Stage, to: Stage, room: usize, limits: BatchLimits) -> (Outlet<T>, Inlet<T>) {
     let (sender, receiver) = bounded(room);
-    (Outlet { sender, from, to }, Inlet { receiver, to })
+    let gone = Arc::new(AtomicBool::new(false));
+    let outlet = Outlet { sender, waiting: receiver.clone(), gone: Arc::clone(&gone), from, to, limits };
+    (outlet, Inlet { receiver, gone, to, limits })
 }
 
 /// Where a stage hands its batches on.
 #[derive(Debug)]
 pub(super) struct Outlet<T> {
     sender: Sender<T>,
+    /// The other end, to join to what waits there.
+    waiting: Receiver<T>,
+    /// Whether nobody comes for batches any more.
+    gone: Arc<AtomicBool>,
     from: Stage,
     to: Stage,
+    limits: BatchLimits,
 }
 
 /// Where a stage finds its batches.
 #[derive(Debug)]
 pub(super) struct Inlet<T> {
     receiver: Receiver<T>,
+    gone: Arc<AtomicBool>,
     to: Stage,
+    limits: BatchLimits,
 }
+
+/// Why a channel stays connected while its sender lives.
+const HELD: &str = "the outlet holds both ends";
 
 /// The stage behind has ended, and says itself why.
 #[derive(Debug)]
 pub(super) struct Gone;
 
-impl<T> Outlet<T> {
+impl<T: Join> Outlet<T> {
     /// Hands a batch on, once there is room.
     pub(super) fn send(&self, batch: T) -> Result<(), Gone> {
         let started = Instant::now();
-        metrics::stage_sends(self.to);
-        let sent = self.sender.send(batch);
+        self.put(batch);
         metrics::stage_blocked(self.from, started.elapsed());
-        sent.map_err(|_| {
-            metrics::stage_received(self.to, 1);
-            Gone
-        })
+        if !self.gone.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        metrics::stage_received(self.to, self.waiting.try_iter().count());
+        Err(Gone)
+    }
+
+    /// Never waits for ever: who goes takes what waits with him, which makes room.
+    fn put(&self, batch: T) {
+        let alone = match self.sender.try_send(batch) {
+            Ok(()) => return metrics::stage_sends(self.to),
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => self.join_to_last(batch),
+        };
+        if let Err(batch) = alone {
+            metrics::stage_sends(self.to);
+            self.sender.send(batch).expect(HELD);
+        }
+    }
+
+    /// Joins a batch to the last one that waits; gives it back where there is none, or it does not go in.
+    fn join_to_last(&self, batch: T) -> Result<(), T> {
+        let mut waiting: Vec<T> = self.waiting.try_iter().collect();
+        let joined = match waiting.last_mut() {
+            Some(last) => last.join(batch, self.limits),
+            None => Err(batch),
+        };
+        for batch in waiting {
+            // They were there just now, and nobody else sends.
+            self.sender.try_send(batch).expect("there is room for what was taken out");
+        }
+        joined
     }
 }
 
@@ -65,7 +108,7 @@ impl<T> Inlet<T> {
     }
 
     /// All batches, those that are at hand together joined as far as they go into one.
-    pub(super) fn joined(&self, limits: BatchLimits) -> impl Iterator<Item = T>
+    pub(super) fn joined(&self) -> impl Iterator<Item = T>
     where
         T: Join,
     {
@@ -74,7 +117,7 @@ impl<T> Inlet<T> {
             let mut batch = over.take().or_else(|| self.next())?;
             while over.is_none() {
                 let Some(next) = self.next_at_hand() else { break };
-                over = batch.join(next, limits).err();
+                over = batch.join(next, self.limits).err();
             }
             Some(batch)
         })
@@ -83,6 +126,7 @@ impl<T> Inlet<T> {
 
 impl<T> Drop for Inlet<T> {
     fn drop(&mut self) {
+        self.gone.store(true, Ordering::Release);
         // What is given up waits no more.
         while self.next_at_hand().is_some() {}
     }
@@ -91,15 +135,6 @@ impl<T> Drop for Inlet<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn batches_come_in_order_and_end_with_their_sender() {
-        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 2);
-        assert!(outlet.send(1).is_ok() && outlet.send(2).is_ok());
-        drop(outlet);
-        assert_eq!([inlet.next(), inlet.next(), inlet.next()], [Some(1), Some(2), None]);
-        assert_eq!(inlet.next_at_hand(), None);
-    }
 
     impl Join for usize {
         fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
@@ -111,21 +146,43 @@ mod tests {
         }
     }
 
+    const LIMITS: BatchLimits = BatchLimits { events: 7, bytes: 0 };
+
     #[test]
     fn batches_at_hand_are_joined_as_far_as_they_go_together() {
-        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 5);
+        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 5, LIMITS);
         for batch in [1_usize, 2, 4, 8, 1] {
             assert!(outlet.send(batch).is_ok());
         }
         drop(outlet);
-        let limits = BatchLimits { events: 7, bytes: 0 };
-        assert_eq!(inlet.joined(limits).collect::<Vec<_>>(), [7, 8, 1]);
+        assert_eq!(inlet.joined().collect::<Vec<_>>(), [7, 8, 1]);
+    }
+
+    #[test]
+    fn a_batch_that_finds_no_room_is_joined_to_the_last_one_there() {
+        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 2, LIMITS);
+        for batch in [6_usize, 5, 1, 1] {
+            assert!(outlet.send(batch).is_ok());
+        }
+        assert_eq!([inlet.next(), inlet.next()], [Some(6), Some(7)]);
+        drop(outlet);
+        assert_eq!(inlet.next(), None);
+    }
+
+    #[test]
+    fn one_that_goes_into_none_waits_for_room() {
+        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 1, LIMITS);
+        assert!(outlet.send(6_usize).is_ok());
+        let sender = std::thread::spawn(move || outlet.send(2).is_ok());
+        assert_eq!([inlet.next(), inlet.next()], [Some(6), Some(2)]);
+        assert!(sender.join().expect("it does not panic"));
     }
 
     #[test]
     fn a_stage_learns_that_the_one_behind_is_gone() {
-        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 1);
+        let (outlet, inlet) = channel(Stage::Match, Stage::Store, 1, LIMITS);
+        assert!(outlet.send(6_usize).is_ok());
         drop(inlet);
-        assert!(outlet.send(1).is_err());
+        assert!(outlet.send(6).is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::batch::{BatchLimits, Deduplicated, Fetched};
+use super::batch::{Deduplicated, Fetched};
 use super::channel::{Inlet, Outlet};
 use super::claimant::Claimant;
 use super::fold::first_of_their_ids;
@@ -17,7 +17,6 @@ use crate::ops::{fail_point, metrics};
 pub(super) struct Dedupe {
     pub(super) stage: Stage,
     pub(super) claimant: Claimant,
-    pub(super) limits: BatchLimits,
 }
 
 impl Dedupe {
@@ -26,7 +25,7 @@ impl Dedupe {
         batches: &Inlet<Fetched>,
         deduplicated: &Outlet<Deduplicated>,
     ) -> Result<(), Ended> {
-        for Fetched { deliveries, condemned } in batches.joined(self.limits) {
+        for Fetched { deliveries, condemned } in batches.joined() {
             let started = Instant::now();
             let mut wanted = first_of_their_ids(&deliveries);
             if condemned {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::batch::{BatchLimits, Deduplicated, Fate, Matched, events};
+use super::batch::{Deduplicated, Fate, Matched, events};
 use super::channel::{Inlet, Outlet};
 use crate::campaign::{Catalog, Scratch, Triggered};
 use crate::event::Parser;
@@ -38,13 +38,8 @@ impl Matching {
         }
     }
 
-    pub(super) fn run(
-        mut self,
-        batches: &Inlet<Deduplicated>,
-        matched: &Outlet<Matched>,
-        limits: BatchLimits,
-    ) {
-        for Deduplicated { deliveries, condemned, is_new, epochs } in batches.joined(limits) {
+    pub(super) fn run(mut self, batches: &Inlet<Deduplicated>, matched: &Outlet<Matched>) {
+        for Deduplicated { deliveries, condemned, is_new, epochs } in batches.joined() {
             let started = Instant::now();
             let mut triggered = Vec::new();
             let fates = if condemned {

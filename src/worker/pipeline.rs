@@ -100,25 +100,24 @@ impl Pipeline {
             done: all_done,
             sent: 0,
         };
-        let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone(), limits };
+        let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone() };
         let matching = Matching::new(Arc::clone(&catalog));
         let partitions = Partitions::new(partitions.partition_interval);
         let timeout = transaction_timeout;
         let again = Matching::new(catalog);
-        let store =
-            Store { stage: stage("store"), postgres, partitions, claimant, matching: again, limits, timeout };
+        let store = Store { stage: stage("store"), postgres, partitions, claimant, matching: again, timeout };
         let ack = Ack { stage: stage("ack"), redis, done };
 
-        let waiting = worker.channel_batches.get();
-        let (fetched_in, fetched_out) = channel(metrics::Stage::Fetch, metrics::Stage::Dedupe, waiting);
+        let room = worker.channel_batches.get();
+        let (fetched_in, fetched_out) = channel(metrics::Stage::Fetch, metrics::Stage::Dedupe, room, limits);
         let (deduplicated_in, deduplicated_out) =
-            channel(metrics::Stage::Dedupe, metrics::Stage::Match, waiting);
-        let (matched_in, matched_out) = channel(metrics::Stage::Match, metrics::Stage::Store, waiting);
-        let (committed_in, committed_out) = channel(metrics::Stage::Store, metrics::Stage::Ack, waiting);
+            channel(metrics::Stage::Dedupe, metrics::Stage::Match, room, limits);
+        let (matched_in, matched_out) = channel(metrics::Stage::Match, metrics::Stage::Store, room, limits);
+        let (committed_in, committed_out) = channel(metrics::Stage::Store, metrics::Stage::Ack, room, limits);
         pipeline.spawn("fetch", move || fetch.run(&fetched_in))?;
         pipeline.spawn("dedupe", move || dedupe.run(&fetched_out, &deduplicated_in))?;
         pipeline.spawn("match", move || {
-            matching.run(&deduplicated_out, &matched_in, limits);
+            matching.run(&deduplicated_out, &matched_in);
             Ok(())
         })?;
         pipeline.spawn("store", move || store.run(&matched_out, &committed_in))?;

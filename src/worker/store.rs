@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::batch::{BatchLimits, Fate, Matched, event_count};
+use super::batch::{Fate, Matched, event_count};
 use super::channel::{Inlet, Outlet};
 use super::claimant::Claimant;
 use super::error::ServerFailure as _;
@@ -33,7 +33,6 @@ pub(super) struct Store {
     pub(super) claimant: Claimant,
     /// For duplicates that turn out to be none.
     pub(super) matching: Matching,
-    pub(super) limits: BatchLimits,
     /// How long an attempt may take before its connection is given up.
     pub(super) timeout: Duration,
 }
@@ -44,7 +43,7 @@ impl Store {
         batches: &Inlet<Matched>,
         committed: &Outlet<Vec<Acknowledgement>>,
     ) -> Result<(), Ended> {
-        for mut batch in batches.joined(self.limits) {
+        for mut batch in batches.joined() {
             let started = Instant::now();
             self.store(&mut batch)?;
             metrics::stage_done(metrics::Stage::Store, batch.fates.len());
