@@ -15,6 +15,8 @@ pub fn start_logging(config: &TelemetryConfig) -> Result<(), ParseError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(format!("{QUIET},{}", config.log))?)
         .with_writer(std::io::stderr)
+        // Where nobody reads the log any more, a line is lost. To complain of that on stderr would panic in the task that wrote it.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Text => builder.with_target(false).init(),

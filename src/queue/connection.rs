@@ -145,7 +145,7 @@ impl Connector {
 /// What a server does that speaks TLS where the client does not, or the other way round, looks like a broken one: it ends
 /// the connection at once, or waits for more. And one of a cluster has a single database.
 fn hint(error: RedisError, is_encrypted: bool) -> RedisError {
-    let (what, hint) = if !is_encrypted && error.is_connection_dropped() {
+    let (what, hint) = if !is_encrypted && error.is_connection_dropped() && !error.is_connection_refusal() {
         ("the server ended the connection at once", "if its port speaks TLS, write rediss:// in REDIS_URL")
     } else if is_encrypted && error.is_timeout() {
         ("no answer in time", "if its port does not speak TLS, write redis:// in REDIS_URL")

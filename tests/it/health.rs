@@ -2,11 +2,12 @@
 
 use std::net::TcpListener;
 
+use bb8_redis::redis;
 use campaign_manager::config::AdminConfig;
 use campaign_manager::ops::metrics::Exporter;
 use campaign_manager::roles::Process;
 
-use crate::support::{DEADLINE, Settings, TestStores, run, start_worker_in, until};
+use crate::support::{DEADLINE, Running, Settings, TestStores, Urls, run, start_worker_in, until};
 
 async fn get(url: &str) -> (u16, String) {
     let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap();
@@ -76,4 +77,22 @@ async fn the_command_health_names_an_address_where_nobody_answers() {
     let asked = run(&stores, &["health", "--admin", &nobody]).await;
     assert_eq!(asked.code, 1, "{asked:?}");
     assert!(asked.err.contains(&format!("http://{nobody}/readyz")), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_log_cannot_be_written_goes_on_with_all_its_work() {
+    let stores = TestStores::start().await;
+    let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let serve = Running::unlogged_serve(&Urls::of(&stores), http);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = async || {
+        let event = client.post(format!("http://{http}/events")).header("content-type", "application/json");
+        let sent = event.body(r#"{"event_type":"t","user_id":"u"}"#).send().await;
+        sent.map_or(0, |answer| answer.status().as_u16())
+    };
+    until("events to be accepted", DEADLINE, async || post().await == 202).await;
+    let policy = redis::cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru").to_owned();
+    let () = policy.query_async(&mut stores.redis().await).await.unwrap();
+    until("what watches Redis to close the gate", DEADLINE, async || post().await == 503).await;
+    serve.drain().await;
 }

@@ -37,7 +37,7 @@ impl Claims {
         let frame = Claim::new(shard(), entry, ids.iter().copied(), &self.epochs);
         match claim(&mut self.link, &[frame], window, &self.epochs).await.unwrap() {
             Claimed::Told(mut ours) => ours.remove(0),
-            Claimed::Stale => panic!("the epochs hold"),
+            Claimed::Stale => unreachable!("the epochs hold"),
         }
     }
 

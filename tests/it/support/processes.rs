@@ -88,8 +88,27 @@ impl Running {
         Self::launch("worker", &[&WORKER_FLAGS, flags].concat(), urls, fail_points)
     }
 
+    /// A server whose log cannot be written.
+    #[allow(dead_code, reason = "tests/chaos does not use it")]
+    pub(crate) fn unlogged_serve(urls: &Urls, http: SocketAddr) -> Self {
+        let (log, _) = log_file("serve");
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let http = format!("--http={http}");
+        let flags = [&SERVE_FLAGS[..], &[http.as_str()]].concat();
+        Self::launch_with("serve", &flags, urls, "", (log, full))
+    }
+
     fn launch(role: &'static str, flags: &[&str], urls: &Urls, fail_points: &str) -> Self {
-        let (log, file) = log_file(role);
+        Self::launch_with(role, flags, urls, fail_points, log_file(role))
+    }
+
+    fn launch_with(
+        role: &'static str,
+        flags: &[&str],
+        urls: &Urls,
+        fail_points: &str,
+        (log, file): (PathBuf, File),
+    ) -> Self {
         let out = file.try_clone().unwrap();
         let mut command = that_ends_with_us(env!("CARGO_BIN_EXE_campaign-manager"));
         command.arg(role).args(["--admin=127.0.0.1:0", "--log-format=json"]).args(last_of_each(flags));
