@@ -59,20 +59,23 @@ impl<T: Join> Outlet<T> {
         let started = Instant::now();
         self.put(batch);
         metrics::stage_blocked(self.from, started.elapsed());
-        if !self.gone.load(Ordering::Acquire) {
+        if !self.gone.load(Ordering::SeqCst) {
             return Ok(());
         }
         metrics::stage_received(self.to, self.waiting.try_iter().count());
         Err(Gone)
     }
 
-    /// Never waits for ever: who goes takes what waits with him, which makes room.
+    /// Never waits for ever. Who goes says so first, and then takes what waits with him, which makes room: whoever has not
+    /// heard of it, after all is put back that was taken out, finds room.
     fn put(&self, batch: T) {
         let alone = match self.sender.try_send(batch) {
             Ok(()) => return metrics::stage_sends(self.to),
             Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => self.join_to_last(batch),
         };
-        if let Err(batch) = alone {
+        if let Err(batch) = alone
+            && !self.gone.load(Ordering::SeqCst)
+        {
             metrics::stage_sends(self.to);
             self.sender.send(batch).expect(HELD);
         }
@@ -126,7 +129,7 @@ impl<T> Inlet<T> {
 
 impl<T> Drop for Inlet<T> {
     fn drop(&mut self) {
-        self.gone.store(true, Ordering::Release);
+        self.gone.store(true, Ordering::SeqCst);
         // What is given up waits no more.
         while self.next_at_hand().is_some() {}
     }
@@ -183,6 +186,8 @@ mod tests {
         let (outlet, inlet) = channel(Stage::Match, Stage::Store, 1, LIMITS);
         assert!(outlet.send(6_usize).is_ok());
         drop(inlet);
-        assert!(outlet.send(6).is_err());
+        for _ in 0..3 {
+            assert!(outlet.send(6).is_err());
+        }
     }
 }
