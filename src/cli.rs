@@ -184,7 +184,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         Serve::start(&urls, auth, &common.queue, &common.store, &settings, &mut process.readiness).await?;
     let (http, scheme) = (serve.addr(), serve.scheme());
     process.serve = Some(serve);
-    let admin = process.open_admin(&common.admin, metrics).await?;
+    let admin = process.open_admin(&common.admin, metrics)?;
     tracing::info!(%http, scheme, admin = %admin.addr(), "serving");
     Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
 }
@@ -196,7 +196,7 @@ async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
     let worker =
         Worker::start(&urls, &common.queue, &common.store, &settings, &mut process.readiness).await?;
     process.worker = Some(worker);
-    let admin = process.open_admin(&common.admin, metrics).await?;
+    let admin = process.open_admin(&common.admin, metrics)?;
     tracing::info!(admin = %admin.addr(), "working");
     Ok(process.run(&mut signals, Some(admin), &common.shutdown).await?)
 }
@@ -231,7 +231,7 @@ async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::
         (addresses.http, addresses.scheme) = (Some(serve.addr()), serve.scheme());
         process.serve = Some(serve);
         key = keys::first_key(args.auth, &urls.database_url, store).await?;
-        let port = process.open_admin(&common.admin, metrics).await?;
+        let port = process.open_admin(&common.admin, metrics)?;
         addresses.admin = Some(port.addr());
         admin = Some(port);
     }

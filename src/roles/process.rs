@@ -5,12 +5,13 @@
 //! finished then stays in the queue.
 
 use std::future::{Future, pending};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -19,6 +20,10 @@ use crate::config::{AdminConfig, ShutdownConfig};
 use crate::embedded::Stores;
 use crate::ops::metrics::Exporter;
 use crate::ops::{Admin, Readiness, Signals};
+
+/// So many connections wait at a port until they are accepted, or as many as `net.core.somaxconn` allows. One more is not
+/// heard, and its client tries again after a second, or finds that it was reset.
+const BACKLOG: u32 = 4096;
 
 /// The parts that a process runs.
 #[derive(Debug, Default)]
@@ -35,12 +40,8 @@ pub struct Process {
 
 impl Process {
     /// Opens the admin port; it closes when what is returned is dropped, along with its address.
-    pub async fn open_admin(
-        &mut self,
-        config: &AdminConfig,
-        metrics: Exporter,
-    ) -> Result<AdminPort, RoleError> {
-        let listener = listen(config.addr, "--admin").await?;
+    pub fn open_admin(&mut self, config: &AdminConfig, metrics: Exporter) -> Result<AdminPort, RoleError> {
+        let listener = listen(config.addr, "--admin")?;
         let addr = listener.local_addr()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let mut readiness = std::mem::take(&mut self.readiness);
@@ -143,8 +144,16 @@ impl AdminPort {
 }
 
 /// Opens a port, or says which flag changes it.
-pub(super) async fn listen(addr: SocketAddr, flag: &'static str) -> Result<TcpListener, RoleError> {
-    TcpListener::bind(addr).await.map_err(|source| RoleError::Bind { addr, flag, source })
+pub(super) fn listen(addr: SocketAddr, flag: &'static str) -> Result<TcpListener, RoleError> {
+    open(addr).map_err(|source| RoleError::Bind { addr, flag, source })
+}
+
+fn open(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port whose last connections have only just ended can be opened again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 /// What a part says when it fails; a part that is not there never does.

@@ -64,7 +64,7 @@ impl Serve {
         let (probed, shards) = (redis.clone(), queue.shards);
         readiness.require("redis", move || queue::answers(probed.clone(), shards));
 
-        let listener = listen(http.addr, "--http").await?;
+        let listener = listen(http.addr, "--http")?;
         let addr = listener.local_addr()?;
         let accumulator = Accumulator::new(queue.shards, ingest);
         let gate = accumulator.gate().clone();

@@ -22,7 +22,7 @@ async fn readiness_names_the_check_that_fails_and_recovers() {
     let worker = start_worker_in(&stores, &Settings::with(&[]), &mut process.readiness).await;
     process.worker = Some(worker);
     let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let admin = process.open_admin(&AdminConfig { addr }, metrics).await.unwrap();
+    let admin = process.open_admin(&AdminConfig { addr }, metrics).unwrap();
     let url = |route: &str| format!("http://{}{route}", admin.addr());
 
     assert_eq!(get(&url("/healthz")).await, (200, "ok\n".to_owned()));
@@ -57,7 +57,7 @@ async fn the_command_health_ends_as_the_process_fares() {
     let metrics = Exporter::detached().unwrap();
     process.worker = Some(start_worker_in(&stores, &Settings::with(&[]), &mut process.readiness).await);
     let everywhere = "0.0.0.0:0".parse().unwrap();
-    let admin = process.open_admin(&AdminConfig { addr: everywhere }, metrics).await.unwrap();
+    let admin = process.open_admin(&AdminConfig { addr: everywhere }, metrics).unwrap();
     let addr = admin.addr().to_string();
 
     let well = run(&stores, &["health", "--admin", &addr]).await;

@@ -1,11 +1,14 @@
-//! A thousand connections that all send at once, while Redis takes nothing: memory stays bounded, and nobody is refused.
+//! A thousand connections that come and send at once, while Redis takes nothing or the server does not get to accept them:
+//! memory stays bounded, and nobody is refused.
 
 use std::net::SocketAddr;
 
 use bb8_redis::redis;
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::crowd::allow_open_files;
 use crate::support::{DEADLINE, Running, TestStores, Urls, scrape, until};
@@ -30,12 +33,16 @@ async fn a_thousand_connections_that_send_at_once_are_all_served_in_bounded_memo
 
     let mut requests = JoinSet::new();
     for number in 0..CONNECTIONS {
-        requests.spawn(status_of_a_request(addr, number));
+        requests.spawn(async move { status_of_a_request(connect(addr).await, number, EVENTS).await });
     }
-    until("all requests are under way", DEADLINE, async || {
+    let all_under_way = until("all requests are under way", DEADLINE, async || {
         scrape(&admin).await.get("http_requests_in_flight") >= 1000.0
-    })
-    .await;
+    });
+    tokio::select! {
+        biased;
+        ended = requests.join_next() => panic!("a request ended while Redis took nothing: {ended:?}"),
+        () = all_under_way => {}
+    }
     let () = redis::cmd("CLIENT").arg("UNPAUSE").query_async(&mut redis).await.unwrap();
     for status in requests.join_all().await {
         assert_eq!(status, "HTTP/1.1 202");
@@ -46,19 +53,43 @@ async fn a_thousand_connections_that_send_at_once_are_all_served_in_bounded_memo
     serve.drain().await;
 }
 
-async fn status_of_a_request(addr: SocketAddr, number: usize) -> String {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_connections_that_come_before_one_is_accepted_are_all_served() {
+    allow_open_files(CONNECTIONS + 200);
+    let stores = TestStores::start().await;
+    let (serve, addr) = Running::serve(&Urls::of(&stores), &[], "").await;
+    serve.signal(Signal::STOP);
+    let mut streams = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        streams.push(timeout(DEADLINE, connect(addr)).await.expect("the kernel takes no more connections"));
+    }
+    serve.signal(Signal::CONT);
+    let mut requests = JoinSet::new();
+    for (number, stream) in streams.into_iter().enumerate() {
+        requests.spawn(status_of_a_request(stream, number, 1));
+    }
+    for status in requests.join_all().await {
+        assert_eq!(status, "HTTP/1.1 202");
+    }
+    serve.drain().await;
+}
+
+async fn connect(addr: SocketAddr) -> TcpStream {
+    TcpStream::connect(addr).await.unwrap()
+}
+
+async fn status_of_a_request(mut stream: TcpStream, number: usize, events: usize) -> String {
     let event = |index| {
         let padding = "x".repeat(160);
         format!(
             r#"{{"event_id":"{number}-{index}","event_type":"t","user_id":"u{index}","properties":{{"p":"{padding}"}}}}"#
         )
     };
-    let body: String = (0..EVENTS).map(|index| event(index) + "\n").collect();
+    let body: String = (0..events).map(|index| event(index) + "\n").collect();
     let head = format!(
         "POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all((head + &body).as_bytes()).await.unwrap();
     let mut status = [0; 12];
     stream.read_exact(&mut status).await.unwrap();
