@@ -5,22 +5,29 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::time::MissedTickBehavior;
 
 use super::claimant::ClaimError;
 use super::ledger;
 use super::watch::Membership;
 use crate::config::PartitionConfig;
 use crate::ops::metrics::{self, PostgresOperation, timed};
-use crate::store::partitions::{Duplicates, Sealing, Span};
+use crate::store::partitions::{Duplicates, Sealing, Span, Summaries};
 use crate::store::{Partitions, Pool, StoreError, partitions};
 
 /// How often the tables are looked after.
 const PERIOD: Duration = Duration::from_mins(1);
+/// How often what was stored is summarised: a search reads all that has come since.
+const SUMMARY_PERIOD: Duration = Duration::from_secs(2);
 
 /// Looks after the tables until it is dropped. Any number of workers may do so at once. Sealing takes its time, and so is a
 /// duty apart: partitions must be made meanwhile.
 pub async fn maintain(group: Membership, postgres: Pool, config: PartitionConfig) {
-    tokio::join!(keep_in_shape(&group, &postgres, &config), keep_sealed(&postgres, &config));
+    tokio::join!(
+        keep_in_shape(&group, &postgres, &config),
+        keep_summarised(&postgres),
+        keep_sealed(&postgres, &config)
+    );
 }
 
 async fn keep_in_shape(group: &Membership, postgres: &Pool, config: &PartitionConfig) -> Infallible {
@@ -46,7 +53,6 @@ async fn maintain_once(
     let mut client = postgres.get().await.map_err(StoreError::from)?;
     timed(PostgresOperation::Partitions, known.ensure(&mut client, now, ahead)).await?;
     drop(client);
-    timed(PostgresOperation::Partitions, partitions::summarize(postgres, now)).await?;
     // Last, since it gives up where it would have to wait for long.
     if let Some(retention) = config.retention {
         let cutoff = before(now, retention);
@@ -60,10 +66,22 @@ async fn maintain_once(
     Ok(())
 }
 
+async fn keep_summarised(postgres: &Pool) -> Infallible {
+    let mut summaries = Summaries::default();
+    let mut ticks = tokio::time::interval(SUMMARY_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = timed(PostgresOperation::Partitions, summaries.refresh(postgres)).await {
+            tracing::warn!(%error, "what was stored was not summarised for searches; trying again in {SUMMARY_PERIOD:?}");
+        }
+    }
+}
+
 async fn keep_sealed(postgres: &Pool, config: &PartitionConfig) -> Infallible {
     let mut ticks = tokio::time::interval(PERIOD);
     // After a long build, one look is enough for all that were missed.
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         if let Err(error) = seal_closed(postgres, config, Timestamp::now()).await {

@@ -15,6 +15,7 @@ mod queue;
 mod lots;
 mod budget;
 mod store;
+mod summaries;
 mod http;
 mod catalog;
 mod worker;

@@ -206,22 +206,3 @@ async fn partitions_past_retention_are_dropped_with_all_that_is_in_them() {
     assert_eq!(dropped.len(), 1);
     assert_eq!((count(&stores, "events").await, count(&stores, "partitions").await), (0, 1));
 }
-
-#[tokio::test]
-async fn fresh_rows_are_summarised_for_the_brin_indexes() {
-    let stores = TestStores::start().await;
-    let mut client = stores.postgres().await;
-    prepared(&mut client).await;
-    store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
-    partitions::summarize(&stores.pool(), now()).await.unwrap();
-    // Nothing is left to summarise.
-    let left: i32 = client
-        .query_one(
-            "select brin_summarize_new_values('events_20261123_received_at_event_id_user_id_idx')",
-            &[],
-        )
-        .await
-        .unwrap()
-        .get(0);
-    assert_eq!(left, 0);
-}

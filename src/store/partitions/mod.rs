@@ -7,6 +7,7 @@
 mod indexes;
 mod plan;
 mod seal;
+mod summaries;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio_postgres::{Client, Transaction};
 pub(in crate::store) use indexes::keeps_event_ids_unique;
 pub use plan::{Span, missing, missing_at};
 pub use seal::{Duplicate, Duplicates, Sealing, seal, sealing_connection, unsealed};
+pub use summaries::Summaries;
 
 use super::{Pool, StoreError};
 
@@ -111,21 +113,6 @@ pub async fn drop_before(pool: &Pool, cutoff: Timestamp) -> Result<Vec<Span>, St
 pub async fn expired_until(pool: &Pool, cutoff: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     const SELECT: &str = "select max(upper_bound) from partitions where upper_bound <= $1";
     Ok(pool.get().await?.query_one(SELECT, &[&cutoff]).await?.get(0))
-}
-
-/// Brings the BRIN indexes of the partition around `moment` up to date with its rows.
-pub async fn summarize(pool: &Pool, moment: Timestamp) -> Result<(), StoreError> {
-    const INDEXES: &str = "select i.indexrelid::regclass::oid from partitions p
-        join pg_class t on t.relname in ('events_' || p.suffix, 'triggers_' || p.suffix)
-        join pg_index i on i.indrelid = t.oid join pg_class c on c.oid = i.indexrelid
-        join pg_am a on a.oid = c.relam and a.amname = 'brin'
-        where p.lower_bound <= $1 and $1 < p.upper_bound";
-    let client = pool.get().await?;
-    for row in client.query(INDEXES, &[&moment]).await? {
-        let index: u32 = row.get(0);
-        client.execute("select brin_summarize_new_values($1::oid)", &[&index]).await?;
-    }
-    Ok(())
 }
 
 /// The partitions there are. Nobody changes them until the transaction ends.
