@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use campaign_manager::store::partitions;
+use campaign_manager::store::partitions::Summaries;
 
 use crate::variation::Variation;
 
@@ -25,7 +25,7 @@ pub(crate) async fn fill(grown: &mut Variation, rows: usize) -> anyhow::Result<(
         client.execute(again, &[&times]).await?;
     }
     client.batch_execute("vacuum (analyze) events, triggers").await?;
-    partitions::summarize(&system.postgres, since).await?;
+    Summaries::default().refresh(&system.postgres).await?;
     println!("{rows} rows in {:.0?}", started.elapsed());
     Ok(())
 }

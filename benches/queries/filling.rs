@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use campaign_manager::store::{Partitions, partitions};
+use campaign_manager::store::Partitions;
+use campaign_manager::store::partitions::{self, Summaries};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::system::System;
@@ -41,7 +42,7 @@ pub(crate) async fn fill(system: &System, rows: usize) -> anyhow::Result<Filled>
         let is_hot = index == SEALED;
         let (upper, rows) = if is_hot { (now, rows * 2 / 5) } else { (upper, rows / 5) };
         insert(&client, lower, upper - lower.duration_until(upper) / 1_000_000, rows).await?;
-        partitions::summarize(&system.postgres, lower).await?;
+        Summaries::default().refresh(&system.postgres).await?;
         if is_hot {
             hot = lower;
         }
