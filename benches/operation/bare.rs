@@ -3,19 +3,18 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use campaign_manager::config::RedisUrl;
+use campaign_manager::config::{RedisUrl, StoreConfig};
 use campaign_manager::embedded::{Profile, Stores};
 use campaign_manager::queue::{
     self, Claim, Claimed, Consumer, Epoch, Epochs, EventRecord, Links, Pool, Shards,
 };
 use campaign_manager::store::migrate::migrate;
 use campaign_manager::store::{self, CopyRows, Partitions, Receipt, Rows, Stored, epochs};
+use deadpool_postgres::Object;
 use jiff::Timestamp;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::load::Percentiles;
-use crate::system::connect;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const WINDOW: Duration = Duration::from_hours(24);
@@ -26,7 +25,7 @@ struct Bare {
     pool: Pool,
     consumer: Consumer,
     epochs: Epochs,
-    postgres: Client,
+    postgres: Object,
 }
 
 /// From before an event is appended until its row is committed, event by event, for so long.
@@ -51,7 +50,8 @@ pub(crate) async fn measure(time: Duration) -> anyhow::Result<Percentiles> {
 impl Bare {
     async fn prepare(stores: &Stores) -> anyhow::Result<Self> {
         migrate(stores.database_url()).await?;
-        let mut postgres = connect(stores).await?;
+        let database = stores.database_url().parse()?;
+        let mut postgres = store::connect(&database, &StoreConfig::for_one_command())?.get().await?;
         let now = Timestamp::now();
         Partitions::new(WINDOW).ensure(&mut postgres, now, now).await?;
         let shards = Shards::new(1).context("one is allowed")?;
@@ -91,13 +91,13 @@ impl Bare {
         let shard = self.shards.of_user(user_id);
         queue::append(&self.pool, &[queue::OutgoingFrame::new(shard, records)]).await?;
         let delivered = self.consumer.read(1, TIMEOUT).await?.pop().context("nothing was delivered")?;
-        let frames = [(shard, delivered.entry)];
+        let frame = delivered.frame.as_ref().map_err(|corrupt| anyhow::anyhow!("{}", corrupt.error))?;
+        let frames = [(shard, delivered.entry, frame.received_at())];
         ensure!(store::have_receipts(&mut self.postgres, &frames).await? == [false], "it has a receipt");
         let claim = [Claim::new(shard, delivered.entry, [id].into_iter(), &self.epochs)];
         let mut link = self.pool.get([shard]).await?;
         let claimed = queue::claim(&mut link, &claim, WINDOW, &self.epochs).await?;
         ensure!(claimed == Claimed::Told(vec![vec![true]]), "{claimed:?}");
-        let frame = delivered.frame.as_ref().map_err(|corrupt| anyhow::anyhow!("{}", corrupt.error))?;
         let (rows, at) = (rows_of(frame), frame.received_at());
         let (letter, stored, duplicates, dead_lettered) = (None, 1, 0, 0);
         let (entry, received_at, event_times) = (delivered.entry, at, (at, at));

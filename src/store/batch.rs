@@ -9,10 +9,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use bytes::Bytes;
+use deadpool_postgres::{ClientWrapper, Transaction};
 use futures_util::SinkExt;
 use jiff::Timestamp;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::types::ToSql;
 
 use super::epochs;
 use super::{CopyRows, StoreError};
@@ -75,7 +75,7 @@ pub enum Stored {
 /// Stores a batch that was claimed under `epochs`. `rows` is asked for the rows of the frames that have no receipt yet,
 /// told frame by frame, in the order of `receipts`.
 pub async fn store(
-    client: &mut Client,
+    client: &mut ClientWrapper,
     epochs: &Epochs,
     receipts: &[Receipt],
     rows: impl FnOnce(&[bool]) -> Rows,
@@ -127,27 +127,31 @@ async fn use_letters(
     Ok(letters)
 }
 
-/// For each frame, whether it has a receipt.
+/// For each frame, named by its shard, its entry and its time, whether it has a receipt.
 pub async fn have_receipts(
-    client: &mut Client,
-    frames: &[(Shard, EntryId)],
+    client: &mut ClientWrapper,
+    frames: &[(Shard, EntryId, Timestamp)],
 ) -> Result<Vec<bool>, StoreError> {
+    // The bounds keep the planner to the partitions concerned: it is asked for each batch, and there may be a year of them.
     const SELECT: &str = "select shard, entry_ms, entry_seq from frames
-        where (shard, entry_ms, entry_seq) in (select * from unnest($1::smallint[], $2::bigint[], $3::bigint[]))";
-    let keys: Vec<(i16, i64, i64)> = frames.iter().map(|(shard, entry)| key(*shard, *entry)).collect();
+        where (shard, entry_ms, entry_seq) in (select * from unnest($1::smallint[], $2::bigint[], $3::bigint[]))
+        and received_at between $4 and $5";
+    let times = || frames.iter().map(|(_, _, received_at)| *received_at);
+    let (Some(earliest), Some(latest)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
+    let keys: Vec<(i16, i64, i64)> = frames.iter().map(|(shard, entry, _)| key(*shard, *entry)).collect();
     let shards: Vec<i16> = keys.iter().map(|key| key.0).collect();
     let milliseconds: Vec<i64> = keys.iter().map(|key| key.1).collect();
     let sequences: Vec<i64> = keys.iter().map(|key| key.2).collect();
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&shards, Type::INT2_ARRAY), (&milliseconds, Type::INT8_ARRAY), (&sequences, Type::INT8_ARRAY)];
-    let rows = client.query_typed(SELECT, &parameters).await?;
+    let statement = client.prepare_cached(SELECT).await?;
+    let parameters: [&(dyn ToSql + Sync); 5] = [&shards, &milliseconds, &sequences, &earliest, &latest];
+    let rows = client.query(&statement, &parameters).await?;
     let known: HashSet<(i16, i64, i64)> =
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     Ok(keys.iter().map(|key| known.contains(key)).collect())
 }
 
 /// Whether Postgres would take these rows: they are written, and the transaction is rolled back.
-pub async fn probe(client: &mut Client, rows: Rows) -> Result<(), StoreError> {
+pub async fn probe(client: &mut ClientWrapper, rows: Rows) -> Result<(), StoreError> {
     let transaction = client.transaction().await?;
     copy_all(&transaction, rows).await?;
     transaction.rollback().await?;
@@ -179,9 +183,10 @@ async fn insert_receipts(
         receipts.iter().map(|receipt| i32::try_from(count(receipt)).unwrap_or(i32::MAX)).collect()
     };
     let time = |of: fn(&Receipt) -> Timestamp| -> Vec<Timestamp> { receipts.iter().map(of).collect() };
+    let statement = transaction.prepare_cached(INSERT).await?;
     let inserted = transaction
         .query(
-            INSERT,
+            &statement,
             &[
                 &keys.iter().map(|key| key.0).collect::<Vec<_>>(),
                 &keys.iter().map(|key| key.1).collect::<Vec<_>>(),
@@ -216,7 +221,8 @@ async fn copy(
     if rows.rows() == 0 {
         return Ok(());
     }
-    let sink = transaction.copy_in(&format!("copy {table} ({columns}) from stdin binary")).await?;
+    let statement = format!("copy {table} ({columns}) from stdin binary");
+    let sink = transaction.copy_in(&transaction.prepare_cached(&statement).await?).await?;
     let mut sink = std::pin::pin!(sink);
     sink.send(Bytes::from(rows.finish())).await?;
     sink.finish().await?;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Portal, Transaction};
 
 use super::{Pool, StoreError};
@@ -18,18 +18,21 @@ use crate::queue::{EntryId, Epoch, Epochs, RunId, Shard, Shards};
 
 /// Holds the lock shared until the transaction ends; whether the epochs of these shards are still those recorded.
 pub(super) async fn hold(
-    transaction: &Transaction<'_>,
+    transaction: &deadpool_postgres::Transaction<'_>,
     epochs: &Epochs,
     shards: &BTreeSet<Shard>,
 ) -> Result<bool, StoreError> {
+    const LOCK: &str = "select pg_advisory_xact_lock_shared(hashtext('claims'))";
     const SELECT: &str = "select shard, epoch::text from claim_epochs where shard = any($1)";
     let numbers: Vec<i16> = shards.iter().map(|shard| number(*shard)).collect();
-    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&numbers, Type::INT2_ARRAY)];
+    let numbers: [&(dyn ToSql + Sync); 1] = [&numbers];
+    let (lock, select) =
+        tokio::try_join!(transaction.prepare_cached(LOCK), transaction.prepare_cached(SELECT))?;
     // Sent together, but two statements: the second sees what was committed when the lock was had.
-    let ((), rows) = tokio::try_join!(
+    let (_, rows) = tokio::try_join!(
         biased;
-        transaction.batch_execute("select pg_advisory_xact_lock_shared(hashtext('claims'))"),
-        transaction.query_typed(SELECT, &parameters)
+        transaction.execute(&lock, &[]),
+        transaction.query(&select, &numbers)
     )?;
     let recorded: std::collections::BTreeMap<i16, &str> =
         rows.iter().map(|row| (row.get(0), row.get(1))).collect();

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime,
 };
 use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::config::SslMode;
@@ -112,11 +112,14 @@ pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreErr
 
 /// What each session begins with. A process that stands still within a transaction, or is gone without a word, must not
 /// hold up others for long by what it has locked; and whoever waits for a lock gives up before its own attempt is given up.
+/// Statements that are kept are planned anew each time: a plan that was made for a partition while it was empty would read
+/// all of it when it is full.
 fn session(transaction_timeout: Duration) -> String {
     let (idle, lock) = (transaction_timeout.as_millis(), transaction_timeout.as_millis() / 2);
     let (silent, seconds) = ((KEEPALIVES * KEEPALIVE).as_millis(), KEEPALIVE.as_secs());
     format!(
         "set idle_in_transaction_session_timeout = {idle}; set lock_timeout = {lock};
+        set plan_cache_mode = force_custom_plan;
         set tcp_keepalives_idle = {seconds}; set tcp_keepalives_interval = {seconds};
         set tcp_keepalives_count = {KEEPALIVES}; set tcp_user_timeout = {silent}"
     )
@@ -193,7 +196,7 @@ pub async fn within<T>(
     limit: Duration,
     pool: &Pool,
     operation: PostgresOperation,
-    work: impl AsyncFnOnce(&mut Client) -> Result<T, StoreError>,
+    work: impl AsyncFnOnce(&mut ClientWrapper) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let no_answer = |_: Elapsed| StoreError::NoAnswer(limit);
     let mut client = pool.get_within(limit).await?;

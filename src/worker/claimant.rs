@@ -7,6 +7,7 @@ use super::WorkerError;
 use super::batch::event_count;
 use super::error::ServerFailure;
 use super::restore::{self, RestoreSettings};
+use super::rows::frame_time;
 use crate::ops::metrics::{self, PostgresOperation, RedisOperation};
 use crate::queue::{self, Claim, Claimed, Delivery, Epochs, Pool, QueueError, Shards};
 use crate::store::{self, StoreError};
@@ -79,7 +80,8 @@ impl Claimant {
 
     /// For each delivery, whether its frame has a receipt.
     async fn are_stored(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, ClaimError> {
-        let frames: Vec<_> = deliveries.iter().map(|delivery| (delivery.shard, delivery.entry)).collect();
+        let frame = |delivery: &Delivery| (delivery.shard, delivery.entry, frame_time(delivery));
+        let frames: Vec<_> = deliveries.iter().map(frame).collect();
         let reading = async |client: &mut _| store::have_receipts(client, &frames).await;
         Ok(store::within(self.timeout, &self.postgres, PostgresOperation::Receipts, reading).await?)
     }

@@ -86,7 +86,8 @@ impl Fetch {
     fn try_alone(&mut self, suspect: Delivery, batches: &Outlet<Fetched>) -> Result<(), Ended> {
         self.until_all_done()?;
         // A trial that waits for Postgres would look like one that ended its worker.
-        let asked = async |client: &mut tokio_postgres::Client| Ok(client.batch_execute("").await?);
+        let asked =
+            async |client: &mut deadpool_postgres::ClientWrapper| Ok(client.batch_execute("").await?);
         self.stage.persist(async || {
             store::within(self.timeout, &self.postgres, PostgresOperation::Probe, asked).await
         })?;

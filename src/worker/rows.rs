@@ -140,7 +140,7 @@ fn event_times(delivery: &Delivery) -> (Timestamp, Timestamp) {
 }
 
 /// The time of a frame, the same at every delivery: its own, or where it cannot be read what its entry says.
-fn frame_time(delivery: &Delivery) -> Timestamp {
+pub(super) fn frame_time(delivery: &Delivery) -> Timestamp {
     let of_entry = || {
         let milliseconds = i64::try_from(delivery.entry.milliseconds).unwrap_or(i64::MAX);
         let appended = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX);

@@ -195,7 +195,7 @@ async fn write_once(
     receipts: &[Receipt],
     timeout: Duration,
 ) -> Result<Stored, StoreError> {
-    let writing = async |client: &mut tokio_postgres::Client| {
+    let writing = async |client: &mut deadpool_postgres::ClientWrapper| {
         partitions.ensure_at(client, batch.times()).await?;
         store::store(client, &batch.epochs, receipts, |unstored| batch.rows(unstored)).await
     };

@@ -6,8 +6,8 @@ use campaign_manager::queue::{EntryId, Epoch, Epochs, RunId, Shard};
 use campaign_manager::store::{
     self, CopyRows, Partitions, Receipt, Rows, StoreError, Stored, epochs, partitions,
 };
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::{SHARDS, TestStores, count};
@@ -44,7 +44,7 @@ fn epochs_of(id: u128) -> Epochs {
 }
 
 /// Records those epochs as the ones that hold.
-async fn record(client: &mut Client, id: u128) {
+async fn record(client: &mut ClientWrapper, id: u128) {
     let transaction = client.transaction().await.unwrap();
     let epochs = epochs_of(id);
     let epochs: Vec<_> = SHARDS.all().map(|shard| (shard, epochs.of(shard).clone())).collect();
@@ -54,7 +54,7 @@ async fn record(client: &mut Client, id: u128) {
 
 /// Stores under the epochs that hold; for each receipt, whether it is new.
 async fn store_under_1(
-    client: &mut Client,
+    client: &mut ClientWrapper,
     receipts: &[Receipt],
     rows: impl FnOnce(&[bool]) -> Rows,
 ) -> Result<Vec<bool>, StoreError> {
@@ -65,7 +65,7 @@ async fn store_under_1(
 }
 
 /// Partitions, and epochs that hold.
-async fn prepared(client: &mut Client) {
+async fn prepared(client: &mut ClientWrapper) {
     Partitions::new(DAY).ensure(client, now(), now()).await.unwrap();
     record(client, 1).await;
 }
@@ -87,7 +87,7 @@ fn rows(wanted: &[bool]) -> Rows {
 #[tokio::test]
 async fn a_frame_with_a_receipt_is_never_stored_again() {
     let stores = TestStores::start().await;
-    let mut client = stores.postgres().await;
+    let mut client = stores.pool().get().await.unwrap();
     prepared(&mut client).await;
 
     let first = store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
@@ -98,9 +98,25 @@ async fn a_frame_with_a_receipt_is_never_stored_again() {
 }
 
 #[tokio::test]
+async fn frames_with_a_receipt_are_told_from_those_without_whatever_their_days() {
+    let stores = TestStores::start().await;
+    let mut client = stores.pool().get().await.unwrap();
+    prepared(&mut client).await;
+    let day_before = now() - DAY;
+    Partitions::new(DAY).ensure(&mut client, day_before, now()).await.unwrap();
+    let old = Receipt { received_at: day_before, ..receipt(2) };
+    store_under_1(&mut client, &[receipt(1), old.clone()], rows).await.unwrap();
+
+    let name = |receipt: &Receipt| (receipt.shard, receipt.entry, receipt.received_at);
+    let frames = [name(&receipt(1)), name(&receipt(3)), name(&old)];
+    assert_eq!(store::have_receipts(&mut client, &frames).await.unwrap(), [true, false, true]);
+    assert!(store::have_receipts(&mut client, &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_batch_that_was_claimed_under_another_epoch_is_not_stored() {
     let stores = TestStores::start().await;
-    let mut client = stores.postgres().await;
+    let mut client = stores.pool().get().await.unwrap();
     prepared(&mut client).await;
 
     let stale = store::store(&mut client, &epochs_of(2), &[receipt(1)], rows).await.unwrap();
@@ -113,7 +129,7 @@ async fn a_batch_that_was_claimed_under_another_epoch_is_not_stored() {
 #[tokio::test]
 async fn a_dead_letter_is_used_up_by_one_frame() {
     let stores = TestStores::start().await;
-    let mut client = stores.postgres().await;
+    let mut client = stores.pool().get().await.unwrap();
     prepared(&mut client).await;
     let letter = "insert into dead_letters (reason, detail, shard, entry_ms, entry_seq, payload)
         values ('refused', '', 0, 1, 0, '') returning id";
@@ -133,7 +149,7 @@ async fn a_dead_letter_is_used_up_by_one_frame() {
 #[tokio::test]
 async fn rows_read_back_as_they_were_written() {
     let stores = TestStores::start().await;
-    let mut client = stores.postgres().await;
+    let mut client = stores.pool().get().await.unwrap();
     prepared(&mut client).await;
     store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
 
@@ -154,7 +170,7 @@ async fn rows_read_back_as_they_were_written() {
 #[tokio::test]
 async fn two_workers_with_one_frame_store_it_once() {
     let stores = TestStores::start().await;
-    let (mut one, mut other) = (stores.postgres().await, stores.postgres().await);
+    let (mut one, mut other) = (stores.pool().get().await.unwrap(), stores.pool().get().await.unwrap());
     prepared(&mut one).await;
     let (receipts, reversed) = ([receipt(1), receipt(2)], [receipt(2), receipt(1)]);
 
@@ -169,7 +185,7 @@ async fn two_workers_with_one_frame_store_it_once() {
 #[tokio::test]
 async fn a_probe_leaves_nothing_behind() {
     let stores = TestStores::start().await;
-    let mut client = stores.postgres().await;
+    let mut client = stores.pool().get().await.unwrap();
     prepared(&mut client).await;
     store::probe(&mut client, rows(&[true])).await.unwrap();
     assert_eq!(count(&stores, "events").await, 0);
@@ -178,7 +194,7 @@ async fn a_probe_leaves_nothing_behind() {
 #[tokio::test]
 async fn workers_that_make_the_same_partitions_at_once_do_not_meet() {
     let stores = TestStores::start().await;
-    let (mut one, mut other) = (stores.postgres().await, stores.postgres().await);
+    let (mut one, mut other) = (stores.pool().get().await.unwrap(), stores.pool().get().await.unwrap());
     let (mut first, mut second) = (Partitions::new(DAY), Partitions::new(Duration::from_hours(1)));
     let (from, to) = (now(), at("2026-11-25T12:00:00Z"));
 
@@ -194,7 +210,7 @@ async fn workers_that_make_the_same_partitions_at_once_do_not_meet() {
 #[tokio::test]
 async fn partitions_past_retention_are_dropped_with_all_that_is_in_them() {
     let stores = TestStores::start().await;
-    let mut client = stores.postgres().await;
+    let mut client = stores.pool().get().await.unwrap();
     Partitions::new(DAY).ensure(&mut client, now(), at("2026-11-24T12:00:00Z")).await.unwrap();
     record(&mut client, 1).await;
     store_under_1(&mut client, &[receipt(1)], rows).await.unwrap();
