@@ -98,12 +98,12 @@ impl Bare {
         let mut link = self.pool.get([shard]).await?;
         let claimed = queue::claim(&mut link, &claim, WINDOW, &self.epochs).await?;
         ensure!(claimed == Claimed::Told(vec![vec![true]]), "{claimed:?}");
-        let (rows, at) = (rows_of(frame), frame.received_at());
+        let at = frame.received_at();
         let (letter, stored, duplicates, dead_lettered) = (None, 1, 0, 0);
         let (entry, received_at, event_times) = (delivered.entry, at, (at, at));
         let receipt =
             Receipt { shard, entry, received_at, event_times, letter, stored, duplicates, dead_lettered };
-        let stored = store::store(&mut self.postgres, &self.epochs, &[receipt], |_| rows).await?;
+        let stored = store::store(&mut self.postgres, &self.epochs, &[receipt], |_| rows_of(frame)).await?;
         ensure!(stored == Stored::Committed(vec![true]), "{stored:?}");
         queue::acknowledge(&mut link, &[delivered.acknowledgement()]).await?;
         Ok(())

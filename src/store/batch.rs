@@ -7,11 +7,13 @@
 //! - A dead letter is used up by one frame that replays it.
 
 use std::collections::{BTreeSet, HashSet};
+use std::pin::Pin;
 
 use bytes::Bytes;
 use deadpool_postgres::{ClientWrapper, Transaction};
 use futures_util::SinkExt;
 use jiff::Timestamp;
+use tokio_postgres::CopyInSink;
 use tokio_postgres::types::ToSql;
 
 use super::epochs;
@@ -78,14 +80,17 @@ pub async fn store(
     client: &mut ClientWrapper,
     epochs: &Epochs,
     receipts: &[Receipt],
-    rows: impl FnOnce(&[bool]) -> Rows,
+    rows: impl Fn(&[bool]) -> Rows,
 ) -> Result<Stored, StoreError> {
     let transaction = client.transaction().await?;
     let shards: BTreeSet<Shard> = receipts.iter().map(|receipt| receipt.shard).collect();
-    let (holds, unstored) = tokio::try_join!(
+    let all = vec![true; receipts.len()];
+    let (holds, unstored, rows_of_all) = tokio::try_join!(
         biased;
         epochs::hold(&transaction, epochs, &shards),
-        insert_receipts(&transaction, receipts)
+        insert_receipts(&transaction, receipts),
+        // While Postgres is at it: hardly ever is one of the frames stored already.
+        async { Ok(rows(&all)) }
     )?;
     if !holds {
         transaction.rollback().await?;
@@ -97,9 +102,11 @@ pub async fn store(
         transaction.rollback().await?;
         return Ok(Stored::UsedUp(used_up));
     }
-    copy_all(&transaction, rows(&unstored)).await?;
+    let rows = if unstored == all { rows_of_all } else { rows(&unstored) };
+    let copied = copy_all(&transaction, rows).await?;
     fail_point::reached("rows-copied");
-    transaction.commit().await?;
+    // Sent together: where the rows are refused, the commit is a rollback.
+    tokio::try_join!(biased; finished(copied), async { Ok(transaction.commit().await?) })?;
     fail_point::reached("committed");
     Ok(Stored::Committed(unstored))
 }
@@ -153,15 +160,36 @@ pub async fn have_receipts(
 /// Whether Postgres would take these rows: they are written, and the transaction is rolled back.
 pub async fn probe(client: &mut ClientWrapper, rows: Rows) -> Result<(), StoreError> {
     let transaction = client.transaction().await?;
-    copy_all(&transaction, rows).await?;
+    finished(copy_all(&transaction, rows).await?).await?;
     transaction.rollback().await?;
     Ok(())
 }
 
-async fn copy_all(transaction: &Transaction<'_>, rows: Rows) -> Result<(), StoreError> {
-    copy(transaction, "events", Rows::EVENT_COLUMNS, rows.events).await?;
-    copy(transaction, "triggers", Rows::TRIGGER_COLUMNS, rows.triggers).await?;
-    copy(transaction, "dead_letters", Rows::DEAD_LETTER_COLUMNS, rows.dead_letters).await
+/// Rows that were sent and not yet taken.
+type Copied = Pin<Box<CopyInSink<Bytes>>>;
+
+/// Sends the rows, each table's with the end of those of the table before; the end of the last is still to be sent.
+async fn copy_all(transaction: &Transaction<'_>, rows: Rows) -> Result<Option<Copied>, StoreError> {
+    let tables = [
+        ("events", Rows::EVENT_COLUMNS, rows.events),
+        ("triggers", Rows::TRIGGER_COLUMNS, rows.triggers),
+        ("dead_letters", Rows::DEAD_LETTER_COLUMNS, rows.dead_letters),
+    ];
+    let mut last = None;
+    for (table, columns, rows) in tables.into_iter().filter(|(_, _, rows)| rows.rows() > 0) {
+        let ((), copied) =
+            tokio::try_join!(biased; finished(last.take()), copy(transaction, table, columns, rows))?;
+        last = Some(copied);
+    }
+    Ok(last)
+}
+
+/// Waits until Postgres has taken the rows.
+async fn finished(copied: Option<Copied>) -> Result<(), StoreError> {
+    if let Some(mut copied) = copied {
+        copied.as_mut().finish().await?;
+    }
+    Ok(())
 }
 
 /// For each receipt, whether it is new.
@@ -217,14 +245,10 @@ async fn copy(
     table: &str,
     columns: &str,
     rows: CopyRows,
-) -> Result<(), StoreError> {
-    if rows.rows() == 0 {
-        return Ok(());
-    }
+) -> Result<Copied, StoreError> {
     let statement = format!("copy {table} ({columns}) from stdin binary");
-    let sink = transaction.copy_in(&transaction.prepare_cached(&statement).await?).await?;
-    let mut sink = std::pin::pin!(sink);
-    sink.send(Bytes::from(rows.finish())).await?;
-    sink.finish().await?;
-    Ok(())
+    let statement = transaction.prepare_cached(&statement).await?;
+    let mut copied = Box::pin(transaction.copy_in(&statement).await?);
+    copied.send(Bytes::from(rows.finish())).await?;
+    Ok(copied)
 }

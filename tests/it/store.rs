@@ -56,7 +56,7 @@ async fn record(client: &mut ClientWrapper, id: u128) {
 async fn store_under_1(
     client: &mut ClientWrapper,
     receipts: &[Receipt],
-    rows: impl FnOnce(&[bool]) -> Rows,
+    rows: impl Fn(&[bool]) -> Rows,
 ) -> Result<Vec<bool>, StoreError> {
     let Stored::Committed(new) = store::store(client, &epochs_of(1), receipts, rows).await? else {
         unreachable!("the epochs hold, and no letter is replayed")
