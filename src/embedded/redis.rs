@@ -9,6 +9,7 @@ use super::{
     Binaries, EmbeddedError, Profile,
     data_dir::DataDir,
     port::Port,
+    rewrite,
     server::{Kind, Server},
 };
 
@@ -57,7 +58,9 @@ impl Redis {
             [home.inside(CONFIG), "--dir".into(), home.inside(""), "--pidfile".into(), home.inside(PID_FILE)];
         self.server.spawn(self.program.clone(), args)?;
         let url = self.url.as_str();
-        self.server.until_ready(async |pid| serves(url, pid).await.unwrap_or(false)).await
+        self.server.until_ready(async |pid| serves(url, pid).await.unwrap_or(false)).await?;
+        self.server.meanwhile(rewrite::hold_back);
+        Ok(())
     }
 
     /// Its address, password included.
@@ -97,8 +100,10 @@ fn config(port: u16, password: &str, profile: Profile) -> String {
          appendfsync {fsync}\n\
          # frames that wait are rewritten again and again: packing them would cost more than the disk that it saves\n\
          rdbcompression no\n\
-         # drained streams leave little behind, so a busy hour would have it rewritten every few seconds\n\
-         auto-aof-rewrite-min-size 256mb\n\
+         # drained streams leave little behind, so a busy hour would have it rewritten every few seconds; a start reads\n\
+         # 300 MB of it a second\n\
+         auto-aof-rewrite-min-size 1gb\n\
+         auto-aof-rewrite-percentage 300\n\
          # a stream that is not acknowledged is never evicted\n\
          maxmemory-policy noeviction\n\
          always-show-logo no\n"

@@ -1,5 +1,7 @@
 //! The private servers: their data, their lock, their end.
 
+mod rewrite;
+
 use std::{
     env,
     ffi::OsStr,
