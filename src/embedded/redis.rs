@@ -85,7 +85,8 @@ impl Redis {
     }
 }
 
-/// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new.
+/// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new. It may grow to four
+/// times what is kept before it is rewritten; a start reads 300 MB of it a second, and may take two minutes.
 fn config(port: u16, password: &str, profile: Profile) -> String {
     let fsync = match profile {
         Profile::Durable => "everysec",
@@ -100,8 +101,7 @@ fn config(port: u16, password: &str, profile: Profile) -> String {
          appendfsync {fsync}\n\
          # frames that wait are rewritten again and again: packing them would cost more than the disk that it saves\n\
          rdbcompression no\n\
-         # drained streams leave little behind, so a busy hour would have it rewritten every few seconds; a start reads\n\
-         # 300 MB of it a second\n\
+         # drained streams leave little behind, so a busy hour would have it rewritten every few seconds\n\
          auto-aof-rewrite-min-size 1gb\n\
          auto-aof-rewrite-percentage 300\n\
          # a stream that is not acknowledged is never evicted\n\
