@@ -130,6 +130,7 @@ fn read(list: &str) -> Vec<Pid> {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use rustix::process::kill_process_group;
     use tokio::{sync::Notify, time::timeout};
@@ -151,11 +152,11 @@ mod tests {
         assert_eq!(hold_back_each(Pid::from_child(&gone), || sleep(PATIENCE)).await, None);
     }
 
-    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_child_that_does_not_end_is_held_back_no_longer() {
         let parent = Parent::start();
-        let children = Children::of(parent.pid());
+        let pid = parent.pid();
+        let children = Children::of(pid);
         let child = children.next().await.unwrap();
         let patience_is_over = Notify::new();
 
@@ -164,14 +165,10 @@ mod tests {
             patience_is_over.notify_one();
             // where it may not have its policy back, it is ended
             until(|| policy(child) != Some(IDLE)).await;
+            drop(parent);
         };
-        tokio::select! {
-            () = looking => {}
-            _ = async {
-                hold_back_each(parent.pid(), || patience_is_over.notified()).await;
-                std::future::pending::<()>().await;
-            } => {}
-        }
+        let held_back = hold_back_each(pid, || patience_is_over.notified());
+        assert_eq!(tokio::join!(held_back, looking).0, None, "it ends with the parent");
     }
 
     const IDLE: u32 = 5;

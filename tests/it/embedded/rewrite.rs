@@ -8,7 +8,6 @@ use super::{Path, Pid, SOON, fs, migrated_folder, pids, start, until};
 const NORMAL: u32 = 0;
 const IDLE: u32 = 5;
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_rewrite_gets_only_what_nobody_else_wants() {
     let data = migrated_folder().await;
