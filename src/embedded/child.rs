@@ -55,10 +55,12 @@ impl Child {
     }
 
     /// Waits for the end of the child.
-    pub(super) async fn ended(&self) -> ExitStatus {
+    pub(super) fn ended(&self) -> impl Future<Output = ExitStatus> + use<> {
         let mut ended = self.ended.clone();
-        let status = ended.wait_for(Option::is_some).await.map(|status| *status);
-        status.ok().flatten().expect("the keeper tells the end before it ends")
+        async move {
+            let status = ended.wait_for(Option::is_some).await.map(|status| *status);
+            status.ok().flatten().expect("the keeper tells the end before it ends")
+        }
     }
 
     /// Sends a signal, if the child is still there.

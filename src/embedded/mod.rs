@@ -27,6 +27,7 @@ mod orphan;
 mod port;
 mod child;
 mod server;
+mod rewrite;
 mod redis;
 pub use redis::Redis;
 mod postgres;

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 use tokio::time::{Instant, sleep};
-use tokio_postgres::{Config, NoTls, error::SqlState};
+use tokio_postgres::{Client, Config, Connection, NoTls, Socket, error::SqlState, tls::NoTlsStream};
 
 use super::{
     Binaries, EmbeddedError, Profile,
@@ -77,7 +77,8 @@ impl Postgres {
             port,
         };
         postgres.start().await?;
-        ensure_database(&postgres.address).await?;
+        let database = ensure_database(&postgres.address).await?;
+        on(database, PACK_WITH_LZ4).await?;
         Ok(postgres)
     }
 
@@ -188,15 +189,31 @@ fn says_ready(pid_file: &Path, pid: Pid) -> bool {
     lines.next() == Some(&pid.as_raw_nonzero().to_string()) && lines.nth(6) == Some("ready")
 }
 
-async fn ensure_database(address: &Config) -> Result<(), EmbeddedError> {
+/// Values over 2 kB are packed: by default with pglz, which costs a multiple of lz4. Not every server was built with lz4,
+/// and one that was not would refuse to start with it, so it is asked first; the setting stays with the database.
+const PACK_WITH_LZ4: &str = "
+    do $$ begin
+        if exists (select from pg_settings where name = 'default_toast_compression'
+                   and setting <> 'lz4' and 'lz4' = any(enumvals)) then
+            alter database campaigns set default_toast_compression = lz4;
+        end if;
+    end $$";
+
+type Connected = (Client, Connection<Socket, NoTlsStream>);
+
+async fn ensure_database(address: &Config) -> Result<Connected, EmbeddedError> {
     match address.connect(NoTls).await {
-        Ok(_) => return Ok(()),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) => {}
-        Err(error) => return Err(error.into()),
+        connected => return Ok(connected?),
     }
-    let (client, connection) = address.clone().dbname("postgres").connect(NoTls).await?;
-    let creation = async move { client.batch_execute(&format!("create database {DATABASE}")).await };
+    let server = address.clone().dbname("postgres").connect(NoTls).await?;
+    on(server, &format!("create database {DATABASE}")).await?;
+    Ok(address.connect(NoTls).await?)
+}
+
+async fn on((client, connection): Connected, statement: &str) -> Result<(), EmbeddedError> {
+    let statement = async move { client.batch_execute(statement).await };
     // the connection ends when the client is dropped
-    tokio::try_join!(creation, connection)?;
+    tokio::try_join!(statement, connection)?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::{
     Binaries, EmbeddedError, Profile,
     data_dir::DataDir,
     port::Port,
+    rewrite,
     server::{Kind, Server},
 };
 
@@ -57,7 +58,9 @@ impl Redis {
             [home.inside(CONFIG), "--dir".into(), home.inside(""), "--pidfile".into(), home.inside(PID_FILE)];
         self.server.spawn(self.program.clone(), args)?;
         let url = self.url.as_str();
-        self.server.until_ready(async |pid| serves(url, pid).await.unwrap_or(false)).await
+        self.server.until_ready(async |pid| serves(url, pid).await.unwrap_or(false)).await?;
+        self.server.meanwhile(rewrite::hold_back);
+        Ok(())
     }
 
     /// Its address, password included.
@@ -82,7 +85,8 @@ impl Redis {
     }
 }
 
-/// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new.
+/// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new. It may grow to four
+/// times what is kept before it is rewritten; a start reads 300 MB of it a second, and may take two minutes.
 fn config(port: u16, password: &str, profile: Profile) -> String {
     let fsync = match profile {
         Profile::Durable => "everysec",
@@ -98,7 +102,8 @@ fn config(port: u16, password: &str, profile: Profile) -> String {
          # frames that wait are rewritten again and again: packing them would cost more than the disk that it saves\n\
          rdbcompression no\n\
          # drained streams leave little behind, so a busy hour would have it rewritten every few seconds\n\
-         auto-aof-rewrite-min-size 256mb\n\
+         auto-aof-rewrite-min-size 1gb\n\
+         auto-aof-rewrite-percentage 300\n\
          # a stream that is not acknowledged is never evicted\n\
          maxmemory-policy noeviction\n\
          always-show-logo no\n"

@@ -102,6 +102,18 @@ impl Server {
         }
     }
 
+    /// Has `work` on the process with this pid done on the side; it is dropped when the process ends.
+    pub(super) fn meanwhile<W: Future<Output = ()> + Send + 'static>(&self, work: impl FnOnce(Pid) -> W) {
+        let child = self.child.as_ref().expect("called after spawn");
+        let (work, ended) = (work(child.pid()), child.ended());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = work => {}
+                _ = ended => {}
+            }
+        });
+    }
+
     /// Waits until the program has done its work and ended with success.
     pub(super) async fn until_done(&mut self) -> Result<(), EmbeddedError> {
         let child = self.child.as_ref().expect("called after spawn");

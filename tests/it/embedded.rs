@@ -1,5 +1,8 @@
 //! The private servers: their data, their lock, their end.
 
+#[cfg(target_os = "linux")]
+mod rewrite;
+
 use std::{
     env,
     ffi::OsStr,

@@ -72,11 +72,16 @@ async fn prepared(client: &mut ClientWrapper) {
 
 /// One event for each receipt that is asked for, with one trigger.
 fn rows(wanted: &[bool]) -> Rows {
+    rows_with("", wanted)
+}
+
+/// Such events, with more members in their payload.
+fn rows_with(members: &str, wanted: &[bool]) -> Rows {
     let empty = || CopyRows::with_capacity(0);
     let mut rows = Rows { events: empty(), triggers: empty(), dead_letters: empty() };
     for (index, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
         let id = format!("event {index}");
-        let payload = format!(r#"{{"event_id": "event {index}",  "amount": 1.0}}"#);
+        let payload = format!(r#"{{"event_id": "event {index}",  "amount": 1.0{members}}}"#);
         rows.events.row(6).bytes(id.as_bytes()).bytes(b"u").bytes(b"t").timestamp(now());
         rows.events.int8_array([7].into_iter()).bytes(payload.as_bytes());
         rows.triggers.row(5).int8(7).int4(2).bytes(id.as_bytes()).bytes(b"u").timestamp(now());
@@ -165,6 +170,23 @@ async fn rows_read_back_as_they_were_written() {
     assert_eq!(row.get::<_, Timestamp>(3), now());
     assert_eq!(row.get::<_, Vec<i64>>(4), [7]);
     assert_eq!(row.get::<_, &str>(5), r#"{"event_id": "event 0",  "amount": 1.0}"#, "byte-true");
+}
+
+#[tokio::test]
+async fn a_large_payload_is_packed_with_lz4_where_postgres_knows_it() {
+    let stores = TestStores::start().await;
+    let mut client = stores.pool().get().await.unwrap();
+    prepared(&mut client).await;
+    let text = format!(r#", "text": "{}""#, "thirty bytes of one more event".repeat(133));
+    let large = |wanted: &[bool]| rows_with(&text, wanted);
+    store_under_1(&mut client, &[receipt(1)], large).await.unwrap();
+
+    let wanted = "select case when 'lz4' = any(enumvals) then 'lz4' else 'pglz' end
+        from pg_settings where name = 'default_toast_compression'";
+    let wanted: String = client.query_one(wanted, &[]).await.unwrap().get(0);
+    let packed = "select pg_column_compression(payload) from events";
+    let packed: String = client.query_one(packed, &[]).await.unwrap().get(0);
+    assert_eq!(packed, wanted);
 }
 
 #[tokio::test]

@@ -47,9 +47,10 @@ const VARIABLES_OF_OTHERS: [&str; 9] = [
     "PATH",
 ];
 
-/// Words in capitals that are no variables: commands and answers of Redis, SQL and HTTP.
-const OTHER_WORDS: [&str; 46] = [
+/// Words in capitals that are no variables: commands and answers of Redis, SQL and HTTP, names of Linux.
+const OTHER_WORDS: [&str; 48] = [
     "ASK",
+    "CAP_SYS_NICE",
     "CLUSTER",
     "COMMIT",
     "CONFIG",
@@ -78,6 +79,7 @@ const OTHER_WORDS: [&str; 46] = [
     "QUEUED",
     "READONLY",
     "SADD",
+    "SCHED_IDLE",
     "SET",
     "SIGINT",
     "SIGKILL",
