@@ -25,7 +25,7 @@ pub(crate) async fn fill(grown: &mut Variation, rows: usize) -> anyhow::Result<(
         client.execute(again, &[&times]).await?;
     }
     client.batch_execute("vacuum (analyze) events, triggers").await?;
-    Summaries::default().refresh(&system.postgres).await?;
+    Summaries::default().refresh(&system.postgres, 0).await?;
     println!("{rows} rows in {:.0?}", started.elapsed());
     Ok(())
 }

@@ -42,7 +42,7 @@ pub(crate) async fn fill(system: &System, rows: usize) -> anyhow::Result<Filled>
         let is_hot = index == SEALED;
         let (upper, rows) = if is_hot { (now, rows * 2 / 5) } else { (upper, rows / 5) };
         insert(&client, lower, upper - lower.duration_until(upper) / 1_000_000, rows).await?;
-        Summaries::default().refresh(&system.postgres).await?;
+        Summaries::default().refresh(&system.postgres, 0).await?;
         if is_hot {
             hot = lower;
         }

@@ -19,6 +19,8 @@ use crate::store::{Partitions, Pool, StoreError, partitions};
 const PERIOD: Duration = Duration::from_mins(1);
 /// How often what was stored is summarised: a search reads all that has come since.
 const SUMMARY_PERIOD: Duration = Duration::from_secs(2);
+/// It takes a third of a core at most.
+const SUMMARY_REST: u32 = 2;
 
 /// Looks after the tables until it is dropped. Any number of workers may do so at once. Sealing takes its time, and so is a
 /// duty apart: partitions must be made meanwhile.
@@ -72,7 +74,9 @@ async fn keep_summarised(postgres: &Pool) -> Infallible {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = timed(PostgresOperation::Partitions, summaries.refresh(postgres)).await {
+        if let Err(error) =
+            timed(PostgresOperation::Partitions, summaries.refresh(postgres, SUMMARY_REST)).await
+        {
             tracing::warn!(%error, "what was stored was not summarised for searches; trying again in {SUMMARY_PERIOD:?}");
         }
     }

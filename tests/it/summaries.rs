@@ -22,7 +22,7 @@ async fn what_has_filled_is_summarised_and_what_still_fills_is_not() {
     // The second time goes on where the first ended.
     for _ in 0..2 {
         add_events(&client).await;
-        summaries.refresh(&stores.pool()).await.unwrap();
+        summaries.refresh(&stores.pool(), 0).await.unwrap();
         let pages = pages(&client).await;
         assert!(pages > 3 * PAGES_PER_RANGE && pages % PAGES_PER_RANGE > 0, "{pages}");
         assert_eq!(ranges_left(&client).await, 1, "the last one of {pages} pages");
@@ -39,10 +39,10 @@ async fn a_table_whose_lock_another_has_is_left_alone_until_it_is_free() {
     vacuum.batch_execute(&format!("lock table {TABLE} in share update exclusive mode")).await.unwrap();
     let mut summaries = Summaries::default();
 
-    summaries.refresh(&stores.pool()).await.unwrap();
+    summaries.refresh(&stores.pool(), 0).await.unwrap();
     vacuum.rollback().await.unwrap();
     let client = stores.postgres().await;
-    summaries.refresh(&stores.pool()).await.unwrap();
+    summaries.refresh(&stores.pool(), 0).await.unwrap();
     assert_eq!(ranges_left(&client).await, 1);
 }
 

@@ -4,13 +4,15 @@
 //! with each row; nobody who has the table's lock is sent away, such as an autovacuum, which would have to begin again.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
-use tokio_postgres::Client;
+use tokio::time::sleep;
 
 use super::super::{Pool, StoreError};
+use crate::ops::metrics::{PostgresOperation, timed};
 
-/// Ranges are summarised in steps of so many: as many as a statement has time for.
-const RANGES_AT_ONCE: i64 = 1024;
+/// Ranges are summarised in steps of so many: some milliseconds of a core.
+const RANGES_AT_ONCE: i64 = 8;
 
 /// How far each index is summarised, as far as this process knows.
 #[derive(Debug, Default)]
@@ -28,16 +30,19 @@ struct Full {
 
 impl Summaries {
     /// Summarises what has filled since the last time. Tables whose lock another has are left for the next time.
-    pub async fn refresh(&mut self, pool: &Pool) -> Result<(), StoreError> {
-        let mut client = pool.get().await?;
-        let full = full_ranges(&client).await?;
+    ///
+    /// After each step it rests for `rest` times as long as that took: whoever stores meanwhile shares the cores.
+    pub async fn refresh(&mut self, pool: &Pool, rest: u32) -> Result<(), StoreError> {
+        let full = timed(PostgresOperation::Partitions, full_ranges(pool)).await?;
         self.next.retain(|index, _| full.iter().any(|full| full.index == *index));
         for Full { index, pages_per_range, ranges } in full {
             let (next, end) = (self.next.entry(index).or_default(), ranges * pages_per_range);
             while *next < end {
-                let until = end.min(*next + RANGES_AT_ONCE * pages_per_range);
-                summarize(&mut client, index, pages_per_range, *next, until).await?;
+                let (until, started) = (end.min(*next + RANGES_AT_ONCE * pages_per_range), Instant::now());
+                let summarizing = summarize(pool, index, pages_per_range, *next, until);
+                timed(PostgresOperation::Partitions, summarizing).await?;
                 *next = until;
+                sleep(started.elapsed() * rest).await;
             }
         }
         Ok(())
@@ -45,7 +50,7 @@ impl Summaries {
 }
 
 /// The BRIN indexes of partitions that are not sealed and whose table is free.
-async fn full_ranges(client: &Client) -> Result<Vec<Full>, StoreError> {
+async fn full_ranges(pool: &Pool) -> Result<Vec<Full>, StoreError> {
     const SELECT: &str = "with indexes as (
             select i.indexrelid, i.indrelid, coalesce((
                 select option_value::bigint from pg_options_to_table(c.reloptions) where option_name = 'pages_per_range'
@@ -62,7 +67,7 @@ async fn full_ranges(client: &Client) -> Result<Vec<Full>, StoreError> {
         select indexrelid, pages_per_range,
             pg_relation_size(indrelid) / current_setting('block_size')::bigint / pages_per_range
         from indexes";
-    let rows = client.query(SELECT, &[]).await?;
+    let rows = pool.get().await?.query(SELECT, &[]).await?;
     Ok(rows
         .iter()
         .map(|row| Full { index: row.get(0), pages_per_range: row.get(1), ranges: row.get(2) })
@@ -71,7 +76,7 @@ async fn full_ranges(client: &Client) -> Result<Vec<Full>, StoreError> {
 
 /// Summarises the ranges that begin at the pages from `next` to before `end`.
 async fn summarize(
-    client: &mut Client,
+    pool: &Pool,
     index: u32,
     pages_per_range: i64,
     next: i64,
@@ -79,6 +84,7 @@ async fn summarize(
 ) -> Result<(), StoreError> {
     const SUMMARIZE: &str = "select count(brin_summarize_range($1::oid::regclass, page))
         from generate_series($2::bigint, $3::bigint - 1, $4) as page";
+    let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
     // Shorter than the second (deadlock_timeout) after which Postgres sends away an autovacuum that is in the way.
     transaction.batch_execute("set local lock_timeout = '500ms'").await?;
