@@ -2,7 +2,7 @@
 //!
 //! Each variation drains a filled queue to committed rows, as `store` of the bench `pipeline` does, and is shown with the CPU
 //! time of an event, by process and stage, the bytes that Redis took for it, and its rate beside that of the usual in the same
-//! round. `grown` is the usual with `ROWS` (20 million) rows in the hot partition.
+//! round. `grown` is the usual with `ROWS` (20 million) rows in the hot partition, which is one of more than forty.
 //!
 //! Rounds are interleaved; medians are shown. `EVENTS`, `ROUNDS` and `ROWS` in the environment change the size.
 

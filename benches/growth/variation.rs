@@ -10,7 +10,7 @@ use crate::workload::{Shape, Workload};
 
 /// What all others are held against.
 pub(crate) const USUAL: &str = "usual";
-/// The usual one, on a Postgres that holds millions of rows.
+/// The usual one, on a Postgres that holds millions of rows, and partitions for more than a month.
 pub(crate) const GROWN: &str = "grown";
 
 /// A workload on its system.
@@ -38,7 +38,7 @@ pub(crate) fn all(events: usize) -> Vec<(&'static str, Shape, &'static [&'static
         ("5 % duplicates", Shape { duplicates: 5, ..usual }, &[]),
         ("50 % duplicates", Shape { duplicates: 50, ..usual }, &[]),
         // Its ids are those of the rows that are there: with a window that is over they are no duplicates, nor claimed anew.
-        (GROWN, usual, &["--dedupe-window", "10s"]),
+        (GROWN, usual, &["--dedupe-window", "10s", "--partitions-ahead", "40d"]),
     ]
 }
 

@@ -195,7 +195,7 @@ const PACK_WITH_LZ4: &str = "
     do $$ begin
         if exists (select from pg_settings where name = 'default_toast_compression'
                    and setting <> 'lz4' and 'lz4' = any(enumvals)) then
-            alter database campaigns set default_toast_compression = lz4;
+            execute format('alter database %I set default_toast_compression = lz4', current_database());
         end if;
     end $$";
 

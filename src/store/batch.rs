@@ -13,10 +13,10 @@ use bytes::Bytes;
 use deadpool_postgres::{ClientWrapper, Transaction};
 use futures_util::SinkExt;
 use jiff::Timestamp;
-use tokio_postgres::CopyInSink;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{CopyInSink, Statement};
 
-use super::epochs;
+use super::epochs::Hold;
 use super::{CopyRows, StoreError};
 use crate::ops::fail_point;
 use crate::queue::{EntryId, Epochs, Shard};
@@ -85,10 +85,12 @@ pub async fn store(
     let transaction = client.transaction().await?;
     let shards: BTreeSet<Shard> = receipts.iter().map(|receipt| receipt.shard).collect();
     let all = vec![true; receipts.len()];
+    let (hold, insert) =
+        (Hold::prepare(&transaction).await?, transaction.prepare_cached(INSERT_RECEIPTS).await?);
     let (holds, unstored, rows_of_all) = tokio::try_join!(
         biased;
-        epochs::hold(&transaction, epochs, &shards),
-        insert_receipts(&transaction, receipts),
+        hold.take(&transaction, epochs, &shards),
+        insert_receipts(&transaction, &insert, receipts),
         // While Postgres is at it: hardly ever is one of the frames stored already.
         async { Ok(rows(&all)) }
     )?;
@@ -102,7 +104,12 @@ pub async fn store(
         transaction.rollback().await?;
         return Ok(Stored::UsedUp(used_up));
     }
-    let rows = if unstored == all { rows_of_all } else { rows(&unstored) };
+    let rows = if unstored == all {
+        rows_of_all
+    } else {
+        drop(rows_of_all);
+        rows(&unstored)
+    };
     let copied = copy_all(&transaction, rows).await?;
     fail_point::reached("rows-copied");
     // Sent together: where the rows are refused, the commit is a rollback.
@@ -192,29 +199,30 @@ async fn finished(copied: Option<Copied>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Sorted, so that two workers with the same frames wait for one another instead of deadlocking.
+const INSERT_RECEIPTS: &str = "insert into frames
+        (shard, entry_ms, entry_seq, received_at, earliest_at, latest_at, stored, duplicates, dead_lettered)
+    select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[],
+            $6::timestamptz[], $7::int[], $8::int[], $9::int[])
+        as receipt (shard, entry_ms, entry_seq, received_at, earliest_at, latest_at, stored, duplicates, dead_lettered)
+    order by shard, entry_ms, entry_seq
+    on conflict do nothing returning shard, entry_ms, entry_seq";
+
 /// For each receipt, whether it is new.
 async fn insert_receipts(
     transaction: &Transaction<'_>,
+    statement: &Statement,
     receipts: &[Receipt],
 ) -> Result<Vec<bool>, StoreError> {
-    // Sorted, so that two workers with the same frames wait for one another instead of deadlocking.
-    const INSERT: &str = "insert into frames
-            (shard, entry_ms, entry_seq, received_at, earliest_at, latest_at, stored, duplicates, dead_lettered)
-        select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[],
-                $6::timestamptz[], $7::int[], $8::int[], $9::int[])
-            as receipt (shard, entry_ms, entry_seq, received_at, earliest_at, latest_at, stored, duplicates, dead_lettered)
-        order by shard, entry_ms, entry_seq
-        on conflict do nothing returning shard, entry_ms, entry_seq";
     let keys: Vec<(i16, i64, i64)> =
         receipts.iter().map(|receipt| key(receipt.shard, receipt.entry)).collect();
     let column = |count: fn(&Receipt) -> u32| -> Vec<i32> {
         receipts.iter().map(|receipt| i32::try_from(count(receipt)).unwrap_or(i32::MAX)).collect()
     };
     let time = |of: fn(&Receipt) -> Timestamp| -> Vec<Timestamp> { receipts.iter().map(of).collect() };
-    let statement = transaction.prepare_cached(INSERT).await?;
     let inserted = transaction
         .query(
-            &statement,
+            statement,
             &[
                 &keys.iter().map(|key| key.0).collect::<Vec<_>>(),
                 &keys.iter().map(|key| key.1).collect::<Vec<_>>(),

@@ -5,40 +5,54 @@
 //! claimed under the old epoch is either committed before the claims are restored, and among them, or not stored at all but
 //! claimed again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Portal, Transaction};
+use tokio_postgres::{Portal, Statement, Transaction};
 
 use super::{Pool, StoreError};
 use crate::ops::metrics::{PostgresOperation, timed};
 use crate::queue::{EntryId, Epoch, Epochs, RunId, Shard, Shards};
 
-/// Holds the lock shared until the transaction ends; whether the epochs of these shards are still those recorded.
-pub(super) async fn hold(
-    transaction: &deadpool_postgres::Transaction<'_>,
-    epochs: &Epochs,
-    shards: &BTreeSet<Shard>,
-) -> Result<bool, StoreError> {
-    const LOCK: &str = "select pg_advisory_xact_lock_shared(hashtext('claims'))";
-    const SELECT: &str = "select shard, epoch::text from claim_epochs where shard = any($1)";
-    let numbers: Vec<i16> = shards.iter().map(|shard| number(*shard)).collect();
-    let numbers: [&(dyn ToSql + Sync); 1] = [&numbers];
-    let (lock, select) =
-        tokio::try_join!(transaction.prepare_cached(LOCK), transaction.prepare_cached(SELECT))?;
-    // Sent together, but two statements: the second sees what was committed when the lock was had.
-    let (_, rows) = tokio::try_join!(
-        biased;
-        transaction.execute(&lock, &[]),
-        transaction.query(&select, &numbers)
-    )?;
-    let recorded: std::collections::BTreeMap<i16, &str> =
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    Ok(shards.iter().all(|shard| {
-        recorded.get(&number(*shard)).and_then(|id| id.parse().ok()) == Some(epochs.of(*shard).id)
-    }))
+/// The statements of whoever stores: prepared before the first is sent, so that none of others comes before the lock.
+pub(super) struct Hold {
+    lock: Statement,
+    select: Statement,
+}
+
+impl Hold {
+    pub(super) async fn prepare(
+        transaction: &deadpool_postgres::Transaction<'_>,
+    ) -> Result<Self, StoreError> {
+        const LOCK: &str = "select pg_advisory_xact_lock_shared(hashtext('claims'))";
+        const SELECT: &str = "select shard, epoch::text from claim_epochs where shard = any($1)";
+        let (lock, select) =
+            tokio::try_join!(transaction.prepare_cached(LOCK), transaction.prepare_cached(SELECT))?;
+        Ok(Self { lock, select })
+    }
+
+    /// Holds the lock shared until the transaction ends; whether the epochs of these shards are still those recorded.
+    pub(super) async fn take(
+        &self,
+        transaction: &Transaction<'_>,
+        epochs: &Epochs,
+        shards: &BTreeSet<Shard>,
+    ) -> Result<bool, StoreError> {
+        let numbers: Vec<i16> = shards.iter().map(|shard| number(*shard)).collect();
+        let numbers: [&(dyn ToSql + Sync); 1] = [&numbers];
+        // Sent together, but two statements: the second sees what was committed when the lock was had.
+        let (_, rows) = tokio::try_join!(
+            biased;
+            transaction.execute(&self.lock, &[]),
+            transaction.query(&self.select, &numbers)
+        )?;
+        let recorded: BTreeMap<i16, &str> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        Ok(shards.iter().all(|shard| {
+            recorded.get(&number(*shard)).and_then(|id| id.parse().ok()) == Some(epochs.of(*shard).id)
+        }))
+    }
 }
 
 /// Takes the lock alone, until the transaction ends.

@@ -190,24 +190,24 @@ fn connector(encrypted: bool, ca: Option<&str>) -> Result<MakeRustlsConnect, Sto
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// Runs `work` on a connection. One that has not done it within `limit` is given up, not lent again: its answer may never
-/// come.
+/// Runs `work` on a connection. One that has failed, or has not done it within `limit`, is given up, not lent again: its
+/// answer may never come, and where rows were refused while others were on their way, one too many does.
 pub async fn within<T>(
     limit: Duration,
     pool: &Pool,
     operation: PostgresOperation,
     work: impl AsyncFnOnce(&mut ClientWrapper) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let no_answer = |_: Elapsed| StoreError::NoAnswer(limit);
     let mut client = pool.get_within(limit).await?;
     let worked = metrics::timed(operation, async {
         let worked = timeout(limit, work(&mut client)).await;
-        worked.unwrap_or_else(|elapsed| {
-            drop(Object::take(client));
-            Err(no_answer(elapsed))
-        })
+        worked.unwrap_or_else(|_: Elapsed| Err(StoreError::NoAnswer(limit)))
     });
-    worked.await
+    let worked = worked.await;
+    if worked.is_err() {
+        drop(Object::take(client));
+    }
+    worked
 }
 
 /// Whether Postgres answers; the error says what a person can do about it.

@@ -37,6 +37,12 @@ impl StoreError {
         })
     }
 
+    /// Whether a lock was not to be had in time (`lock_timeout`).
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    }
+
     /// Whether a statement was ended because it took too long (`statement_timeout`).
     #[must_use]
     pub fn is_timeout(&self) -> bool {

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use deadpool_postgres::ClientWrapper;
 use tokio::sync::watch;
 
 use super::batch::{BatchLimits, Fetched};
@@ -86,8 +87,7 @@ impl Fetch {
     fn try_alone(&mut self, suspect: Delivery, batches: &Outlet<Fetched>) -> Result<(), Ended> {
         self.until_all_done()?;
         // A trial that waits for Postgres would look like one that ended its worker.
-        let asked =
-            async |client: &mut deadpool_postgres::ClientWrapper| Ok(client.batch_execute("").await?);
+        let asked = async |client: &mut ClientWrapper| Ok(client.batch_execute("").await?);
         self.stage.persist(async || {
             store::within(self.timeout, &self.postgres, PostgresOperation::Probe, asked).await
         })?;

@@ -74,9 +74,7 @@ async fn keep_summarised(postgres: &Pool) -> Infallible {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) =
-            timed(PostgresOperation::Partitions, summaries.refresh(postgres, SUMMARY_REST)).await
-        {
+        if let Err(error) = summaries.refresh(postgres, SUMMARY_REST).await {
             tracing::warn!(%error, "what was stored was not summarised for searches; trying again in {SUMMARY_PERIOD:?}");
         }
     }

@@ -11,6 +11,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 
 use super::batch::{Fate, Matched, event_count};
@@ -195,7 +196,7 @@ async fn write_once(
     receipts: &[Receipt],
     timeout: Duration,
 ) -> Result<Stored, StoreError> {
-    let writing = async |client: &mut deadpool_postgres::ClientWrapper| {
+    let writing = async |client: &mut ClientWrapper| {
         partitions.ensure_at(client, batch.times()).await?;
         store::store(client, &batch.epochs, receipts, |unstored| batch.rows(unstored)).await
     };

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use campaign_manager::config::StoreConfig;
+use campaign_manager::ops::metrics::PostgresOperation;
 use campaign_manager::queue::{EntryId, Epoch, Epochs, RunId, Shard};
 use campaign_manager::store::{
-    self, CopyRows, Partitions, Receipt, Rows, StoreError, Stored, epochs, partitions,
+    self, Action, CopyRows, Partitions, Receipt, Rows, StoreError, Stored, epochs, partitions,
 };
 use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
@@ -202,6 +204,30 @@ async fn two_workers_with_one_frame_store_it_once() {
     let new = [first.unwrap(), second.unwrap()].concat().into_iter().filter(|new| *new).count();
     assert_eq!(new, 2);
     assert_eq!(count(&stores, "events").await, 2);
+}
+
+#[tokio::test]
+async fn after_rows_were_refused_the_next_ones_are_stored_at_once() {
+    let stores = TestStores::start().await;
+    let config = StoreConfig { database_connections: 1, ..StoreConfig::for_one_command() };
+    let pool = store::connect(&stores.urls().database_url, &config).unwrap();
+    prepared(&mut pool.get().await.unwrap()).await;
+    let probe = async |rows: Rows| {
+        let probing = async |client: &mut _| store::probe(client, rows).await;
+        store::within(Duration::from_secs(5), &pool, PostgresOperation::Probe, probing).await
+    };
+    // With triggers behind the events: what is sent with their end is refused too.
+    let refused = || {
+        let mut events = CopyRows::with_capacity(0);
+        events.row(6).bytes(b"id").bytes(b"u").bytes(b"t").timestamp(now()).int8_array([7].into_iter());
+        events.bytes(b"no JSON");
+        Rows { events, ..rows(&[true]) }
+    };
+    probe(rows(&[true])).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(probe(refused()).await.unwrap_err().action(), Action::Refuse);
+        probe(rows(&[true])).await.unwrap();
+    }
 }
 
 #[tokio::test]

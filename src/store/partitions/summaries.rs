@@ -1,12 +1,13 @@
 //! Summaries for the BRIN indexes of the partitions that are written. A search reads every page that no summary covers.
 //!
-//! Invariants: only ranges that are full are summarised, and each of them once, since one that still fills is packed anew
-//! with each row; nobody who has the table's lock is sent away, such as an autovacuum, which would have to begin again.
+//! Invariants: only ranges that are full are summarised, as one that still fills is packed anew with each row; nobody who
+//! has the lock of maintenance on a table is sent away, such as an autovacuum, which would have to begin again.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use tokio::time::sleep;
+use tokio_postgres::Row;
 
 use super::super::{Pool, StoreError};
 use crate::ops::metrics::{PostgresOperation, timed};
@@ -22,10 +23,12 @@ pub struct Summaries {
 }
 
 /// An index, and the full ranges of its table.
-struct Full {
-    index: u32,
+struct Index {
+    oid: u32,
     pages_per_range: i64,
-    ranges: i64,
+    full_ranges: i64,
+    /// Nobody maintains its table.
+    is_free: bool,
 }
 
 impl Summaries {
@@ -33,24 +36,49 @@ impl Summaries {
     ///
     /// After each step it rests for `rest` times as long as that took: whoever stores meanwhile shares the cores.
     pub async fn refresh(&mut self, pool: &Pool, rest: u32) -> Result<(), StoreError> {
-        let full = timed(PostgresOperation::Partitions, full_ranges(pool)).await?;
-        self.next.retain(|index, _| full.iter().any(|full| full.index == *index));
-        for Full { index, pages_per_range, ranges } in full {
-            let (next, end) = (self.next.entry(index).or_default(), ranges * pages_per_range);
-            while *next < end {
-                let (until, started) = (end.min(*next + RANGES_AT_ONCE * pages_per_range), Instant::now());
-                let summarizing = summarize(pool, index, pages_per_range, *next, until);
-                timed(PostgresOperation::Partitions, summarizing).await?;
-                *next = until;
-                sleep(started.elapsed() * rest).await;
+        let indexes = timed(PostgresOperation::Partitions, unsealed(pool)).await?;
+        self.next.retain(|oid, _| indexes.iter().any(|index| index.oid == *oid));
+        for index in indexes.iter().filter(|index| index.is_free) {
+            let next = self.next.entry(index.oid).or_default();
+            match index.catch_up(pool, next, rest).await {
+                Err(error) if error.is_locked() => {}
+                done => done?,
             }
         }
         Ok(())
     }
 }
 
-/// The BRIN indexes of partitions that are not sealed and whose table is free.
-async fn full_ranges(pool: &Pool) -> Result<Vec<Full>, StoreError> {
+impl Index {
+    async fn catch_up(&self, pool: &Pool, next: &mut i64, rest: u32) -> Result<(), StoreError> {
+        let end = self.full_ranges * self.pages_per_range;
+        while *next < end {
+            let (until, started) = (end.min(*next + RANGES_AT_ONCE * self.pages_per_range), Instant::now());
+            timed(PostgresOperation::Partitions, self.summarize(pool, *next, until)).await?;
+            *next = until;
+            sleep(started.elapsed() * rest).await;
+        }
+        Ok(())
+    }
+
+    /// Summarises the ranges that begin at the pages from `next` to before `end`.
+    async fn summarize(&self, pool: &Pool, next: i64, end: i64) -> Result<(), StoreError> {
+        const SUMMARIZE: &str = "select count(brin_summarize_range($1::oid::regclass, page))
+            from generate_series($2::bigint, $3::bigint - 1, $4) as page";
+        let mut client = pool.get().await?;
+        let transaction = client.transaction().await?;
+        // Shorter than the second (deadlock_timeout) after which Postgres sends away an autovacuum that is in the way.
+        transaction.batch_execute("set local lock_timeout = '500ms'").await?;
+        let statement = transaction.prepare_cached(SUMMARIZE).await?;
+        transaction.execute(&statement, &[&self.oid, &next, &end, &self.pages_per_range]).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// The BRIN indexes of the partitions that are not sealed.
+async fn unsealed(pool: &Pool) -> Result<Vec<Index>, StoreError> {
+    // A table that is dropped meanwhile has no size.
     const SELECT: &str = "with indexes as (
             select i.indexrelid, i.indrelid, coalesce((
                 select option_value::bigint from pg_options_to_table(c.reloptions) where option_name = 'pages_per_range'
@@ -60,35 +88,22 @@ async fn full_ranges(pool: &Pool) -> Result<Vec<Full>, StoreError> {
             join pg_index i on i.indrelid = t.oid
             join pg_class c on c.oid = i.indexrelid
             join pg_am a on a.oid = c.relam and a.amname = 'brin'
-            where p.sealed_at is null and not exists (
-                select from pg_locks l where l.relation = t.oid and l.mode = 'ShareUpdateExclusiveLock'
-            )
+            where p.sealed_at is null
         )
         select indexrelid, pages_per_range,
-            pg_relation_size(indrelid) / current_setting('block_size')::bigint / pages_per_range
+            coalesce(pg_relation_size(indrelid) / current_setting('block_size')::bigint / pages_per_range, 0),
+            not exists (
+                select from pg_locks l where l.relation = indrelid and l.mode = 'ShareUpdateExclusiveLock'
+            )
         from indexes";
-    let rows = pool.get().await?.query(SELECT, &[]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Full { index: row.get(0), pages_per_range: row.get(1), ranges: row.get(2) })
-        .collect())
-}
-
-/// Summarises the ranges that begin at the pages from `next` to before `end`.
-async fn summarize(
-    pool: &Pool,
-    index: u32,
-    pages_per_range: i64,
-    next: i64,
-    end: i64,
-) -> Result<(), StoreError> {
-    const SUMMARIZE: &str = "select count(brin_summarize_range($1::oid::regclass, page))
-        from generate_series($2::bigint, $3::bigint - 1, $4) as page";
-    let mut client = pool.get().await?;
-    let transaction = client.transaction().await?;
-    // Shorter than the second (deadlock_timeout) after which Postgres sends away an autovacuum that is in the way.
-    transaction.batch_execute("set local lock_timeout = '500ms'").await?;
-    transaction.execute(SUMMARIZE, &[&index, &next, &end, &pages_per_range]).await?;
-    transaction.commit().await?;
-    Ok(())
+    let client = pool.get().await?;
+    let statement = client.prepare_cached(SELECT).await?;
+    let rows = client.query(&statement, &[]).await?;
+    let index = |row: &Row| Index {
+        oid: row.get(0),
+        pages_per_range: row.get(1),
+        full_ranges: row.get(2),
+        is_free: row.get(3),
+    };
+    Ok(rows.iter().map(index).collect())
 }
