@@ -1,8 +1,11 @@
 //! `serve` and `worker`, a process each, on servers of the bench's own.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use bb8_redis::redis::aio::MultiplexedConnection;
+use bb8_redis::redis::{Client as Redis, InfoDict, cmd};
 use campaign_manager::embedded::{Profile, Stores};
 use campaign_manager::store::migrate::migrate;
 use tempfile::TempDir;
@@ -10,6 +13,9 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::load::Percentiles;
 use crate::process::Role;
+
+/// Between two looks at Redis.
+const LOOK: Duration = Duration::from_millis(50);
 
 // Fields drop in order: the roles before their servers.
 pub(crate) struct System {
@@ -58,11 +64,30 @@ impl System {
         Ok(Percentiles { p50, p99, most })
     }
 
-    /// Has what was written so far be on disk, so that one run's writes are not in the next one's latency.
+    /// Has what was written so far be on disk, and Redis' file be rewritten, so that one run's writes are not in the next
+    /// one's latency.
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        self.begin_rewrite().await?;
+        let mut redis = self.redis().await?;
+        let rewriting = async |redis: &mut MultiplexedConnection| -> anyhow::Result<bool> {
+            let about: InfoDict = cmd("INFO").arg("persistence").query_async(redis).await?;
+            Ok(about.get("aof_rewrite_in_progress") != Some(0))
+        };
+        while rewriting(&mut redis).await? {
+            tokio::time::sleep(LOOK).await;
+        }
         connect(&self.stores).await?.batch_execute("checkpoint").await?;
         rustix::fs::sync();
         Ok(())
+    }
+
+    /// Has Redis rewrite its append-only file.
+    pub(crate) async fn begin_rewrite(&self) -> anyhow::Result<()> {
+        Ok(cmd("BGREWRITEAOF").query_async(&mut self.redis().await?).await?)
+    }
+
+    async fn redis(&self) -> anyhow::Result<MultiplexedConnection> {
+        Ok(Redis::open(self.stores.redis_url())?.get_multiplexed_async_connection().await?)
     }
 
     /// The most that each role has held, in MiB.
