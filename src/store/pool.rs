@@ -113,13 +113,13 @@ pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreErr
 /// What each session begins with. A process that stands still within a transaction, or is gone without a word, must not
 /// hold up others for long by what it has locked; and whoever waits for a lock gives up before its own attempt is given up.
 /// Statements that are kept are planned anew each time: a plan that was made for a partition while it was empty would read
-/// all of it when it is full.
+/// all of it when it is full. None takes more than one core, as events are being stored.
 fn session(transaction_timeout: Duration) -> String {
     let (idle, lock) = (transaction_timeout.as_millis(), transaction_timeout.as_millis() / 2);
     let (silent, seconds) = ((KEEPALIVES * KEEPALIVE).as_millis(), KEEPALIVE.as_secs());
     format!(
         "set idle_in_transaction_session_timeout = {idle}; set lock_timeout = {lock};
-        set plan_cache_mode = force_custom_plan;
+        set plan_cache_mode = force_custom_plan; set max_parallel_workers_per_gather = 0;
         set tcp_keepalives_idle = {seconds}; set tcp_keepalives_interval = {seconds};
         set tcp_keepalives_count = {KEEPALIVES}; set tcp_user_timeout = {silent}"
     )

@@ -44,12 +44,10 @@ impl Connection {
     /// Begins to look things up among what is stored.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
         let transaction = self.client.build_transaction().read_only(true).start().await?;
-        // BRIN looks dear to the planner, and is what finds anything here; a statement has its own end in any case. It takes
-        // one core at most, as the others store.
+        // BRIN looks dear to the planner, and is what finds anything here; a statement has its own end in any case.
         transaction
             .batch_execute(
-                "set local enable_seqscan = off; set local max_parallel_workers_per_gather = 0; set local jit = off;
-                set local statement_timeout = '10s'",
+                "set local enable_seqscan = off; set local jit = off; set local statement_timeout = '10s'",
             )
             .await?;
         Ok(transaction)

@@ -42,6 +42,11 @@ impl Appetite {
     }
 }
 
+/// Whether a stream gave as many frames as it was asked for, so that more may wait there.
+pub(super) fn more_may_wait(read: &[Delivery], frames: usize) -> bool {
+    read.chunk_by(|one, next| one.shard == next.shard).any(|of_one_stream| of_one_stream.len() >= frames)
+}
+
 /// Each frame once: what this worker has just read may be taken over by itself, where the time to reclaim is short.
 pub(super) fn each_once(mut deliveries: Vec<Delivery>) -> Vec<Delivery> {
     let mut seen = HashSet::new();
@@ -103,6 +108,14 @@ mod tests {
             .map(|batch| batch.deliveries.iter().map(Delivery::bytes).collect())
             .collect();
         assert_eq!(sizes, [vec![40, 40], vec![40], vec![500], vec![10]]);
+    }
+
+    #[test]
+    fn more_may_wait_where_one_stream_gave_all_that_it_was_asked_for() {
+        let mut read: Vec<Delivery> = [1, 2, 3].map(delivery).into_iter().collect();
+        assert!(more_may_wait(&read, 3) && !more_may_wait(&read, 4) && !more_may_wait(&[], 1));
+        read[2].shard = Shards::new(2).expect("allowed").all().nth(1).expect("there are two");
+        assert!(more_may_wait(&read, 2) && !more_may_wait(&read, 3));
     }
 
     #[test]

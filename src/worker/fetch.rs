@@ -6,14 +6,16 @@
 //! A frame that was delivered too often is a suspect: it may be what ends the workers. It is tried alone, with nothing else
 //! on its way, so that its neighbours come through; one that has ended its worker alone is put aside whole.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::ClientWrapper;
 use tokio::sync::watch;
 
-use super::batch::{BatchLimits, Fetched};
-use super::batching::{Appetite, cut, each_once};
+use super::batch::{BatchLimits, Fetched, event_count};
+use super::batching::{Appetite, cut, each_once, more_may_wait};
 use super::channel::Outlet;
+use super::pace::Pace;
 use super::stage::{Ended, Stage};
 use crate::ops::fail_point;
 use crate::ops::metrics::{self, PostgresOperation};
@@ -46,13 +48,12 @@ const TRIALS: u64 = 2;
 impl Fetch {
     pub(super) fn run(mut self, batches: &Outlet<Fetched>) -> Result<(), Ended> {
         let mut appetite = Appetite::new(self.limits, self.streams);
+        let mut pace = Pace::new(Instant::now());
         let mut reclaimed_at: Option<Instant> = None;
         while !self.stage.halt.is_draining() {
             let frames = appetite.frames();
-            let asked = Instant::now();
-            let mut deliveries = self.read(frames)?;
+            let mut deliveries = self.read_in_pace(frames, &mut pace)?;
             let answered = Instant::now();
-            metrics::stage_starved(metrics::Stage::Fetch, answered - asked);
             if reclaimed_at.is_none_or(|at| at.elapsed() >= self.reclaim_after / 2) {
                 let reclaimed = self.reclaim(frames)?;
                 // Where there was something there may be more: look again at once.
@@ -108,6 +109,18 @@ impl Fetch {
         stage
             .wait(async { done.wait_for(|done| *done >= *sent).await.map(|_| ()) })?
             .map_err(|_| Ended::Abandoned)
+    }
+
+    fn read_in_pace(&mut self, frames: usize, pace: &mut Pace) -> Result<Vec<Delivery>, Ended> {
+        let idle_from = Instant::now();
+        thread::sleep(pace.rest(idle_from));
+        let begun = Instant::now();
+        let deliveries = self.read(frames)?;
+        let ended = Instant::now();
+        metrics::stage_starved(metrics::Stage::Fetch, ended - idle_from);
+        let events = deliveries.iter().map(event_count).sum();
+        pace.note((begun, ended), events, more_may_wait(&deliveries, frames));
+        Ok(deliveries)
     }
 
     fn read(&mut self, frames: usize) -> Result<Vec<Delivery>, Ended> {

@@ -15,6 +15,7 @@ mod pipeline;
 mod restore;
 mod claimant;
 mod batching;
+mod pace;
 mod fetch;
 mod fold;
 mod dedupe;

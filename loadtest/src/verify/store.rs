@@ -135,9 +135,16 @@ impl Store {
     async fn client(&mut self) -> Result<&mut Client, LoadError> {
         let client = match self.client.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => within(self.database.connect(TIMEOUT)).await?,
+            None => self.connect().await?,
         };
         Ok(self.client.insert(client))
+    }
+
+    async fn connect(&mut self) -> Result<Client, LoadError> {
+        let client = within(self.database.connect(TIMEOUT)).await?;
+        // One core at most, as the others carry the load.
+        within(client.batch_execute("set max_parallel_workers_per_gather = 0")).await?;
+        Ok(client)
     }
 }
 

@@ -19,10 +19,20 @@ use crate::sending::{Offer, Sent, Tally};
 use crate::target::Gauge;
 use crate::timeline::{Look, Timeline, Totals};
 
-/// Between two looks, unless the database takes longer than a tenth of it.
+/// Between two looks, unless asking the database takes more than its share of the time.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// The longest time between two looks, however slow the database is.
-const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+/// While the database has the load to carry.
+const UNDER_LOAD: Pauses = Pauses { share: 50, most: Duration::from_secs(2) };
+/// After that, when the looks tell when all was stored.
+const DRAINING: Pauses = Pauses { share: 10, most: Duration::from_secs(1) };
+
+/// How seldom the database is asked, so that asking it is no load of its own.
+struct Pauses {
+    /// Asking may take one part of the time in so many.
+    share: u32,
+    /// The longest time between two looks, however slow the database is.
+    most: Duration,
+}
 
 /// Watches a run.
 #[derive(Debug)]
@@ -111,7 +121,8 @@ impl Watch {
         loop {
             tokio::time::sleep_until(next.into()).await;
             let begun = Instant::now();
-            next = begun + pause(&self.look().await);
+            let answer = self.look().await;
+            next = begun + UNDER_LOAD.after(&answer);
         }
     }
 
@@ -138,7 +149,7 @@ impl Watch {
             let answer = self.look().await;
             // Until that look, sending went on.
             self.sending = false;
-            let pause = pause(&answer);
+            let pause = DRAINING.after(&answer);
             match answer {
                 Answer::Settled(..) if self.settled.total() >= self.latest().accepted => {
                     return Ok(Drained::All);
@@ -184,10 +195,12 @@ impl Watch {
     }
 }
 
-/// How long to wait before the next look, so that asking the database is no load of its own.
-fn pause(answer: &Answer) -> Duration {
-    match answer {
-        Answer::Settled(_, took) => (*took * 10).clamp(LOOK_EVERY, LOOK_AT_LEAST_EVERY),
-        Answer::Failed(_) | Answer::Awaited => LOOK_EVERY,
+impl Pauses {
+    /// How long to wait before the next look.
+    fn after(&self, answer: &Answer) -> Duration {
+        match answer {
+            Answer::Settled(_, took) => (*took * self.share).clamp(LOOK_EVERY, self.most),
+            Answer::Failed(_) | Answer::Awaited => LOOK_EVERY,
+        }
     }
 }
