@@ -1,6 +1,10 @@
 //! Migrations: safe to run twice, and by two processes at once.
 
+use std::time::Duration;
+
+use campaign_manager::store::Partitions;
 use campaign_manager::store::migrate::migrate;
+use jiff::Timestamp;
 
 use crate::support::{DEADLINE, TestStores, program, run, until};
 
@@ -35,6 +39,31 @@ async fn of_runs_at_once_one_does_the_work() {
     let busy: Vec<_> = runs.iter().filter(|run| !run.migrations.is_empty()).collect();
     assert_eq!(busy.len(), 1, "{runs:?}");
     assert!(runs.iter().all(|run| run.version == busy[0].version), "{runs:?}");
+}
+
+#[tokio::test]
+async fn of_partitions_made_before_those_still_open_are_vacuumed_no_more() {
+    const STORAGE: &str = "select partition.suffix, count(*) from partitions partition
+        join pg_class leaf on leaf.relname in ('events_' || suffix, 'triggers_' || suffix, 'frames_' || suffix)
+        where leaf.reloptions = '{autovacuum_vacuum_insert_threshold=-1}' group by 1";
+    let stores = TestStores::start().await;
+    let (mut client, now, hour) = (stores.postgres().await, Timestamp::now(), Duration::from_hours(1));
+    Partitions::new(hour).ensure_at(&mut client, [now + hour, now - 2 * hour].into_iter()).await.unwrap();
+    let reset =
+        "select 'alter table ' || name || '_' || suffix || ' reset (autovacuum_vacuum_insert_threshold)'
+        from partitions, unnest(array['events', 'triggers', 'frames']) name";
+    for row in client.query(reset, &[]).await.unwrap() {
+        client.batch_execute(row.get(0)).await.unwrap();
+    }
+    assert!(client.query(STORAGE, &[]).await.unwrap().is_empty());
+
+    let migration = include_str!("../../migrations/V8__open_partitions_unvacuumed.sql");
+    client.batch_execute(migration).await.unwrap();
+
+    let open = "select suffix from partitions order by lower_bound desc limit 1";
+    let open: String = client.query_one(open, &[]).await.unwrap().get(0);
+    let set = client.query(STORAGE, &[]).await.unwrap();
+    assert_eq!(set.iter().map(|row| (row.get(0), row.get(1))).collect::<Vec<(String, i64)>>(), [(open, 3)]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod indexes;
 mod plan;
 mod seal;
 mod summaries;
+mod vacuum;
 
 use std::time::Duration;
 
@@ -133,8 +134,10 @@ async fn create(transaction: &Transaction<'_>, span: Span) -> Result<(), StoreEr
     for table in TABLES {
         // Bounds cannot be parameters; they are times that we write ourselves.
         let statement = format!(
-            "create table {table}_{suffix} partition of {table} for values from ('{}') to ('{}')",
-            span.lower, span.upper
+            "create table {table}_{suffix} partition of {table} for values from ('{}') to ('{}') {}",
+            span.lower,
+            span.upper,
+            vacuum::unvacuumed()
         );
         transaction.batch_execute(&statement).await?;
     }

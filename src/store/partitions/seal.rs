@@ -1,20 +1,21 @@
-//! Sealing: a partition that has closed gets its btree indexes, each built in one go.
+//! Sealing: a partition that has closed is vacuumed once and for all and gets its btree indexes, each built in one go.
 //!
 //! Invariants:
 //! - Nobody waits: indexes are built concurrently, so that late events are still written; whoever finds a partition taken,
 //!   by another sealer or for being dropped, leaves it.
-//! - The lock of a partition is the session's, since no transaction can build an index concurrently. It goes with the
+//! - The lock of a partition is the session's, since no transaction can vacuum or build an index concurrently. It goes with the
 //!   connection, which therefore never returns to a pool.
-//! - Any step may be the last one: what is valid is not built again, what a death left unfinished is dropped and built anew,
-//!   and a partition is marked sealed only when all its indexes are valid.
+//! - Any step may be the last one: what is frozen is not vacuumed again, what is valid is not built again, what a death left
+//!   unfinished is dropped and built anew, and a partition is marked sealed only when all its indexes are valid.
 //! - The index on `event_id` is unique, or its violation was counted: Postgres' own proof that nothing was stored twice.
 
 use deadpool_postgres::{ClientWrapper, Object};
 use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
-use super::Span;
 use super::indexes::{self, Index};
+use super::vacuum::vacuum;
+use super::{Span, TABLES};
 use crate::store::{Pool, StoreError};
 
 /// How many ids that were stored more than once are named; all are counted.
@@ -67,10 +68,12 @@ pub async fn unsealed(
 /// A connection to seal on; the pool may open another in its place.
 pub async fn sealing_connection(pool: &Pool) -> Result<ClientWrapper, StoreError> {
     let client = Object::take(pool.get().await?);
-    // A build takes what it takes, but no more than one core of the server: there is all day for it.
+    // A build takes what it takes, but no more than one core of the server, and a vacuum rests as often as an autovacuum does
+    // by default: there is all day for it.
     client
         .batch_execute(
-            "set statement_timeout = 0; set lock_timeout = 0; set max_parallel_maintenance_workers = 0",
+            "set statement_timeout = 0; set lock_timeout = 0; set max_parallel_maintenance_workers = 0;
+            set vacuum_cost_delay = '2ms'",
         )
         .await?;
     Ok(client)
@@ -104,6 +107,10 @@ async fn seal_locked(client: &Client, suffix: &str) -> Result<Sealing, StoreErro
     const SEALED: &str = "update partitions set sealed_at = now(), duplicate_ids = $2 where suffix = $1";
     if client.query_opt(DUE, &[&suffix]).await?.is_none() {
         return Ok(Sealing::Over);
+    }
+    // Before there are more indexes, which a vacuum would go through too.
+    for table in TABLES {
+        vacuum(client, &format!("{table}_{suffix}")).await?;
     }
     let duplicates = index_event_ids(client, suffix).await?;
     for index in indexes::lookups(suffix) {

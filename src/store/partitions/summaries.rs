@@ -1,4 +1,5 @@
-//! Summaries for the BRIN indexes of the partitions that are written. A search reads every page that no summary covers.
+//! Summaries for the BRIN indexes of the partitions that are written. A search reads every page that no summary covers, and
+//! nobody else makes them: open partitions are [not vacuumed](super::vacuum).
 //!
 //! Invariants: only ranges that are full are summarised, as one that still fills is packed anew with each row; nobody who
 //! has the lock of maintenance on a table is sent away, such as an autovacuum, which would have to begin again.
@@ -84,7 +85,7 @@ async fn unsealed(pool: &Pool) -> Result<Vec<Index>, StoreError> {
                 select option_value::bigint from pg_options_to_table(c.reloptions) where option_name = 'pages_per_range'
             ), 128) as pages_per_range
             from partitions p
-            join pg_class t on t.relname in ('events_' || p.suffix, 'triggers_' || p.suffix)
+            join pg_class t on t.relname in ('events_' || p.suffix, 'triggers_' || p.suffix, 'frames_' || p.suffix)
             join pg_index i on i.indrelid = t.oid
             join pg_class c on c.oid = i.indexrelid
             join pg_am a on a.oid = c.relam and a.amname = 'brin'
