@@ -33,7 +33,7 @@ pub struct Redis {
     server: Server,
     program: PathBuf,
     url: String,
-    /// Between two looks for a quiet moment in which its file is rewritten. Data of tests does not last for one.
+    /// Between two looks for a quiet moment in which its file is rewritten; `None` where data does not last for one.
     look: Option<Duration>,
     _port: Port,
 }
@@ -140,9 +140,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         let binaries = Binaries::find().unwrap();
-        let mut redis = Redis::launch(&binaries, &data, Profile::Throwaway).await.unwrap();
+        let mut redis = Redis::launch(&binaries, &data, Profile::Durable).await.unwrap();
         redis.stop().await;
-        redis.look = Some(Duration::from_millis(5));
+        redis.look = redis.look.map(|_| Duration::from_millis(5));
         redis.start().await.unwrap();
 
         let client = Client::open(redis.url()).unwrap();

@@ -1,12 +1,13 @@
 //! Gives the child that rewrites Redis' file only the CPU time that nobody else wants.
 //!
-//! It takes most of a core for seconds: where every core is in use, all events then wait. Under the policy `SCHED_IDLE` the child gets only what nobody else wants; a nice value, even 19,
-//! did not help. The policy is set by `chrt`, a program of util-linux; without it the child is left alone.
+//! It takes most of a core for seconds: where every core is in use, all events then wait. So it is put under the policy
+//! `SCHED_IDLE`; a nice value, even 19, did not help. The policy is set by `chrt`, a program of util-linux; without it the
+//! child is left alone.
 //!
 //! Invariant: no child is held back for ever. On a machine that is always busy it would never end, and the file would
 //! grow without bound. So after [`PATIENCE`] it gets its normal policy back. Where the kernel refuses that, as it does
-//! to users without rights, the child is ended, and those after it are left alone; Another comes
-//! as long as the file is too large.
+//! to users without rights, the child is ended, and those after it are left alone; another comes as long as the file is
+//! too large.
 
 use std::{
     fs,
