@@ -67,7 +67,16 @@ impl System {
     /// Has what was written so far be on disk, and Redis' file be rewritten, so that one run's writes are not in the next
     /// one's latency.
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        // Redis refuses to begin one while another, of a quiet moment, is at it
+        self.until_rewritten().await?;
         self.begin_rewrite().await?;
+        self.until_rewritten().await?;
+        connect(&self.stores).await?.batch_execute("checkpoint").await?;
+        rustix::fs::sync();
+        Ok(())
+    }
+
+    async fn until_rewritten(&self) -> anyhow::Result<()> {
         let mut redis = self.redis().await?;
         let rewriting = async |redis: &mut MultiplexedConnection| -> anyhow::Result<bool> {
             let about: InfoDict = cmd("INFO").arg("persistence").query_async(redis).await?;
@@ -76,8 +85,6 @@ impl System {
         while rewriting(&mut redis).await? {
             tokio::time::sleep(LOOK).await;
         }
-        connect(&self.stores).await?.batch_execute("checkpoint").await?;
-        rustix::fs::sync();
         Ok(())
     }
 

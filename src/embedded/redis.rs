@@ -33,6 +33,8 @@ pub struct Redis {
     server: Server,
     program: PathBuf,
     url: String,
+    /// Between two looks for a quiet moment in which its file is rewritten; `None` where data does not last for one.
+    look: Option<Duration>,
     _port: Port,
 }
 
@@ -46,7 +48,8 @@ impl Redis {
         let (port, password) = (Port::take()?, data.password().reveal());
         server.home().write(CONFIG, &config(port.number(), password, profile))?;
         let url = format!("redis://default:{password}@127.0.0.1:{}/0", port.number());
-        let mut redis = Self { server, program: binaries.redis_server.clone(), url, _port: port };
+        let look = (profile == Profile::Durable).then_some(rewrite::LOOK);
+        let mut redis = Self { server, program: binaries.redis_server.clone(), url, look, _port: port };
         redis.start().await?;
         Ok(redis)
     }
@@ -60,6 +63,10 @@ impl Redis {
         let url = self.url.as_str();
         self.server.until_ready(async |pid| serves(url, pid).await.unwrap_or(false)).await?;
         self.server.meanwhile(rewrite::hold_back);
+        if let Some(look) = self.look {
+            let url = self.url.clone();
+            self.server.meanwhile(move |_| rewrite::rewrite_when_quiet(url, look));
+        }
         Ok(())
     }
 
@@ -85,8 +92,9 @@ impl Redis {
     }
 }
 
-/// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new. It may grow to four
-/// times what is kept before it is rewritten; a start reads 300 MB of it a second, and may take two minutes.
+/// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new. It is rewritten in quiet
+/// moments; where none comes it may grow to 4 GB, or to four times what is kept. A start reads 300 MB of it a second, and may
+/// take two minutes.
 fn config(port: u16, password: &str, profile: Profile) -> String {
     let fsync = match profile {
         Profile::Durable => "everysec",
@@ -101,8 +109,8 @@ fn config(port: u16, password: &str, profile: Profile) -> String {
          appendfsync {fsync}\n\
          # frames that wait are rewritten again and again: packing them would cost more than the disk that it saves\n\
          rdbcompression no\n\
-         # drained streams leave little behind, so a busy hour would have it rewritten every few seconds\n\
-         auto-aof-rewrite-min-size 1gb\n\
+         # for a busy hour without a quiet moment: under load it holds up events\n\
+         auto-aof-rewrite-min-size 4gb\n\
          auto-aof-rewrite-percentage 300\n\
          # a stream that is not acknowledged is never evicted\n\
          maxmemory-policy noeviction\n\
@@ -115,4 +123,50 @@ async fn serves(url: &str, pid: Pid) -> RedisResult<bool> {
     let mut connection = Client::open(url)?.get_multiplexed_async_connection().await?;
     let about: InfoDict = cmd("INFO").query_async(&mut connection).await?;
     Ok(about.get("process_id") == Some(pid.as_raw_nonzero().get()) && about.get("loading") == Some(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use bb8_redis::redis::{AsyncConnectionConfig, aio::MultiplexedConnection, pipe};
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    /// Enough for a child that is held back and then ended, once or twice.
+    const DEADLINE: Duration = Duration::from_mins(3);
+
+    #[tokio::test]
+    async fn what_was_deleted_is_gone_from_the_file_once_it_is_quiet() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let binaries = Binaries::find().unwrap();
+        let mut redis = Redis::launch(&binaries, &data, Profile::Durable).await.unwrap();
+        redis.stop().await;
+        redis.look = redis.look.map(|_| Duration::from_millis(5));
+        redis.start().await.unwrap();
+
+        let client = Client::open(redis.url()).unwrap();
+        let patient = AsyncConnectionConfig::new().set_response_timeout(None);
+        let mut connection = client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
+        let large = vec![b'x'; 70 << 20];
+        // in one step: no look sees what is deleted kept
+        let mut write = pipe();
+        write.atomic().set("deleted", large).ignore().del("deleted").ignore().set("kept", 42).ignore();
+        let () = write.query_async(&mut connection).await.unwrap();
+
+        let rewritten = async {
+            while size(&mut connection).await > 1 << 20 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(DEADLINE, rewritten).await.unwrap();
+        let kept: u8 = cmd("GET").arg("kept").query_async(&mut connection).await.unwrap();
+        assert_eq!(kept, 42);
+        redis.stop().await;
+    }
+
+    async fn size(connection: &mut MultiplexedConnection) -> u64 {
+        let about: InfoDict = cmd("INFO").arg("persistence").query_async(connection).await.unwrap();
+        about.get("aof_current_size").unwrap()
+    }
 }

@@ -1,13 +1,13 @@
-//! Keeps the rewriting of Redis' append-only file from holding up the pipeline.
+//! Gives the child that rewrites Redis' file only the CPU time that nobody else wants.
 //!
-//! Redis rewrites the file in a forked child, which takes most of a core for seconds: where every core is in use, all
-//! events then wait. Under the policy `SCHED_IDLE` the child gets only what nobody else wants; a nice value, even 19,
-//! did not help. The policy is set by `chrt`, a program of util-linux; without it the child is left alone.
+//! It takes most of a core for seconds: where every core is in use, all events then wait. So it is put under the policy
+//! `SCHED_IDLE`; a nice value, even 19, did not help. The policy is set by `chrt`, a program of util-linux; without it the
+//! child is left alone.
 //!
 //! Invariant: no child is held back for ever. On a machine that is always busy it would never end, and the file would
 //! grow without bound. So after [`PATIENCE`] it gets its normal policy back. Where the kernel refuses that, as it does
-//! to users without rights, the child is ended, and those after it are left alone; Redis starts another by itself as
-//! long as its file is too large.
+//! to users without rights, the child is ended, and those after it are left alone; another comes as long as the file is
+//! too large.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use std::{
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tokio::{task::spawn_blocking, time::sleep};
 
-use super::binaries::on_path;
+use crate::embedded::binaries::on_path;
 
 /// Between two looks at the children.
 const LOOK: Duration = Duration::from_millis(200);
@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Holds back the children of `redis`, one after the other, as it never has two.
-pub(super) async fn hold_back(redis: Pid) {
+pub(in crate::embedded) async fn hold_back(redis: Pid) {
     hold_back_each(redis, || sleep(PATIENCE)).await;
 }
 
