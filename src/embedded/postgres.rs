@@ -131,7 +131,7 @@ impl Postgres {
 }
 
 /// What every private Postgres runs with, sized for a small machine.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 12] = [
     "listen_addresses=127.0.0.1",
     // nobody needs a socket file, and its path may be too long for one
     "unix_socket_directories=",
@@ -142,6 +142,11 @@ const SETTINGS: [&str; 9] = [
     // events are written once and rarely read: few and even checkpoints
     "max_wal_size=2GB",
     "checkpoint_timeout=15min",
+    // pages go to the disk soon after they were filled: left to the kernel, and to the end of a checkpoint, hundreds of
+    // megabytes go at once, and every commit waits behind them
+    "bgwriter_delay=20ms",
+    "bgwriter_lru_maxpages=1000",
+    "bgwriter_lru_multiplier=4",
     // compiling a query costs more than the short ones we have
     "jit=off",
 ];
