@@ -144,7 +144,7 @@ const SETTINGS: [&str; 12] = [
     "checkpoint_timeout=15min",
     // pages go to the disk soon after they were filled: left to the kernel, and to the end of a checkpoint, hundreds of
     // megabytes go at once, and every commit waits behind them
-    "bgwriter_delay=20ms",
+    "bgwriter_delay=50ms",
     "bgwriter_lru_maxpages=1000",
     "bgwriter_lru_multiplier=4",
     // compiling a query costs more than the short ones we have
