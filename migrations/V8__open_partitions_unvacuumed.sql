@@ -1,6 +1,9 @@
--- Postgres vacuums no open partition for the rows that were added to it: nothing in there is dead, and the lock of a vacuum
+-- Postgres vacuums no open partition for the rows that were added to it: hardly any of them dies, and the lock of a vacuum
 -- keeps the BRIN indexes from being summarised. Workers make partitions like that, and vacuum each once, when they seal it.
--- The lock that this takes lets writers go on, and no partition that is open is being sealed or dropped.
+-- The lock that this takes lets writers go on, and no partition that is open is being sealed or dropped. A vacuum against
+-- wraparound that has the table is not waited for: the migration fails, and is to be run again.
+
+set local lock_timeout = '10s';
 
 do $$
 declare

@@ -67,8 +67,6 @@ impl System {
     /// Has what was written so far be on disk, and Redis' file be rewritten, so that one run's writes are not in the next
     /// one's latency.
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
-        // Redis refuses to begin one while another, of a quiet moment, is at it
-        self.until_rewritten().await?;
         self.begin_rewrite().await?;
         self.until_rewritten().await?;
         connect(&self.stores).await?.batch_execute("checkpoint").await?;
@@ -88,9 +86,16 @@ impl System {
         Ok(())
     }
 
-    /// Has Redis rewrite its append-only file.
+    /// Has Redis rewrite its append-only file, once it is done with what a quiet moment may have begun.
     pub(crate) async fn begin_rewrite(&self) -> anyhow::Result<()> {
-        Ok(cmd("BGREWRITEAOF").query_async(&mut self.redis().await?).await?)
+        let mut redis = self.redis().await?;
+        loop {
+            self.until_rewritten().await?;
+            match cmd("BGREWRITEAOF").query_async(&mut redis).await {
+                Err(error) if error.to_string().contains("already in progress") => {}
+                begun => return Ok(begun?),
+            }
+        }
     }
 
     async fn redis(&self) -> anyhow::Result<MultiplexedConnection> {

@@ -155,18 +155,25 @@ mod tests {
         let () = write.query_async(&mut connection).await.unwrap();
 
         let rewritten = async {
-            while size(&mut connection).await > 1 << 20 {
+            while !is_rewritten(&mut connection).await {
                 sleep(Duration::from_millis(5)).await;
             }
         };
         timeout(DEADLINE, rewritten).await.unwrap();
+        assert!(about_file(&mut connection).await.get::<u64>("aof_current_size") < Some(1 << 20));
         let kept: u8 = cmd("GET").arg("kept").query_async(&mut connection).await.unwrap();
         assert_eq!(kept, 42);
         redis.stop().await;
     }
 
-    async fn size(connection: &mut MultiplexedConnection) -> u64 {
-        let about: InfoDict = cmd("INFO").arg("persistence").query_async(connection).await.unwrap();
-        about.get("aof_current_size").unwrap()
+    /// Whether this run of Redis has rewritten its file.
+    async fn is_rewritten(connection: &mut MultiplexedConnection) -> bool {
+        let about = about_file(connection).await;
+        about.get::<i64>("aof_last_rewrite_time_sec") >= Some(0)
+            && about.get::<u8>("aof_rewrite_in_progress") == Some(0)
+    }
+
+    async fn about_file(connection: &mut MultiplexedConnection) -> InfoDict {
+        cmd("INFO").arg("persistence").query_async(connection).await.unwrap()
     }
 }

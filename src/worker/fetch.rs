@@ -114,6 +114,9 @@ impl Fetch {
     fn read_in_pace(&mut self, frames: usize, pace: &mut Pace) -> Result<Vec<Delivery>, Ended> {
         let idle_from = Instant::now();
         thread::sleep(pace.rest(idle_from));
+        if self.stage.halt.is_draining() {
+            return Ok(Vec::new());
+        }
         let begun = Instant::now();
         let deliveries = self.read(frames)?;
         let ended = Instant::now();

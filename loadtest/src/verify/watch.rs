@@ -28,9 +28,9 @@ const DRAINING: Pauses = Pauses { share: 10, most: Duration::from_secs(1) };
 
 /// How seldom the database is asked, so that asking it is no load of its own.
 struct Pauses {
-    /// Asking may take one part of the time in so many.
+    /// Asking may take one part of the time in so many,
     share: u32,
-    /// The longest time between two looks, however slow the database is.
+    /// but there is no longer time than this between two looks, however slow the database is.
     most: Duration,
 }
 

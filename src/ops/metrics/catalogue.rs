@@ -146,7 +146,7 @@ catalogue! {
         stage_blocked_seconds: Histogram<Stage> in SECONDS, Worker,
             "Time that a finished batch waited for room in the channel behind the stage; seen when the wait is over";
         stage_starved_seconds: Histogram<Stage> in SECONDS, Worker,
-            "Time that a stage waited for its next batch; fetch, for frames; seen when the wait is over";
+            "Time that a stage waited for its next batch; fetch, for frames, and for more of them; seen when the wait is over";
         claims_total: Counter<ClaimResult>, Worker,
             "Ids claimed: new (the frame has it), taken (another frame has it: a duplicate)";
         claims_swept_total: Counter<Sweep>, Worker,

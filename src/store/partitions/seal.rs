@@ -68,14 +68,18 @@ pub async fn unsealed(
 /// A connection to seal on; the pool may open another in its place.
 pub async fn sealing_connection(pool: &Pool) -> Result<ClientWrapper, StoreError> {
     let client = Object::take(pool.get().await?);
-    // A build takes what it takes, but no more than one core of the server, and a vacuum rests as often as an autovacuum does
-    // by default: there is all day for it.
+    // A build takes what it takes, but no more than one core of the server. A vacuum rests as an autovacuum does, but after five
+    // times as much: it has to keep up with what is stored.
     client
         .batch_execute(
             "set statement_timeout = 0; set lock_timeout = 0; set max_parallel_maintenance_workers = 0;
-            set vacuum_cost_delay = '2ms'",
+            set vacuum_cost_delay = '2ms'; set vacuum_cost_limit = 1000",
         )
         .await?;
+    // Whoever dies meanwhile must not leave a partition locked by work that goes on for hours. Not every system can tell.
+    if let Err(error) = client.batch_execute("set client_connection_check_interval = '10s'").await {
+        tracing::debug!(%error, "Postgres notices only at the end of a build or a vacuum that its client is gone");
+    }
     Ok(client)
 }
 
