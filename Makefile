@@ -27,7 +27,7 @@ help: ## List the targets
 setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C compiler)
 	@sh infra/setup.sh
 
-run: setup ## Start everything, with a private Redis and Postgres; Ctrl-C drains and ends it
+run: setup ## Start everything, with a private Redis and Postgres; Ctrl-C ends it, and loses nothing
 	@$(BUILD) --bin campaign-manager
 	@$(SETTINGS) exec $(BUILT)/campaign-manager up $(ARGS)
 

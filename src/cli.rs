@@ -204,7 +204,15 @@ async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
 async fn up(mut args: UpArgs) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     args.auth.check(args.serve.http.addr)?;
-    let stores = Stores::start(&args.data, Profile::Durable).await?;
+    tracing::info!(data = %args.data.display(), "starting Redis and Postgres; they read what they have kept");
+    let stores = tokio::select! {
+        biased;
+        started = Stores::start(&args.data, Profile::Durable) => started?,
+        () = signals.next() => {
+            tracing::info!("ended before Redis and Postgres were ready");
+            return Ok(());
+        }
+    };
     // That of a killed run names ports that are gone.
     let _ = remove_env(&args.data);
     // No other worker can be at work on the folder, so what the last one left is ours to go on with at once.

@@ -16,7 +16,7 @@ use super::{
     binaries::PostgresBinaries,
     data_dir::DataDir,
     port::Port,
-    server::{Kind, Server},
+    server::{Kind, Server, Told},
 };
 
 static KIND: Kind = Kind {
@@ -88,7 +88,7 @@ impl Postgres {
         loop {
             self.server.spawn(self.program.clone(), self.args())?;
             let pid_file = self.server.home().path(KIND.pid_file);
-            match self.server.until_ready(async |pid| says_ready(&pid_file, pid)).await {
+            match self.server.until_ready(async |pid| told(&pid_file, pid)).await {
                 Err(EmbeddedError::Ended { tail, .. })
                     if tail.contains("is still in use") && Instant::now() < give_up =>
                 {
@@ -188,10 +188,11 @@ async fn create_cluster(
 
 /// The postmaster writes its state to the eighth line of its pid file. "ready" there, under the pid of our child, means
 /// that our child listens on its port, and so nobody else.
-fn says_ready(pid_file: &Path, pid: Pid) -> bool {
-    let Ok(text) = fs::read_to_string(pid_file) else { return false };
+fn told(pid_file: &Path, pid: Pid) -> Told {
+    let Ok(text) = fs::read_to_string(pid_file) else { return Told::Nothing };
     let mut lines = text.lines().map(str::trim);
-    lines.next() == Some(&pid.as_raw_nonzero().to_string()) && lines.nth(6) == Some("ready")
+    let is_ready = lines.next() == Some(&pid.as_raw_nonzero().to_string()) && lines.nth(6) == Some("ready");
+    if is_ready { Told::Ready } else { Told::Nothing }
 }
 
 /// Values over 2 kB are packed: by default with pglz, which costs a multiple of lz4. Not every server was built with lz4,

@@ -10,16 +10,27 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{EmbeddedError, child::Child, data_dir::DataDir, home::Home, orphan};
 
-/// Enough for reading back the log of a crash of long ago.
+/// Enough for reading back the log of a crash of long ago. Who tells that it reads what it has kept may take longer.
 const START_LIMIT: Duration = Duration::from_mins(2);
 /// Between two looks at whether a server is ready.
 const LOOK: Duration = Duration::from_millis(3);
 /// How much of the log an error shows, in bytes.
 const TAIL: u64 = 2048;
+
+/// What a server that starts has told of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing, yet.
+    Nothing,
+    /// It reads what it has kept.
+    Reading,
+    /// It can be used.
+    Ready,
+}
 
 /// How a kind of server is run and ended.
 #[derive(Debug)]
@@ -83,17 +94,24 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until `ready` says so of the process with this pid, or the process ends, or too long has passed.
-    pub(super) async fn until_ready(&self, ready: impl AsyncFn(Pid) -> bool) -> Result<(), EmbeddedError> {
+    /// Waits until the process with this pid is ready by what `told` says of it, or ends, or has told nothing for too long.
+    pub(super) async fn until_ready(&self, told: impl AsyncFn(Pid) -> Told) -> Result<(), EmbeddedError> {
         let child = self.child.as_ref().expect("called after spawn");
         let looking = async {
-            while !ready(child.pid()).await {
+            let mut give_up = Instant::now() + START_LIMIT;
+            loop {
+                match timeout_at(give_up, told(child.pid())).await.unwrap_or(Told::Nothing) {
+                    Told::Ready => return true,
+                    Told::Reading => give_up = Instant::now() + START_LIMIT,
+                    Told::Nothing if Instant::now() >= give_up => return false,
+                    Told::Nothing => {}
+                }
                 sleep(LOOK).await;
             }
         };
         tokio::select! {
             status = child.ended() => Err(self.ended(status)),
-            looked = timeout(START_LIMIT, looking) => looked.map_err(|_| EmbeddedError::NotReady {
+            is_ready = looking => is_ready.then_some(()).ok_or_else(|| EmbeddedError::NotReady {
                 program: self.kind.name,
                 seconds: START_LIMIT.as_secs(),
                 log: self.log.clone(),

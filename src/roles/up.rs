@@ -110,6 +110,6 @@ fn first_steps(api: &str, key: Option<&str>) -> String {
         post("/events", r#"{"event_type": "purchase", "user_id": "u-42", "properties": {"amount": 129.99}}"#);
     let look = format!("  curl -s '{api}/events?user_id=u-42'{auth}\n");
     format!(
-        "\nTo try it: a campaign, an event that triggers it, and what was recorded\n\n{campaign}{event}{look}\nCtrl-C ends it; what was accepted is finished first.\n"
+        "\nTo try it: a campaign, an event that triggers it, and what was recorded\n\n{campaign}{event}{look}\nCtrl-C ends it; what was accepted and is not stored yet is kept, and stored after the next start.\n"
     )
 }

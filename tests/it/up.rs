@@ -1,7 +1,11 @@
 //! The real program, as a person or an operator runs it: `up`, a signal, and what it says.
 
+use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Authority, DEADLINE, HERE, Up, folder, program, until};
 
@@ -11,7 +15,7 @@ async fn with_a_certificate_it_shows_an_https_address() {
     let issued = ca.issue(HERE);
     let [cert, key] = [&issued.cert, &issued.key].map(|file| file.to_str().unwrap());
     let mut up = Up::start(data.path(), &["--tls-cert", cert, "--tls-key", key]).await;
-    up.signal(rustix::process::Signal::TERM);
+    up.signal(Signal::TERM);
     assert!(up.ended().await.success());
     let (said, api) = (up.said(), format!("https://{}", up.env["HTTP_ADDR"]));
     assert!(said.contains(&api) && said.contains(&format!("curl -s {api}/campaigns")), "{said}");
@@ -53,7 +57,7 @@ async fn up_serves_until_a_signal_and_its_events_are_there_again_at_the_next_sta
     })
     .await;
 
-    up.signal(rustix::process::Signal::INT);
+    up.signal(Signal::INT);
     assert!(up.ended().await.success());
     assert!(up.said().contains("curl"), "a line to paste");
     assert!(!dir.path().join("run.env").exists());
@@ -69,20 +73,59 @@ async fn up_serves_until_a_signal_and_its_events_are_there_again_at_the_next_sta
         ledger.iter().any(|line| metrics.contains(line))
     })
     .await;
-    again.signal(rustix::process::Signal::TERM);
+    again.signal(Signal::TERM);
     assert!(again.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_also_while_its_servers_start() {
+    let dir = folder();
+    let mut command = program();
+    command.args(["up", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]).arg(dir.path());
+    let mut starting = command.stdout(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&starting);
+    let unfinished = dir.path().join("postgres/data.new");
+    until("postgres makes its files", DEADLINE, async || unfinished.exists()).await;
+    // It is held up, so that the start does not end before the signal comes.
+    let initdb = children(pid).into_iter().find(|child| name(*child).as_deref() == Some("initdb"));
+    kill_process(initdb.expect("it makes them"), Signal::STOP).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    assert!(starting.wait().unwrap().success());
+    let mut said = String::new();
+    starting.stdout.unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "", "it was never up");
+    assert_eq!(initdb.and_then(name), None, "it left something behind");
+
+    let mut next = Up::start(dir.path(), &[]).await;
+    next.signal(Signal::INT);
+    assert!(next.ended().await.success());
+}
+
+/// The processes that this one has started, by any of its threads.
+fn children(pid: Pid) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task", pid = pid.as_raw_nonzero())).unwrap();
+    let lists = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("children")).unwrap());
+    let pids =
+        lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>());
+    pids.filter_map(Pid::from_raw).collect()
+}
+
+/// The name of a process; `None` once it has ended.
+fn name(pid: Pid) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).ok()?;
+    Some(name.trim_end().to_owned())
 }
 
 #[tokio::test]
 async fn a_killed_up_leaves_nothing_that_hinders_the_next() {
     let dir = folder();
     let mut killed = Up::start(dir.path(), &[]).await;
-    killed.signal(rustix::process::Signal::KILL);
+    killed.signal(Signal::KILL);
     killed.ended().await;
-    std::fs::remove_file(dir.path().join("run.env")).unwrap();
+    fs::remove_file(dir.path().join("run.env")).unwrap();
 
     let mut next = Up::start(dir.path(), &[]).await;
-    next.signal(rustix::process::Signal::INT);
+    next.signal(Signal::INT);
     assert!(next.ended().await.success());
 }
 
@@ -98,18 +141,18 @@ async fn separate_serve_and_worker_run_on_the_stores_of_up() {
             command.args(["--http", "127.0.0.1:0", "--auth", "none"]);
         }
         let mut child = command.env("LOG_FORMAT", "json").stderr(Stdio::piped()).spawn().unwrap();
-        let pid = rustix::process::Pid::from_child(&child);
+        let pid = Pid::from_child(&child);
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
         let started = lines.find(|line| {
             let line: serde_json::Value = serde_json::from_str(line.as_ref().unwrap()).unwrap();
             line["message"] == "serving" || line["message"] == "working"
         });
         assert!(started.is_some(), "{role} did not start");
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
         let rest: Vec<String> = lines.map(Result::unwrap).collect();
         assert!(child.wait().unwrap().success(), "{rest:?}");
     }
-    up.signal(rustix::process::Signal::INT);
+    up.signal(Signal::INT);
     assert!(up.ended().await.success());
 }
 
@@ -119,7 +162,7 @@ async fn keys_wanted_are_made_once_and_let_in_who_has_one() {
     let mut up = Up::start(dir.path(), &["--auth", "keys"]).await;
     let campaigns = format!("http://{}/campaigns", up.env["HTTP_ADDR"]);
     assert_eq!(status(&campaigns).await, 401);
-    up.signal(rustix::process::Signal::INT);
+    up.signal(Signal::INT);
     up.ended().await;
     let said = up.said();
     let key = said.split_whitespace().find(|word| word.starts_with("cmk_")).expect("a key").to_owned();
@@ -128,7 +171,7 @@ async fn keys_wanted_are_made_once_and_let_in_who_has_one() {
     let campaigns = format!("http://{}/campaigns", again.env["HTTP_ADDR"]);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     assert_eq!(client.get(&campaigns).bearer_auth(&key).send().await.unwrap().status(), 200);
-    again.signal(rustix::process::Signal::INT);
+    again.signal(Signal::INT);
     again.ended().await;
     assert!(!again.said().contains("cmk_"), "shown once only");
 }
