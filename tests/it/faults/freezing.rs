@@ -52,12 +52,13 @@ async fn a_worker_frozen_within_a_transaction_holds_up_another_only_until_postgr
     system.assert_kept("worker frozen within a transaction", vec![frozen, other]).await;
 }
 
-/// The state of the frozen worker's session that has written receipts; empty without one, "changing" where what it was
-/// sent last may still be under way.
+/// The state of the frozen worker's session that stores, and has written something; empty without one, "changing" where what
+/// it was sent last may still be under way.
 async fn session_with_receipts(client: &Client) -> String {
     let query =
-        "select case when clock_timestamp() - state_change < interval '5 ms' then 'changing' else state end
-        from pg_stat_activity where usename = $1 and backend_xid is not null";
+        "select case when clock_timestamp() - state_change < interval '100 ms' then 'changing' else state end
+        from pg_stat_activity where usename = $1 and backend_xid is not null
+        and pid in (select pid from pg_locks where locktype = 'advisory')";
     let session = client.query(query, &[&FROZEN]).await.unwrap();
     session.first().map_or_else(String::new, |session| session.get(0))
 }
