@@ -93,8 +93,8 @@ impl Redis {
 }
 
 /// The append-only file is the only persistence: a snapshot would cost a fork, and tell nothing new. It is rewritten in quiet
-/// moments; where none comes it may grow to 4 GB, or to four times what is kept. A start reads 100 to 300 MB of it a second,
-/// the less the more claims are in it.
+/// moments; where none comes it may grow to 4 GB, or to four times what is kept. A start reads 300 MB of it a second,
+/// and 50 to 110 where most of it is claims.
 fn config(port: u16, password: &str, profile: Profile) -> String {
     let fsync = match profile {
         Profile::Durable => "everysec",

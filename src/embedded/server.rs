@@ -97,21 +97,9 @@ impl Server {
     /// Waits until the process with this pid is ready by what `told` says of it, or ends, or has told nothing for too long.
     pub(super) async fn until_ready(&self, told: impl AsyncFn(Pid) -> Told) -> Result<(), EmbeddedError> {
         let child = self.child.as_ref().expect("called after spawn");
-        let looking = async {
-            let mut give_up = Instant::now() + START_LIMIT;
-            loop {
-                match timeout_at(give_up, told(child.pid())).await.unwrap_or(Told::Nothing) {
-                    Told::Ready => return true,
-                    Told::Reading => give_up = Instant::now() + START_LIMIT,
-                    Told::Nothing if Instant::now() >= give_up => return false,
-                    Told::Nothing => {}
-                }
-                sleep(LOOK).await;
-            }
-        };
         tokio::select! {
             status = child.ended() => Err(self.ended(status)),
-            is_ready = looking => is_ready.then_some(()).ok_or_else(|| EmbeddedError::NotReady {
+            is_ready = becomes_ready(START_LIMIT, async || told(child.pid()).await) => is_ready.then_some(()).ok_or_else(|| EmbeddedError::NotReady {
                 program: self.kind.name,
                 seconds: START_LIMIT.as_secs(),
                 log: self.log.clone(),
@@ -180,5 +168,42 @@ impl Server {
             Some(String::from_utf8_lossy(&tail).into_owned())
         };
         read().unwrap_or_default()
+    }
+}
+
+/// Waits until `told` says that the server is ready; `false` where it has told nothing for as long as `limit`.
+async fn becomes_ready(limit: Duration, told: impl AsyncFn() -> Told) -> bool {
+    let mut give_up = Instant::now() + limit;
+    loop {
+        match timeout_at(give_up, told()).await.unwrap_or(Told::Nothing) {
+            Told::Ready => return true,
+            Told::Reading => give_up = Instant::now() + limit,
+            Told::Nothing if Instant::now() >= give_up => return false,
+            Told::Nothing => {}
+        }
+        sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn who_reads_what_it_has_kept_is_waited_for_however_long_that_takes() {
+        let start = Instant::now();
+        let told = async || if start.elapsed() < 5 * LIMIT { Told::Reading } else { Told::Ready };
+        assert!(becomes_ready(LIMIT, told).await);
+        assert!(start.elapsed() >= 5 * LIMIT);
+    }
+
+    #[tokio::test]
+    async fn who_tells_nothing_is_given_up() {
+        assert!(!becomes_ready(LIMIT, async || Told::Nothing).await);
+        assert!(!becomes_ready(LIMIT, async || pending().await).await, "nor answers");
     }
 }
