@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{self, Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::gate::{Closed, Gate};
 use super::gathering::{Departure, Gathering, Held};
@@ -162,7 +162,7 @@ impl Accumulator {
             if !departures.is_empty() {
                 under_way.spawn(send(pool.clone(), self.clone(), departures));
                 while under_way.len() >= ROUND_TRIPS {
-                    under_way.join_next().await;
+                    unwind(under_way.join_next().await);
                 }
                 continue;
             }
@@ -172,7 +172,7 @@ impl Accumulator {
             tokio::select! {
                 () = self.0.wake.notified() => {}
                 () = until(deadline) => {}
-                Some(_) = under_way.join_next() => {}
+                Some(sent) = under_way.join_next() => unwind(Some(sent)),
             }
         }
     }
@@ -266,6 +266,15 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
     accumulator.release(sent);
     for frame in waiting {
         frame.send_replace(fate.clone());
+    }
+}
+
+/// Panics if a round trip did: what it held would count as held for ever.
+fn unwind(sent: Option<Result<(), JoinError>>) {
+    if let Some(Err(error)) = sent
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
     }
 }
 

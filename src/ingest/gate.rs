@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::QueueMarks;
-use crate::ops::metrics;
+use crate::ops::{Periodic, metrics};
 use crate::queue::{self, Depth, Eviction, Memory, Node, Pool, QueueError, Shard, Shards, Sight};
 
 /// Between two looks at Redis.
@@ -94,10 +94,9 @@ impl Gate {
 
     /// Looks at Redis again and again, until it is dropped.
     pub async fn watch(&self, pool: Pool, shards: Shards) {
-        let mut ticks = tokio::time::interval(LOOK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looks = Periodic::every(LOOK);
         loop {
-            ticks.tick().await;
+            looks.next().await;
             let looked = queue::look(&pool, shards).await;
             let mut state = self.lock();
             match looked {

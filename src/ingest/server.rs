@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::connection::serve_connection;
 use super::service::Service;
 use super::transport::Crowd;
+use crate::ops::Background;
 use crate::tls::Identity;
 
 /// After the kernel refused a connection for want of resources, the next attempt waits so long.
@@ -37,9 +38,9 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(service.config.max_connections as usize));
     let ending = watch::Sender::new(false);
     let tls = identity.as_ref().map(Identity::acceptor);
-    let mut companions = JoinSet::new();
+    let mut background = Background::default();
     if let Some(identity) = identity {
-        companions.spawn(identity.follow());
+        background.spawn("certificate", identity.follow());
     }
     let crowd = Crowd::default();
     let mut connections = JoinSet::new();
@@ -47,6 +48,10 @@ pub async fn serve(
         tokio::select! {
             biased;
             timeout = &mut shutdown => break timeout.unwrap_or(Duration::ZERO),
+            failure = background.ended() => {
+                tracing::error!(%failure, "the server ends");
+                break Duration::ZERO;
+            }
             Some(_) = connections.join_next() => {}
             (stream, permit) = accept(&listener, &room) => {
                 let (service, tls, crowd) = (Arc::clone(&service), tls.clone(), crowd.clone());

@@ -14,8 +14,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-use super::Readiness;
 use super::metrics::{Exporter, UPKEEP};
+use super::{Periodic, Readiness, Status};
 
 /// How long a client of the admin port may take to send its request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,10 +38,9 @@ impl Admin {
 
     /// Whether anybody asks for them or not.
     async fn keep_up(&self) {
-        let mut ticks = tokio::time::interval(UPKEEP);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut upkeep = Periodic::every(UPKEEP);
         loop {
-            ticks.tick().await;
+            upkeep.next().await;
             self.metrics.keep_up();
         }
     }
@@ -89,14 +88,15 @@ impl Admin {
     }
 
     async fn ready(&self) -> Response<Full<Bytes>> {
-        let outcomes = self.readiness.check().await;
-        let ready = outcomes.iter().all(|(_, outcome)| outcome.is_ok());
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let lines = outcomes.iter().map(|(name, outcome)| match outcome {
-            Ok(()) => format!("{name}: ok\n"),
-            Err(problem) => format!("{name}: {problem}\n"),
+        let conditions = self.readiness.check().await;
+        let is_ready = !conditions.iter().any(|(_, status)| matches!(status, Status::Failed(_)));
+        let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let lines = conditions.iter().map(|(name, status)| match status {
+            Status::Ok => format!("{name}: ok\n"),
+            Status::Warning(reason) => format!("{name}: warning: {reason}\n"),
+            Status::Failed(reason) => format!("{name}: {reason}\n"),
         });
-        text(status, "text/plain", lines.collect())
+        text(code, "text/plain", lines.collect())
     }
 }
 

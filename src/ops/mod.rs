@@ -1,6 +1,7 @@
 //! What operators see: metrics, health, logs; and how a process ends.
 
 mod admin;
+mod background;
 pub mod fail_point;
 mod health;
 pub mod metrics;
@@ -9,7 +10,8 @@ mod shutdown;
 mod telemetry;
 
 pub use admin::Admin;
-pub use health::Readiness;
+pub use background::{Background, Periodic, TaskEnded, panic_message};
+pub use health::{Condition, Readiness, Status};
 pub use open_files::allow_open_files;
 pub use shutdown::Signals;
 pub use telemetry::start_logging;

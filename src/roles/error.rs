@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::config::{MarksCrossed, OpenToAll};
 use crate::embedded::EmbeddedError;
+use crate::ops::TaskEnded;
 use crate::queue::QueueError;
 use crate::store::{MigrateError, StoreError};
 use crate::tls::TlsError;
@@ -49,6 +50,9 @@ pub enum RoleError {
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// A background task ended or panicked.
+    #[error(transparent)]
+    Background(#[from] TaskEnded),
     /// A part ended without an error, though nobody asked it to.
     #[error("the {0} ended of itself; the log says why")]
     Ended(&'static str),

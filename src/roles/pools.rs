@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ops::Periodic;
 use crate::ops::metrics::PoolGauges;
 use crate::{queue, store};
 
@@ -11,10 +12,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Looks at a part's pools again and again, until it is dropped.
 pub(super) async fn watch_pools(redis: queue::Pool, postgres: store::Pool) {
     let (mut redis_gauges, mut postgres_gauges) = (PoolGauges::redis(), PoolGauges::postgres());
-    let mut ticks = tokio::time::interval(LOOK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looks = Periodic::every(LOOK);
     loop {
-        ticks.tick().await;
+        looks.next().await;
         redis_gauges.show(redis.state());
         postgres_gauges.show(postgres.state());
     }

@@ -7,19 +7,16 @@
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{RoleError, Serve, Worker};
 use crate::config::{AdminConfig, ShutdownConfig};
 use crate::embedded::Stores;
 use crate::ops::metrics::Exporter;
-use crate::ops::{Admin, Readiness, Signals};
+use crate::ops::{Admin, Background, Condition, Readiness, Signals};
 
 /// So many connections wait at a port until they are accepted, or as many as `net.core.somaxconn` allows. One more is not
 /// heard, and its client tries again after a second, or finds that it was reset.
@@ -43,34 +40,31 @@ impl Process {
     pub fn open_admin(&mut self, config: &AdminConfig, metrics: Exporter) -> Result<AdminPort, RoleError> {
         let listener = listen(config.addr, "--admin")?;
         let addr = listener.local_addr()?;
-        let stopping = Arc::new(AtomicBool::new(false));
         let mut readiness = std::mem::take(&mut self.readiness);
-        let told = Arc::clone(&stopping);
-        readiness.require("running", move || {
-            let stopping = told.load(Ordering::Relaxed);
-            std::future::ready(if stopping { Err("shutting down".to_owned()) } else { Ok(()) })
-        });
-        let mut task = JoinSet::new();
-        task.spawn(Admin { metrics, readiness }.serve(listener));
-        Ok(AdminPort { addr, stopping, _task: task })
+        let running = readiness.condition("running");
+        let mut background = Background::default();
+        background.spawn("admin port", Admin { metrics, readiness }.serve(listener));
+        Ok(AdminPort { addr, running, background })
     }
 
     /// Runs until a signal comes or a part fails, then drains.
     pub async fn run(
         mut self,
         signals: &mut Signals,
-        admin: Option<AdminPort>,
+        mut admin: Option<AdminPort>,
         shutdown: &ShutdownConfig,
     ) -> Result<(), RoleError> {
         let failure = tokio::select! {
             () = signals.next() => None,
             failure = self.failed() => Some(failure),
+            ended = part(admin.as_mut().map(|admin| admin.background.ended())) => Some(ended.into()),
         };
-        if let Some(admin) = &admin {
-            admin.stopping.store(true, Ordering::Relaxed);
-        }
         if let Some(failure) = &failure {
             tracing::error!(%failure, "ending");
+        }
+        if let Some(admin) = &admin {
+            let why = |failure| format!("shutting down: {failure}");
+            admin.running.fail(failure.as_ref().map_or_else(|| "shutting down".to_owned(), why));
         }
         // Without its servers nothing can be finished; the queue keeps what was fetched.
         let shutdown = match failure {
@@ -99,10 +93,7 @@ impl Process {
         let Self { serve, worker, stores, .. } = self;
         tokio::select! {
             failure = part(serve.as_mut().map(Serve::failed)) => failure,
-            ended = part(worker.as_mut().map(Worker::ended)) => match ended {
-                Err(error) => error.into(),
-                Ok(()) => RoleError::Ended("worker"),
-            },
+            failure = part(worker.as_mut().map(Worker::failed)) => failure,
             failure = part(stores.as_ref().map(Stores::failed)) => failure.into(),
         }
     }
@@ -130,9 +121,9 @@ impl Process {
 #[derive(Debug)]
 pub struct AdminPort {
     addr: SocketAddr,
-    stopping: Arc<AtomicBool>,
-    // Closes the port with it.
-    _task: JoinSet<()>,
+    running: Condition,
+    /// Closes the port when it is dropped.
+    background: Background,
 }
 
 impl AdminPort {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::RoleError;
@@ -13,7 +13,7 @@ use super::pools::watch_pools;
 use super::process::listen;
 use crate::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
 use crate::ingest::{self, Accumulator, Drained, Queue, Service};
-use crate::ops::{Readiness, allow_open_files};
+use crate::ops::{Background, Readiness, allow_open_files};
 use crate::tls::Identity;
 use crate::{queue, store};
 
@@ -38,8 +38,8 @@ pub struct Serve {
     sender: JoinHandle<()>,
     server: JoinHandle<Drained>,
     stop: oneshot::Sender<Duration>,
-    // Ends with the server.
-    _companions: JoinSet<()>,
+    /// Ends with the server.
+    background: Background,
 }
 
 impl Serve {
@@ -70,10 +70,10 @@ impl Serve {
         let gate = accumulator.gate().clone();
         let watched = gate.clone();
         readiness.require("queue", move || std::future::ready(watched.ready()));
-        let mut companions = JoinSet::new();
+        let mut background = Background::default();
         let pool = redis.clone();
-        companions.spawn(async move { gate.watch(pool, shards).await });
-        companions.spawn(watch_pools(redis.clone(), postgres.clone()));
+        background.spawn("gate", async move { gate.watch(pool, shards).await });
+        background.spawn("pools", watch_pools(redis.clone(), postgres.clone()));
         let queue = Queue { pool: redis.clone(), shards };
         let service = Service::new(http.clone(), auth, accumulator.clone(), queue, postgres);
         let (stop, stopped) = oneshot::channel();
@@ -85,7 +85,7 @@ impl Serve {
             sender: tokio::spawn(async move { sending.run(redis).await }),
             server: tokio::spawn(ingest::serve(listener, Arc::new(service), identity, stopped)),
             stop,
-            _companions: companions,
+            background,
         })
     }
 
@@ -101,11 +101,12 @@ impl Serve {
         self.scheme
     }
 
-    /// Waits until the server has ended though nobody asked it to.
+    /// Waits until a part of the server has ended though nobody asked it to.
     pub async fn failed(&mut self) -> RoleError {
         tokio::select! {
             _ = &mut self.server => RoleError::Ended("server"),
             _ = &mut self.sender => RoleError::Ended("sender of frames"),
+            ended = self.background.ended() => ended.into(),
         }
     }
 

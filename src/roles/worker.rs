@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::RoleError;
 use super::pools::watch_pools;
 use crate::config::{PartitionConfig, QueueConfig, ServerUrls, StoreConfig, WorkerConfig};
-use crate::ops::Readiness;
+use crate::ops::{Background, Readiness};
 use crate::queue::{self, Links};
 use crate::store;
 use crate::worker::{
@@ -35,8 +34,8 @@ pub struct WorkerSettings {
 pub struct Worker {
     pipeline: Pipeline,
     membership: Membership,
-    // Ends with the worker.
-    _companions: JoinSet<()>,
+    /// Ends with the worker.
+    background: Background,
 }
 
 impl Worker {
@@ -68,28 +67,32 @@ impl Worker {
             catalog: keeper.catalog(),
         };
         let changed = Arc::new(Notify::new());
-        let mut companions = JoinSet::new();
-        companions.spawn(store::listen_for_changes(
+        let mut background = Background::default();
+        let listening = store::listen_for_changes(
             urls.database_url.clone(),
             store.database_timeout,
             Arc::clone(&changed),
-        ));
-        companions.spawn(keeper.follow(changed, worker.catalog_poll));
+        );
+        background.spawn("notifications", listening);
+        background.spawn("catalog", keeper.follow(changed, worker.catalog_poll));
         let membership = Membership { redis, shards: queue.shards, name: worker.consumer_name() };
-        companions.spawn(maintain(membership.clone(), postgres.clone(), partitions.clone()));
-        companions.spawn(watch_pools(membership.redis.clone(), postgres.clone()));
-        companions.spawn(watch_queue(membership.clone()));
-        companions.spawn(sweep_claims(membership.clone()));
-        companions.spawn(watch_ledger(membership.clone(), postgres.clone()));
-        companions.spawn(watch_redis(membership.clone(), postgres, worker.reclaim_after));
+        maintain(&mut background, &membership, &postgres, partitions);
+        background.spawn("pools", watch_pools(membership.redis.clone(), postgres.clone()));
+        background.spawn("queue", watch_queue(membership.clone()));
+        background.spawn("claims", sweep_claims(membership.clone()));
+        background.spawn("ledger", watch_ledger(membership.clone(), postgres.clone()));
+        background.spawn("redis", watch_redis(membership.clone(), postgres, worker.reclaim_after));
         let name = membership.name.clone();
         let pipeline = Pipeline::start(&Handle::current(), servers, name, worker, queue, partitions)?;
-        Ok(Self { pipeline, membership, _companions: companions })
+        Ok(Self { pipeline, membership, background })
     }
 
-    /// Waits until the pipeline has stopped of itself: only an error makes it do so.
-    pub async fn ended(&mut self) -> Result<(), WorkerError> {
-        self.pipeline.ended().await
+    /// Waits until the pipeline or a background task has ended though nobody asked it to.
+    pub async fn failed(&mut self) -> RoleError {
+        tokio::select! {
+            error = self.pipeline.failed() => error.into(),
+            ended = self.background.ended() => ended.into(),
+        }
     }
 
     /// Finishes what was fetched, and ends. After `timeout` the rest is left to another worker.

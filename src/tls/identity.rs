@@ -11,6 +11,7 @@ use rustls::{ServerConfig, crypto};
 use tokio_rustls::TlsAcceptor;
 
 use super::TlsError;
+use crate::ops::Periodic;
 
 /// Between two looks at the files.
 const LOOK: Duration = Duration::from_secs(1);
@@ -56,11 +57,13 @@ impl Identity {
     /// key is not there yet, leaves the one before in use.
     pub async fn follow(mut self) {
         let mut told = None;
+        let mut looks = Periodic::every(LOOK);
         loop {
-            tokio::time::sleep(LOOK).await;
+            looks.next().await;
             // They may be on a disk that is slow.
             let files = self.files.clone();
-            let Ok(read) = tokio::task::spawn_blocking(move || files.read()).await else { continue };
+            let read = tokio::task::spawn_blocking(move || files.read()).await;
+            let Ok(read) = read else { continue };
             let error = read.and_then(|pem| self.take(pem)).err().map(|error| error.to_string());
             // Of what stays wrong it is told once.
             if let Some(error) = error.as_ref().filter(|_| error != told) {

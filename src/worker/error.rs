@@ -22,12 +22,17 @@ pub enum WorkerError {
         /// Why.
         source: StoreError,
     },
-    /// A stage ended without saying why.
-    #[error("stage {stage} ended unexpectedly; the log says why")]
-    StageDied {
+    /// A stage panicked: a fault of this program.
+    #[error("stage {stage} panicked: {message}")]
+    Panicked {
         /// Which stage.
         stage: &'static str,
+        /// What it said.
+        message: String,
     },
+    /// All stages ended, though none failed and nobody asked them to.
+    #[error("all stages ended")]
+    Ended,
     /// A stage's thread could not be started.
     #[error("no thread for stage {stage}: {source}")]
     NoThread {

@@ -1,17 +1,16 @@
 //! What keeps the tables in shape beside the hot path: partitions ahead of time, retention, fresh BRIN summaries, and the
 //! sealing of what has closed.
 
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::time::MissedTickBehavior;
 
 use super::claimant::ClaimError;
 use super::ledger;
 use super::watch::Membership;
 use crate::config::PartitionConfig;
 use crate::ops::metrics::{self, PostgresOperation, timed};
+use crate::ops::{Background, Periodic};
 use crate::store::partitions::{Duplicates, Sealing, Span, Summaries};
 use crate::store::{Partitions, Pool, StoreError, partitions};
 
@@ -22,25 +21,21 @@ const SUMMARY_PERIOD: Duration = Duration::from_secs(2);
 /// It takes a third of a core at most.
 const SUMMARY_REST: u32 = 2;
 
-/// Looks after the tables until it is dropped. Any number of workers may do so at once. Sealing takes its time, and so is a
-/// duty apart: partitions must be made meanwhile.
-pub async fn maintain(group: Membership, postgres: Pool, config: PartitionConfig) {
-    tokio::join!(
-        keep_in_shape(&group, &postgres, &config),
-        keep_summarised(&postgres),
-        keep_sealed(&postgres, &config)
-    );
+/// Looks after the tables in the background. Any number of workers may do so at once. Sealing takes its time, so it is a
+/// task of its own: partitions must be made meanwhile.
+pub fn maintain(background: &mut Background, group: &Membership, postgres: &Pool, config: &PartitionConfig) {
+    background.spawn("partitions", keep_in_shape(group.clone(), postgres.clone(), config.clone()));
+    background.spawn("summaries", keep_summarised(postgres.clone()));
+    background.spawn("sealing", keep_sealed(postgres.clone(), config.clone()));
 }
 
-async fn keep_in_shape(group: &Membership, postgres: &Pool, config: &PartitionConfig) -> Infallible {
+async fn keep_in_shape(group: Membership, postgres: Pool, config: PartitionConfig) {
     let mut known = Partitions::new(config.partition_interval);
-    let mut ticks = tokio::time::interval(PERIOD);
+    let mut rounds = Periodic::every(PERIOD);
     loop {
-        ticks.tick().await;
-        if let Err(error) = maintain_once(group, postgres, config, &mut known, Timestamp::now()).await {
-            known.forget();
-            tracing::warn!(%error, "the tables were not looked after; trying again in {PERIOD:?}");
-        }
+        rounds.next().await;
+        let maintained = maintain_once(&group, &postgres, &config, &mut known, Timestamp::now()).await;
+        rounds.note(maintained.inspect_err(|_| known.forget()));
     }
 }
 
@@ -68,27 +63,20 @@ async fn maintain_once(
     Ok(())
 }
 
-async fn keep_summarised(postgres: &Pool) -> Infallible {
+async fn keep_summarised(postgres: Pool) {
     let mut summaries = Summaries::default();
-    let mut ticks = tokio::time::interval(SUMMARY_PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = Periodic::every(SUMMARY_PERIOD);
     loop {
-        ticks.tick().await;
-        if let Err(error) = summaries.refresh(postgres, SUMMARY_REST).await {
-            tracing::warn!(%error, "what was stored was not summarised for searches; trying again in {SUMMARY_PERIOD:?}");
-        }
+        rounds.next().await;
+        rounds.note(summaries.refresh(&postgres, SUMMARY_REST).await);
     }
 }
 
-async fn keep_sealed(postgres: &Pool, config: &PartitionConfig) -> Infallible {
-    let mut ticks = tokio::time::interval(PERIOD);
-    // After a long build, one look is enough for all that were missed.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+async fn keep_sealed(postgres: Pool, config: PartitionConfig) {
+    let mut rounds = Periodic::every(PERIOD);
     loop {
-        ticks.tick().await;
-        if let Err(error) = seal_closed(postgres, config, Timestamp::now()).await {
-            tracing::warn!(%error, "closed partitions were not sealed; trying again in {PERIOD:?}");
-        }
+        rounds.next().await;
+        rounds.note(seal_closed(&postgres, &config, Timestamp::now()).await);
     }
 }
 

@@ -5,15 +5,16 @@
 //! ```
 //!
 //! A full channel blocks the stage before it: that is the backpressure. When `fetch` ends and drops its sender, each
-//! stage ends after the one before it: that is the drain. A stage that fails ends the pipeline in the same way, with
-//! nothing acknowledged that was not committed.
+//! stage ends after the one before it: that is the drain. If a stage fails or panics, the stages before it give up what they
+//! hold at once, and those behind it finish what they have. Nothing is acknowledged that was not committed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::WorkerError;
 use super::ack::Ack;
@@ -29,7 +30,7 @@ use super::stage::{Ended, Stage};
 use super::store::Store;
 use crate::campaign::Catalog;
 use crate::config::{PartitionConfig, QueueConfig, WorkerConfig};
-use crate::ops::metrics;
+use crate::ops::{metrics, panic_message};
 use crate::queue::{Consumer, Links, Pool};
 use crate::store::Partitions;
 
@@ -52,15 +53,18 @@ pub struct Servers {
 #[derive(Debug)]
 pub struct Pipeline {
     halt: Halt,
-    stages: Vec<Running>,
+    /// How many stages have not ended yet, as far as is known.
+    running: usize,
+    /// Where stages tell that they end.
+    tell: mpsc::Sender<Result<(), Ended>>,
+    ends: mpsc::Receiver<Result<(), Ended>>,
+    has_failed: bool,
+    /// The failure of the stage that failed first, until somebody takes it.
     failure: Option<WorkerError>,
 }
 
-#[derive(Debug)]
-struct Running {
-    name: &'static str,
-    ended: oneshot::Receiver<Result<(), Ended>>,
-}
+const STAGES: usize = NAMES.len();
+const NAMES: [&str; 5] = ["fetch", "dedupe", "match", "store", "ack"];
 
 impl Pipeline {
     /// Starts the stages; those that do I/O block on `runtime`.
@@ -72,8 +76,16 @@ impl Pipeline {
         queue: &QueueConfig,
         partitions: &PartitionConfig,
     ) -> Result<Self, WorkerError> {
-        let mut pipeline = Self { halt: Halt::new(), stages: Vec::new(), failure: None };
-        let stage = |name| Stage { name, runtime: runtime.clone(), halt: pipeline.halt.clone() };
+        let (tell, ends) = mpsc::channel(STAGES);
+        let halt = Halt::new();
+        let mut pipeline =
+            Self { halt: halt.clone(), running: 0, tell, ends, has_failed: false, failure: None };
+        let stages: [Stage; STAGES] = std::array::from_fn(|place| Stage {
+            name: NAMES[place],
+            runtime: runtime.clone(),
+            halt: halt.at(place),
+        });
+        let [fetching, deduplicating, matching_stage, storing, acknowledging] = &stages;
         let Servers { redis, links, postgres, transaction_timeout, catalog } = servers;
 
         let claimant = Claimant {
@@ -87,7 +99,7 @@ impl Pipeline {
         let limits = BatchLimits { events: worker.batch_events.get(), bytes: worker.batch_bytes.get() };
         let (done, all_done) = watch::channel(0);
         let fetch = Fetch {
-            stage: stage("fetch"),
+            stage: fetching.clone(),
             consumer: Consumer::new(links, consumer_name, queue.shards),
             streams: queue.shards.count(),
             limits,
@@ -100,13 +112,14 @@ impl Pipeline {
             done: all_done,
             sent: 0,
         };
-        let dedupe = Dedupe { stage: stage("dedupe"), claimant: claimant.clone() };
+        let dedupe = Dedupe { stage: deduplicating.clone(), claimant: claimant.clone() };
         let matching = Matching::new(Arc::clone(&catalog));
         let partitions = Partitions::new(partitions.partition_interval);
         let timeout = transaction_timeout;
         let again = Matching::new(catalog);
-        let store = Store { stage: stage("store"), postgres, partitions, claimant, matching: again, timeout };
-        let ack = Ack { stage: stage("ack"), redis, done };
+        let store =
+            Store { stage: storing.clone(), postgres, partitions, claimant, matching: again, timeout };
+        let ack = Ack { stage: acknowledging.clone(), redis, done };
 
         let room = worker.channel_batches.get();
         let (fetched_in, fetched_out) = channel(metrics::Stage::Fetch, metrics::Stage::Dedupe, room, limits);
@@ -114,14 +127,14 @@ impl Pipeline {
             channel(metrics::Stage::Dedupe, metrics::Stage::Match, room, limits);
         let (matched_in, matched_out) = channel(metrics::Stage::Match, metrics::Stage::Store, room, limits);
         let (committed_in, committed_out) = channel(metrics::Stage::Store, metrics::Stage::Ack, room, limits);
-        pipeline.spawn("fetch", move || fetch.run(&fetched_in))?;
-        pipeline.spawn("dedupe", move || dedupe.run(&fetched_out, &deduplicated_in))?;
-        pipeline.spawn("match", move || {
+        pipeline.spawn(fetching, move || fetch.run(&fetched_in))?;
+        pipeline.spawn(deduplicating, move || dedupe.run(&fetched_out, &deduplicated_in))?;
+        pipeline.spawn(matching_stage, move || {
             matching.run(&deduplicated_out, &matched_in);
             Ok(())
         })?;
-        pipeline.spawn("store", move || store.run(&matched_out, &committed_in))?;
-        pipeline.spawn("ack", move || ack.run(&committed_out))?;
+        pipeline.spawn(storing, move || store.run(&matched_out, &committed_in))?;
+        pipeline.spawn(acknowledging, move || ack.run(&committed_out))?;
         Ok(pipeline)
     }
 
@@ -136,34 +149,62 @@ impl Pipeline {
         self.halt.abandon();
     }
 
-    /// Waits until every stage has ended; the error is the first stage's that failed. The wait can be given up and begun
-    /// again.
-    pub async fn ended(&mut self) -> Result<(), WorkerError> {
-        while let Some(Running { name: stage, ended }) = self.stages.last_mut() {
-            match ended.await {
-                Ok(Ok(()) | Err(Ended::Abandoned)) => {}
-                Ok(Err(Ended::Failed(error))) => self.failure = Some(error),
-                Err(_) => self.failure = self.failure.take().or(Some(WorkerError::StageDied { stage })),
+    /// Waits until a stage has failed, and returns why. The stages before it give up what they hold, those behind it finish
+    /// what they have; [`Self::ended`] waits for them. The wait can be given up and begun again.
+    pub async fn failed(&mut self) -> WorkerError {
+        loop {
+            if let Some(failure) = self.failure.take() {
+                return failure;
             }
-            self.stages.pop();
+            if self.running == 0 {
+                return WorkerError::Ended;
+            }
+            self.note_next().await;
+        }
+    }
+
+    /// Waits until every stage has ended; the error is that of the stage that failed first. The wait can be given up and
+    /// begun again.
+    pub async fn ended(&mut self) -> Result<(), WorkerError> {
+        while self.running > 0 {
+            self.note_next().await;
         }
         self.failure.take().map_or(Ok(()), Err)
     }
 
+    /// Waits for the end of a stage.
+    async fn note_next(&mut self) {
+        let ended = self.ends.recv().await.expect("the pipeline holds a sender");
+        self.running -= 1;
+        if let Err(Ended::Failed(error)) = ended
+            && !self.has_failed
+        {
+            self.has_failed = true;
+            self.failure = Some(error);
+        }
+    }
+
     fn spawn(
         &mut self,
-        name: &'static str,
+        stage: &Stage,
         run: impl FnOnce() -> Result<(), Ended> + Send + 'static,
     ) -> Result<(), WorkerError> {
-        let (tell, ended) = oneshot::channel();
+        let (name, halt, tell) = (stage.name, stage.halt.clone(), self.tell.clone());
         std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                // Nobody listens any more: the pipeline was dropped.
-                let _ = tell.send(run());
+                // What it holds is dropped with the panic, so nobody sees it half changed.
+                let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+                    Err(Ended::Failed(WorkerError::Panicked { stage: name, message: panic_message(&*panic) }))
+                });
+                if matches!(ended, Err(Ended::Failed(_))) {
+                    halt.abandon_before();
+                }
+                // There is room for the end of every stage. Nobody listens any more if the pipeline was dropped.
+                let _ = tell.try_send(ended);
             })
             .map_err(|source| WorkerError::NoThread { stage: name, source })?;
-        self.stages.push(Running { name, ended });
+        self.running += 1;
         Ok(())
     }
 }

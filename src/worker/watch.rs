@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::claimant::ClaimError;
+use crate::ops::Periodic;
 use crate::ops::metrics::{self, RedisOperation, Sweep};
 use crate::queue::{self, Link, Pool, QueueError, Shard, Shards};
 use crate::store::{Pool as PostgresPool, epochs};
@@ -37,36 +38,28 @@ impl Membership {
 
 /// Looks after Redis until it is dropped. Any number of workers may do so at once.
 pub async fn watch_redis(group: Membership, postgres: PostgresPool, reclaim_after: Duration) {
-    let mut ticks = tokio::time::interval(PERIOD);
+    let mut rounds = Periodic::every(PERIOD);
     loop {
-        ticks.tick().await;
-        if let Err(error) = watch_once(&group, &postgres, reclaim_after * IDLE).await {
-            tracing::debug!(%error, "Redis was not looked after; trying again in {PERIOD:?}");
-        }
+        rounds.next().await;
+        rounds.note(watch_once(&group, &postgres, reclaim_after * IDLE).await);
     }
 }
 
 /// Looks at the queue until it is dropped, so that the metrics tell how far the workers are behind.
 pub async fn watch_queue(group: Membership) {
-    let mut ticks = tokio::time::interval(LOOK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looks = Periodic::every(LOOK);
     loop {
-        ticks.tick().await;
-        if let Err(error) = queue::look(&group.redis, group.shards).await {
-            tracing::debug!(%error, "the queue was not looked at; trying again in {LOOK:?}");
-        }
+        looks.next().await;
+        looks.note(queue::look(&group.redis, group.shards).await.map(|_| ()));
     }
 }
 
 /// Sweeps claims until it is dropped: those that are due, and before that the next ones while Redis is nearly full.
 pub async fn sweep_claims(group: Membership) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut sweeps = Periodic::every(SWEEP);
     loop {
-        ticks.tick().await;
-        if let Err(error) = sweep_once(&group).await {
-            tracing::debug!(%error, "claims were not swept; trying again in {SWEEP:?}");
-        }
+        sweeps.next().await;
+        sweeps.note(sweep_once(&group).await);
     }
 }
 
