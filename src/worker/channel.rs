@@ -1,98 +1,98 @@
 //! The channels between the stages: bounded, so that a full one stops the stage before it, and measured, so that it can be
 //! seen which stage waits for which.
 //!
-//! What a stage does for a batch costs it much the same whether the batch is small or large. So batches that wait are joined:
-//! while little comes each goes on at once, and the more comes the larger they grow. Who finds the channel full joins his batch
-//! to the last one there, and waits only where it does not go in; who comes for a batch takes all that go into one.
+//! A stage spends about as much on a small batch as on a large one. So batches that wait are joined: while few events come,
+//! each batch goes on at once, and the more come, the larger the batches grow. If the channel is full, the sender joins its
+//! batch to the last queued one, and waits only if the two do not fit together. The receiver takes all that fit together.
 //!
-//! Invariant: batches, and what was joined to them, come out in the order in which they went in.
+//! Invariant: batches, and what was joined to them, come out in the order in which they went in. All of it happens under one
+//! lock, which is taken a few times a batch.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::batch::{BatchLimits, Join};
 use crate::ops::metrics::{self, Stage};
 
 /// A channel with room for so many batches between two stages, none of them over the limits unless it came so.
 pub(super) fn channel<T>(from: Stage, to: Stage, room: usize, limits: BatchLimits) -> (Outlet<T>, Inlet<T>) {
-    let (sender, receiver) = bounded(room);
-    let gone = Arc::new(AtomicBool::new(false));
-    let outlet = Outlet { sender, waiting: receiver.clone(), gone: Arc::clone(&gone), from, to, limits };
-    (outlet, Inlet { receiver, gone, to, limits })
+    let queue = Queue { batches: VecDeque::with_capacity(room), has_sender: true, has_receiver: true };
+    let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new(), room, limits, to });
+    (Outlet { shared: Arc::clone(&shared), from }, Inlet { shared })
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    queue: Mutex<Queue<T>>,
+    /// A batch came or went, or an end of the channel is gone.
+    changed: Condvar,
+    room: usize,
+    limits: BatchLimits,
+    to: Stage,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    batches: VecDeque<T>,
+    has_sender: bool,
+    has_receiver: bool,
 }
 
 /// Where a stage hands its batches on.
 #[derive(Debug)]
 pub(super) struct Outlet<T> {
-    sender: Sender<T>,
-    /// The other end, to join to what waits there.
-    waiting: Receiver<T>,
-    /// Whether nobody comes for batches any more.
-    gone: Arc<AtomicBool>,
+    shared: Arc<Shared<T>>,
     from: Stage,
-    to: Stage,
-    limits: BatchLimits,
 }
 
 /// Where a stage finds its batches.
 #[derive(Debug)]
 pub(super) struct Inlet<T> {
-    receiver: Receiver<T>,
-    gone: Arc<AtomicBool>,
-    to: Stage,
-    limits: BatchLimits,
+    shared: Arc<Shared<T>>,
 }
-
-/// Why a channel stays connected while its sender lives.
-const HELD: &str = "the outlet holds both ends";
 
 /// The stage behind has ended, and says itself why.
 #[derive(Debug)]
 pub(super) struct Gone;
 
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
+        // A panic while two batches are joined ends the pipeline; what is left is given up with it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'q>(&self, queue: MutexGuard<'q, Queue<T>>) -> MutexGuard<'q, Queue<T>> {
+        self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<T: Join> Outlet<T> {
     /// Hands a batch on, once there is room.
     pub(super) fn send(&self, batch: T) -> Result<(), Gone> {
         let started = Instant::now();
-        self.put(batch);
+        let sent = self.put(batch);
         metrics::stage_blocked(self.from, started.elapsed());
-        if !self.gone.load(Ordering::SeqCst) {
-            return Ok(());
+        sent
+    }
+
+    fn put(&self, mut batch: T) -> Result<(), Gone> {
+        let mut queue = self.shared.lock();
+        while queue.has_receiver {
+            if queue.batches.len() < self.shared.room {
+                queue.batches.push_back(batch);
+                metrics::stage_sends(self.shared.to);
+                self.shared.changed.notify_one();
+                return Ok(());
+            }
+            let last = queue.batches.back_mut().expect("a full channel has a last batch");
+            match last.join(batch, self.shared.limits) {
+                Ok(()) => return Ok(()),
+                Err(apart) => batch = apart,
+            }
+            queue = self.shared.wait(queue);
         }
-        metrics::stage_received(self.to, self.waiting.try_iter().count());
         Err(Gone)
-    }
-
-    /// Never waits for ever. Who goes says so first, and then takes what waits with him, which makes room: whoever has not
-    /// heard of it, after all is put back that was taken out, finds room.
-    fn put(&self, batch: T) {
-        let alone = match self.sender.try_send(batch) {
-            Ok(()) => return metrics::stage_sends(self.to),
-            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => self.join_to_last(batch),
-        };
-        if let Err(batch) = alone
-            && !self.gone.load(Ordering::SeqCst)
-        {
-            metrics::stage_sends(self.to);
-            self.sender.send(batch).expect(HELD);
-        }
-    }
-
-    /// Joins a batch to the last one that waits; gives it back where there is none, or it does not go in.
-    fn join_to_last(&self, batch: T) -> Result<(), T> {
-        let mut waiting: Vec<T> = self.waiting.try_iter().collect();
-        let joined = match waiting.last_mut() {
-            Some(last) => last.join(batch, self.limits),
-            None => Err(batch),
-        };
-        for batch in waiting {
-            // They were there just now, and nobody else sends.
-            self.sender.try_send(batch).expect("there is room for what was taken out");
-        }
-        joined
     }
 }
 
@@ -100,14 +100,24 @@ impl<T> Inlet<T> {
     /// Waits for the next batch; `None` once the stage before has ended and nothing is left.
     pub(super) fn next(&self) -> Option<T> {
         let started = Instant::now();
-        let batch = self.receiver.recv().ok();
-        metrics::stage_starved(self.to, started.elapsed());
-        batch.inspect(|_| metrics::stage_received(self.to, 1))
+        let mut queue = self.shared.lock();
+        while queue.batches.is_empty() && queue.has_sender {
+            queue = self.shared.wait(queue);
+        }
+        metrics::stage_starved(self.shared.to, started.elapsed());
+        self.take(&mut queue)
     }
 
     /// The next batch, if it is there already.
     pub(super) fn next_at_hand(&self) -> Option<T> {
-        self.receiver.try_recv().ok().inspect(|_| metrics::stage_received(self.to, 1))
+        self.take(&mut self.shared.lock())
+    }
+
+    fn take(&self, queue: &mut Queue<T>) -> Option<T> {
+        let batch = queue.batches.pop_front()?;
+        metrics::stage_received(self.shared.to, 1);
+        self.shared.changed.notify_one();
+        Some(batch)
     }
 
     /// All batches, those that are at hand together joined as far as they go into one.
@@ -120,18 +130,28 @@ impl<T> Inlet<T> {
             let mut batch = over.take().or_else(|| self.next())?;
             while over.is_none() {
                 let Some(next) = self.next_at_hand() else { break };
-                over = batch.join(next, self.limits).err();
+                over = batch.join(next, self.shared.limits).err();
             }
             Some(batch)
         })
     }
 }
 
+impl<T> Drop for Outlet<T> {
+    fn drop(&mut self) {
+        self.shared.lock().has_sender = false;
+        self.shared.changed.notify_one();
+    }
+}
+
 impl<T> Drop for Inlet<T> {
     fn drop(&mut self) {
-        self.gone.store(true, Ordering::SeqCst);
+        let mut queue = self.shared.lock();
+        queue.has_receiver = false;
         // What is given up waits no more.
-        while self.next_at_hand().is_some() {}
+        metrics::stage_received(self.shared.to, queue.batches.len());
+        queue.batches.clear();
+        self.shared.changed.notify_one();
     }
 }
 
@@ -188,6 +208,35 @@ mod tests {
         drop(inlet);
         for _ in 0..3 {
             assert!(outlet.send(6).is_err());
+        }
+    }
+
+    /// The numbers of what it was joined from, at most three.
+    #[derive(Debug)]
+    struct Numbered(Vec<u32>);
+
+    impl Join for Numbered {
+        fn join(&mut self, other: Self, _: BatchLimits) -> Result<(), Self> {
+            if self.0.len() + other.0.len() > 3 {
+                return Err(other);
+            }
+            self.0.extend(other.0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn batches_come_out_in_order_while_sender_and_receiver_work_at_once() {
+        const BATCHES: u32 = 100_000;
+        for room in 1..4 {
+            let (outlet, inlet) = channel(Stage::Match, Stage::Store, room, LIMITS);
+            let sender = std::thread::spawn(move || {
+                (0..BATCHES).all(|number| outlet.send(Numbered(vec![number])).is_ok())
+            });
+            let received = std::iter::from_fn(|| inlet.next()).flat_map(|Numbered(numbers)| numbers);
+            let count = received.zip(0..).inspect(|(number, expected)| assert_eq!(number, expected)).count();
+            assert_eq!(count, BATCHES as usize);
+            assert!(sender.join().expect("it does not panic"));
         }
     }
 }
