@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use campaign_manager::config::{
-    AdminConfig, Auth, DatabaseUrl, QueueConfig, ServerUrls, ShutdownConfig, StoreConfig, TelemetryConfig,
+    AdminConfig, Auth, DatabaseUrl, QueueConfig, ServerUrls, ShutdownConfig, StoreConfig, StoresConfig,
+    TelemetryConfig,
 };
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::Signals;
 use campaign_manager::ops::metrics::{self, Part};
@@ -116,6 +117,8 @@ struct UpArgs {
     #[arg(long)]
     stores_only: bool,
     #[command(flatten)]
+    stores: StoresConfig,
+    #[command(flatten)]
     serve: ServeSettings,
     #[command(flatten)]
     worker: WorkerSettings,
@@ -205,9 +208,13 @@ async fn up(mut args: UpArgs) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     args.auth.check(args.serve.http.addr)?;
     tracing::info!(data = %args.data.display(), "starting Redis and Postgres; they read what they have kept");
+    let profile = Profile::Durable(RedisSettings {
+        fsync: args.stores.redis_fsync,
+        max_memory: Some(args.serve.ingest.marks.budget.get()),
+    });
     let stores = tokio::select! {
         biased;
-        started = Stores::start(&args.data, Profile::Durable) => started?,
+        started = Stores::start(&args.data, profile) => started?,
         () = signals.next() => {
             tracing::info!("ended before Redis and Postgres were ready");
             return Ok(());

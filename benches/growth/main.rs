@@ -21,7 +21,7 @@ mod workload;
 mod rows;
 mod variation;
 
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use costs::Costs;
 use figures::{keep, size};
 use serde_json::json;
@@ -32,8 +32,10 @@ async fn main() -> anyhow::Result<()> {
     let (events, rounds, rows) = (size("EVENTS", 100_000), size("ROUNDS", 3), size("ROWS", 20_000_000));
     let mut variations = Vec::new();
     let folder = tempfile::tempdir()?;
-    let stores = Stores::start(&folder.path().join("usual"), Profile::Durable).await?;
-    let others = Stores::start(&folder.path().join("grown"), Profile::Durable).await?;
+    let stores =
+        Stores::start(&folder.path().join("usual"), Profile::Durable(RedisSettings::default())).await?;
+    let others =
+        Stores::start(&folder.path().join("grown"), Profile::Durable(RedisSettings::default())).await?;
     for (name, shape, flags) in all(events) {
         let of = if name == GROWN { &others } else { &stores };
         variations.push(Variation::prepare(name, shape, flags, of).await?);

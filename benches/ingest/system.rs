@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::config::{Auth, QueueConfig, StoreConfig};
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use campaign_manager::ops::Readiness;
 use campaign_manager::queue;
 use campaign_manager::roles::{Addresses, Serve, ServeSettings};
@@ -37,7 +37,7 @@ pub(crate) struct System {
 impl System {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let stores = Stores::start(folder.path(), Profile::Durable).await?;
+        let stores = Stores::start(folder.path(), Profile::Durable(RedisSettings::default())).await?;
         let settings = Settings::parse_from(["bench", "--http", "127.0.0.1:0", "--queue-budget", BUDGET]);
         let urls = Addresses::of_stores(&stores).urls;
         let redis = queue::pool(&urls.redis_url, &settings.queue)?;

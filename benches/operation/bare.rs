@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use campaign_manager::config::{RedisUrl, StoreConfig};
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use campaign_manager::queue::{
     self, Claim, Claimed, Consumer, Epoch, Epochs, EventRecord, Links, Pool, Shards,
 };
@@ -31,7 +31,7 @@ struct Bare {
 /// From before an event is appended until its row is committed, event by event, for so long.
 pub(crate) async fn measure(time: Duration) -> anyhow::Result<Percentiles> {
     let folder = tempfile::tempdir()?;
-    let stores = Stores::start(folder.path(), Profile::Durable).await?;
+    let stores = Stores::start(folder.path(), Profile::Durable(RedisSettings::default())).await?;
     let mut bare = Bare::prepare(&stores).await?;
     let (mut took, started) = (Vec::new(), Instant::now());
     for number in 0.. {

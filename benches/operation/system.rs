@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::{Client as Redis, InfoDict, cmd};
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use campaign_manager::store::migrate::migrate;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -28,7 +28,7 @@ pub(crate) struct System {
 impl System {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut stores = Stores::start(folder.path(), Profile::Durable).await?;
+        let mut stores = Stores::start(folder.path(), Profile::Durable(RedisSettings::default())).await?;
         let client = connect(&stores).await?;
         client.batch_execute("alter system set track_commit_timestamp = on").await?;
         stores.postgres.stop().await;

@@ -19,7 +19,7 @@ mod report;
 mod system;
 mod workload;
 
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use costs::Costs;
 use figures::{Figure, size};
 use system::System;
@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
     println!("{events} events of {} bytes on average, {rounds} rounds", workload.mean_bytes());
 
     let folder = tempfile::tempdir()?;
-    let stores = Stores::start(folder.path(), Profile::Durable).await?;
+    let stores = Stores::start(folder.path(), Profile::Durable(RedisSettings::default())).await?;
     let mut system = System::prepare(&stores, &[]).await?;
     system.activate(&workload).await?;
     let rows = limit::Chunks::encode(&workload, &system.campaigns);

@@ -13,7 +13,7 @@ mod inserting;
 mod searches;
 mod system;
 
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use figures::size;
 use serde_json::json;
 use system::System;
@@ -22,7 +22,7 @@ use system::System;
 async fn main() -> anyhow::Result<()> {
     let (rows, runs) = (size("ROWS", 10_000_000), size("RUNS", 20));
     let folder = tempfile::tempdir()?;
-    let stores = Stores::start(folder.path(), Profile::Durable).await?;
+    let stores = Stores::start(folder.path(), Profile::Durable(RedisSettings::default())).await?;
     let system = System::prepare(&stores).await?;
     let filled = filling::fill(&system, rows).await?;
     let searches = searches::measure(&system, &filled, runs).await?;

@@ -10,6 +10,7 @@ mod origins;
 mod partitions;
 mod servers;
 mod shutdown;
+mod stores;
 mod telemetry;
 mod worker;
 
@@ -20,6 +21,7 @@ pub use origins::{NoOrigin, Origins};
 pub use partitions::PartitionConfig;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
 pub use shutdown::ShutdownConfig;
+pub use stores::{Fsync, StoresConfig};
 pub use telemetry::{LogFormat, TelemetryConfig};
 pub use worker::WorkerConfig;
 

@@ -6,9 +6,22 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
 };
 
 use super::{EmbeddedError, account::Account, home::Home};
+
+/// How long a lock may outlive the killed process that took it: a program that was just being started has it until it is
+/// that program.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
+/// Between two looks at whether the lock is free.
+const HAND_OVER_LOOK: Duration = Duration::from_millis(5);
 
 /// An open data folder. The lock goes with it, and with the process, however that ends.
 #[derive(Debug)]
@@ -40,6 +53,11 @@ impl DataDir {
         Home::open(self.path.join(server), self.account)
     }
 
+    /// Where the port of `server` is written down.
+    pub(super) fn port(&self, server: &str) -> PathBuf {
+        self.path.join(server).with_extension("port")
+    }
+
     /// Where `server` says what it has to say.
     pub(super) fn log(&self, server: &str) -> PathBuf {
         self.path.join(server).with_extension("log")
@@ -50,19 +68,31 @@ fn lock(dir: &Path) -> Result<File, EmbeddedError> {
     let path = dir.join("lock");
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = open.map_err(EmbeddedError::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let holder = fs::read_to_string(&path).unwrap_or_default();
-            return Err(EmbeddedError::InUse { dir: dir.into(), holder: holder.trim().into() });
+    let give_up = Instant::now() + HAND_OVER_LIMIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(EmbeddedError::io("lock", path)(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(EmbeddedError::io("lock", path)(source)),
+        let holder = fs::read_to_string(&path).unwrap_or_default();
+        let holder = holder.trim();
+        if lives(holder) || Instant::now() >= give_up {
+            return Err(EmbeddedError::InUse { dir: dir.into(), holder: holder.into() });
+        }
+        thread::sleep(HAND_OVER_LOOK);
     }
     // the pid is for the message above only; what counts is the lock
     file.set_len(0)
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(EmbeddedError::io("write to", path))?;
     Ok(file)
+}
+
+/// Whether the process with this pid is there.
+fn lives(pid: &str) -> bool {
+    let pid = pid.parse().ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 /// The random password of a data folder.

@@ -71,6 +71,30 @@ pub enum EmbeddedError {
         /// The folder that it works on.
         folder: PathBuf,
     },
+    /// Programs of a run that was killed still work in the folder.
+    #[error(
+        "programs that a killed run has left behind still write to {log} after {seconds} s; \
+         see who they are with `fuser -v {log}`, end them, and start again"
+    )]
+    LeftBehind {
+        /// The log that they hold open.
+        log: PathBuf,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The port that the folder's server has had since its first start belongs to another program now.
+    #[error(
+        "port {port} of 127.0.0.1, where {server} of this folder listens at every start, is taken by another program; \
+         end that one (`ss -ltnp 'sport = :{port}'` shows it), or remove {file} to have another port chosen"
+    )]
+    PortTaken {
+        /// The server.
+        server: &'static str,
+        /// Its port.
+        port: u16,
+        /// Where the port is written down.
+        file: PathBuf,
+    },
     /// A server, or a program that prepares its data, ended by itself.
     #[error("{program} ended by itself ({status}); the end of {log}:\n{tail}")]
     Ended {

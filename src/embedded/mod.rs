@@ -6,7 +6,8 @@
 //! DIR/password   of both servers, random, readable by its owner only
 //! DIR/redis/     owned by the account the servers run as, like postgres/
 //! DIR/postgres/
-//! DIR/*.log      what each server says
+//! DIR/*.log      what each server says; locked by everybody who writes to it
+//! DIR/*.port     where each server listens, at every start (where the data lasts)
 //! ```
 //!
 //! Invariants:
@@ -22,12 +23,14 @@ pub use binaries::Binaries;
 mod account;
 mod data_dir;
 mod home;
+mod log;
 mod orphan;
 
 mod port;
 mod child;
 mod server;
 mod rewrite;
+mod written;
 mod redis;
 pub use redis::Redis;
 mod postgres;
@@ -37,14 +40,25 @@ use std::path::Path;
 
 use data_dir::DataDir;
 
+use crate::config::Fsync;
+
 /// What the servers promise about the data, and at what price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// For data that matters: a committed transaction survives a power loss, an acknowledged write to Redis is at
-    /// risk for about a second (`appendfsync everysec`).
-    Durable,
+    /// For data that matters: a committed transaction survives a power loss, an acknowledged write to Redis as its
+    /// settings say.
+    Durable(RedisSettings),
     /// For tests: what is written survives a crash of a server, but not one of the machine.
     Throwaway,
+}
+
+/// How the private Redis keeps what it acknowledges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RedisSettings {
+    /// When its file is forced to the disk.
+    pub fsync: Fsync,
+    /// The most it may hold, in bytes; `None` sets no limit.
+    pub max_memory: Option<usize>,
 }
 
 /// The two running servers. Dropping it ends them at once, without loss; [`Stores::stop`] ends them in good order.
@@ -88,6 +102,11 @@ impl Stores {
             error = self.redis.failed() => error,
             error = self.postgres.failed() => error,
         }
+    }
+
+    /// Waits until everything that Redis has acknowledged is in its file; it takes no further writes from now on.
+    pub async fn until_written(&self) {
+        self.redis.until_written().await;
     }
 
     /// Ends both servers in good order, all their data on disk; one that does not end in time is killed.

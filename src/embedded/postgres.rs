@@ -65,7 +65,7 @@ impl Postgres {
         if !cluster.exists() {
             create_cluster(&mut server, binaries.newest_postgres(), password, profile).await?;
         }
-        let port = Port::take()?;
+        let port = server.port(data, profile)?;
         let mut address = Config::new();
         address.host("127.0.0.1").port(port.number()).user(DATABASE).password(password).dbname(DATABASE);
         let mut postgres = Self {
@@ -153,7 +153,7 @@ const SETTINGS: [&str; 12] = [
 
 fn settings(profile: Profile) -> &'static [&'static str] {
     match profile {
-        Profile::Durable => &["wal_compression=on"],
+        Profile::Durable(_) => &["wal_compression=on"],
         // a commit still reaches the kernel before it is answered, so that a killed server loses nothing
         Profile::Throwaway => &["fsync=off", "full_page_writes=off"],
     }

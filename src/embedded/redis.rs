@@ -6,23 +6,28 @@ use bb8_redis::redis::{Client, InfoDict, RedisResult, cmd};
 use rustix::process::{Pid, Signal};
 
 use super::{
-    Binaries, EmbeddedError, Profile,
+    Binaries, EmbeddedError, Profile, RedisSettings,
     data_dir::DataDir,
     port::Port,
     rewrite,
     server::{Kind, Server, Told},
+    written,
 };
+use crate::config::Fsync;
 
-static KIND: Kind = Kind {
+const KIND: Kind = Kind {
     name: "redis",
     process: "redis-server",
     pid_file: PID_FILE,
     works_in: "",
     on_death: "TERM",
     stop: &[(Signal::TERM, Duration::from_secs(30))],
-    // the append-only file is written before a reply is sent
-    at_once: Signal::KILL,
+    // not SIGKILL: while an fsync is under way, it puts off writing what it has acknowledged
+    at_once: Signal::TERM,
 };
+/// With `appendfsync no` it writes before it answers.
+static DURABLE: Kind = KIND;
+static THROWAWAY: Kind = Kind { at_once: Signal::KILL, ..KIND };
 
 const CONFIG: &str = "redis.conf";
 const PID_FILE: &str = "redis.pid";
@@ -44,11 +49,12 @@ impl Redis {
         data: &DataDir,
         profile: Profile,
     ) -> Result<Self, EmbeddedError> {
-        let server = Server::new(&KIND, data).await?;
-        let (port, password) = (Port::take()?, data.password().reveal());
+        let kind = if matches!(profile, Profile::Durable(_)) { &DURABLE } else { &THROWAWAY };
+        let server = Server::new(kind, data).await?;
+        let (port, password) = (server.port(data, profile)?, data.password().reveal());
         server.home().write(CONFIG, &config(port.number(), password, profile))?;
         let url = format!("redis://default:{password}@127.0.0.1:{}/0", port.number());
-        let look = (profile == Profile::Durable).then_some(rewrite::LOOK);
+        let look = matches!(profile, Profile::Durable(_)).then_some(rewrite::LOOK);
         let mut redis = Self { server, program: binaries.redis_server.clone(), url, look, _port: port };
         redis.start().await?;
         Ok(redis)
@@ -76,7 +82,15 @@ impl Redis {
         &self.url
     }
 
-    /// Ends it in good order: everything acknowledged is on disk.
+    /// Has it take no further writes, and waits until everything acknowledged is in its file. Returns too if it ends.
+    pub async fn until_written(&self) {
+        tokio::select! {
+            () = written::until_written(&self.url) => {}
+            _ = self.failed() => {}
+        }
+    }
+
+    /// Ends it in good order: everything acknowledged is on disk, if the disk takes it.
     pub async fn stop(&mut self) {
         self.server.stop().await;
     }
@@ -96,9 +110,11 @@ impl Redis {
 /// moments; where none comes it may grow to 4 GB, or to four times what is kept. A start reads 300 MB of it a second,
 /// and 50 to 110 where most of it is claims.
 fn config(port: u16, password: &str, profile: Profile) -> String {
-    let fsync = match profile {
-        Profile::Durable => "everysec",
-        Profile::Throwaway => "no",
+    let (fsync, memory) = match profile {
+        Profile::Durable(RedisSettings { fsync, max_memory }) => {
+            (appendfsync(fsync), memory_limit(max_memory))
+        }
+        Profile::Throwaway => ("no", memory_limit(None)),
     };
     format!(
         "bind 127.0.0.1\n\
@@ -112,10 +128,24 @@ fn config(port: u16, password: &str, profile: Profile) -> String {
          # for a busy hour without a quiet moment: under load it holds up events\n\
          auto-aof-rewrite-min-size 4gb\n\
          auto-aof-rewrite-percentage 300\n\
-         # a stream that is not acknowledged is never evicted\n\
-         maxmemory-policy noeviction\n\
+         {memory}\
          always-show-logo no\n"
     )
+}
+
+fn appendfsync(fsync: Fsync) -> &'static str {
+    match fsync {
+        Fsync::Always => "always",
+        Fsync::Everysec => "everysec",
+    }
+}
+
+/// A stream that is not acknowledged is never evicted. With a limit, claims go early where they would fill it, so that
+/// events go on.
+fn memory_limit(max: Option<usize>) -> String {
+    max.map_or("maxmemory-policy noeviction\n".to_owned(), |max| {
+        format!("maxmemory {max}\nmaxmemory-policy volatile-ttl\n")
+    })
 }
 
 /// What the process `pid`, and no other, answers there: that it loads its data, or has all of it.
@@ -143,7 +173,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         let binaries = Binaries::find().unwrap();
-        let mut redis = Redis::launch(&binaries, &data, Profile::Durable).await.unwrap();
+        let durable = Profile::Durable(RedisSettings::default());
+        let mut redis = Redis::launch(&binaries, &data, durable).await.unwrap();
         redis.stop().await;
         redis.look = redis.look.map(|_| Duration::from_millis(5));
         redis.start().await.unwrap();

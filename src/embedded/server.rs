@@ -1,25 +1,22 @@
 //! What Redis and Postgres have in common as child processes: start, become ready, end.
 
-use std::{
-    ffi::OsString,
-    fs::{File, OpenOptions},
-    io::{Read, Seek, SeekFrom},
-    path::PathBuf,
-    process::ExitStatus,
-    time::Duration,
-};
+use std::{ffi::OsString, path::PathBuf, process::ExitStatus, time::Duration};
 
 use rustix::process::{Pid, Signal};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{EmbeddedError, child::Child, data_dir::DataDir, home::Home, orphan};
+use super::{
+    EmbeddedError, Profile, child::Child, data_dir::DataDir, home::Home, log::Log, orphan, port::Port,
+};
 
 /// Enough for reading back the log of a crash of long ago. Who tells that it reads what it has kept may take longer.
 const START_LIMIT: Duration = Duration::from_mins(2);
 /// Between two looks at whether a server is ready.
 const LOOK: Duration = Duration::from_millis(3);
-/// How much of the log an error shows, in bytes.
-const TAIL: u64 = 2048;
+/// How long programs of a killed run may go on: an `initdb` without a death signal makes its cluster to the end.
+const LEFT_BEHIND_LIMIT: Duration = Duration::from_mins(2);
+/// Between two looks at whether they have ended.
+const LEFT_BEHIND_LOOK: Duration = Duration::from_millis(20);
 
 /// What a server that starts has told of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,18 +52,38 @@ pub(super) struct Kind {
 pub(super) struct Server {
     kind: &'static Kind,
     home: Home,
-    log: PathBuf,
-    /// Where this start's part of the log begins.
-    log_start: u64,
+    log: Log,
     child: Option<Child>,
 }
 
 impl Server {
-    /// Takes over the folder, also from a server that a killed run has left there.
+    /// Takes over the folder, also from programs that a killed run has left there: servers are ended, and whatever else
+    /// there is, such as an `initdb` and what it has started, is waited for.
     pub(super) async fn new(kind: &'static Kind, data: &DataDir) -> Result<Self, EmbeddedError> {
         let home = data.home(kind.name)?;
-        orphan::end(kind.process, &home.path(kind.pid_file), &home.path(kind.works_in), kind.stop).await?;
-        Ok(Self { kind, home, log: data.log(kind.name), log_start: 0, child: None })
+        let mut log = Log::open(data.log(kind.name))?;
+        let (pid_file, folder) = (home.path(kind.pid_file), home.path(kind.works_in));
+        let give_up = Instant::now() + LEFT_BEHIND_LIMIT;
+        loop {
+            // each time, as a server that has only just been started writes its pid later
+            orphan::end(kind.process, &pid_file, &folder, kind.stop).await?;
+            if log.take()? {
+                return Ok(Self { kind, home, log, child: None });
+            }
+            if Instant::now() >= give_up {
+                let seconds = LEFT_BEHIND_LIMIT.as_secs();
+                return Err(EmbeddedError::LeftBehind { log: log.path().into(), seconds });
+            }
+            sleep(LEFT_BEHIND_LOOK).await;
+        }
+    }
+
+    /// The port to listen on: the same at each start where the data lasts.
+    pub(super) fn port(&self, data: &DataDir, profile: Profile) -> Result<Port, EmbeddedError> {
+        match profile {
+            Profile::Durable(_) => Port::take_lasting(self.kind.name, data.port(self.kind.name)),
+            Profile::Throwaway => Port::take(),
+        }
     }
 
     pub(super) fn home(&self) -> &Home {
@@ -79,14 +96,7 @@ impl Server {
         program: PathBuf,
         args: impl IntoIterator<Item = OsString>,
     ) -> Result<(), EmbeddedError> {
-        let mut log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .map_err(EmbeddedError::io("open", &self.log))?;
-        self.log_start = log.seek(SeekFrom::End(0)).map_err(EmbeddedError::io("read", &self.log))?;
-        let errors = log.try_clone().map_err(EmbeddedError::io("open", &self.log))?;
-
+        let (log, errors) = (self.log.begin()?, self.log.begin()?);
         let mut command = self.home.command(program.clone(), self.kind.on_death)?;
         command.args(args).stdout(log).stderr(errors);
         let child = Child::start(command, self.kind.at_once).map_err(EmbeddedError::io("start", program))?;
@@ -102,8 +112,8 @@ impl Server {
             is_ready = becomes_ready(START_LIMIT, async || told(child.pid()).await) => is_ready.then_some(()).ok_or_else(|| EmbeddedError::NotReady {
                 program: self.kind.name,
                 seconds: START_LIMIT.as_secs(),
-                log: self.log.clone(),
-                tail: self.tail(),
+                log: self.log.path().into(),
+                tail: self.log.tail(),
             }),
         }
     }
@@ -154,20 +164,12 @@ impl Server {
     }
 
     fn ended(&self, status: ExitStatus) -> EmbeddedError {
-        EmbeddedError::Ended { program: self.kind.name, status, log: self.log.clone(), tail: self.tail() }
-    }
-
-    /// The last lines that this start has logged.
-    fn tail(&self) -> String {
-        let read = || {
-            let mut log = File::open(&self.log).ok()?;
-            let from = self.log_start.max(log.metadata().ok()?.len().saturating_sub(TAIL));
-            log.seek(SeekFrom::Start(from)).ok()?;
-            let mut tail = Vec::new();
-            log.read_to_end(&mut tail).ok()?;
-            Some(String::from_utf8_lossy(&tail).into_owned())
-        };
-        read().unwrap_or_default()
+        EmbeddedError::Ended {
+            program: self.kind.name,
+            status,
+            log: self.log.path().into(),
+            tail: self.log.tail(),
+        }
     }
 }
 

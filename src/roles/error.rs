@@ -47,6 +47,12 @@ pub enum RoleError {
     /// A private server failed.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
+    /// Redis was ended, on a further signal, while it held acknowledged events that its disk did not take.
+    #[error(
+        "Redis was ended before it had written all that it acknowledged: what its disk did not take is lost, unless \
+         clients send it again; see the log for how much it was"
+    )]
+    Unwritten,
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),

@@ -82,10 +82,11 @@ impl Process {
         };
         // Its readiness checks hold connections to the servers.
         drop(admin);
-        if let Some(stores) = self.stores.take() {
-            stores.stop().await;
-        }
-        failure.map_or(drained, Err)
+        let stopped = match self.stores.take() {
+            Some(stores) => stop(stores, signals).await,
+            None => Ok(()),
+        };
+        failure.map_or(drained.and(stopped), Err)
     }
 
     /// Waits until a part has failed.
@@ -145,6 +146,16 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
+}
+
+/// Ends private servers, but not before Redis has written all that it acknowledged; a signal cuts that short.
+async fn stop(stores: Stores, signals: &mut Signals) -> Result<(), RoleError> {
+    let written = tokio::select! {
+        () = stores.until_written() => Ok(()),
+        () = signals.next() => Err(RoleError::Unwritten),
+    };
+    stores.stop().await;
+    written
 }
 
 /// What a part says when it fails; a part that is not there never does.
