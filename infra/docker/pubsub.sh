@@ -4,6 +4,7 @@
 #
 #   REDIS_PASSWORD    of letters, digits and - . _ ~ only, as it stands in REDIS_URL as it is; must be set
 #   REDIS_MAXMEMORY   what Redis may hold, 512mb say; must be set, since ingest stops at a share of it
+#   REDIS_FSYNC       `always` syncs the file before each answer; `everysec`, the default, once a second
 #   REDIS_CONF        the settings of the image; another file for another installation
 #   REDIS_RUN         a folder that can be written to, in memory say
 set -eu
@@ -19,10 +20,14 @@ esac
 case ${REDIS_MAXMEMORY:?must be set} in
 *[!0-9A-Za-z]* | 0*) fail "REDIS_MAXMEMORY must be a size such as 512mb" ;;
 esac
+case ${REDIS_FSYNC:=everysec} in
+everysec | always) ;;
+*) fail "REDIS_FSYNC must be everysec or always" ;;
+esac
 
 conf=${REDIS_RUN:-/run/redis}/redis.conf
 umask 077
 cat "${REDIS_CONF:-/usr/local/etc/redis/redis.conf}" >"$conf"
-printf 'requirepass %s\nmaxmemory %s\n' "$REDIS_PASSWORD" "$REDIS_MAXMEMORY" >>"$conf"
+printf 'requirepass %s\nmaxmemory %s\nappendfsync %s\n' "$REDIS_PASSWORD" "$REDIS_MAXMEMORY" "$REDIS_FSYNC" >>"$conf"
 unset REDIS_PASSWORD
 exec redis-server "$conf" "$@"

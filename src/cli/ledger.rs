@@ -53,12 +53,14 @@ pub(super) async fn run(args: &LedgerArgs) -> anyhow::Result<()> {
 
 fn table(ledger: &Ledger) -> String {
     let mut table =
-        row(["day", "accepted", "stored", "duplicate", "dead-lettered", "in flight"].map(str::to_owned));
+        row(["day", "accepted", "stored", "duplicate", "dead-lettered", "in flight", "reported", "lost"]
+            .map(str::to_owned));
     for day in &ledger.days {
-        let Day { day, accepted, stored, duplicate, dead_lettered, in_flight } = day;
-        let counts = [accepted, stored, duplicate, dead_lettered].map(u64::to_string);
-        let [accepted, stored, duplicate, dead_lettered] = counts;
-        table += &row([day.to_string(), accepted, stored, duplicate, dead_lettered, in_flight.to_string()]);
+        let Day { day, accepted, stored, duplicate, dead_lettered, in_flight, reported, lost } = day;
+        let counts = [accepted, stored, duplicate, dead_lettered, reported, lost].map(u64::to_string);
+        let [accepted, stored, duplicate, dead_lettered, reported, lost] = counts;
+        let (day, in_flight) = (day.to_string(), in_flight.to_string());
+        table += &row([day, accepted, stored, duplicate, dead_lettered, in_flight, reported, lost]);
     }
     let state = match ledger.audit().as_slice() {
         [_, ..] => "not balanced".to_owned(),
@@ -68,7 +70,7 @@ fn table(ledger: &Ledger) -> String {
     format!("{table}{state}; {} events, {} bytes queued\n", ledger.queued.events, ledger.queued.bytes)
 }
 
-fn row([day, numbers @ ..]: [String; 6]) -> String {
-    let [accepted, stored, duplicate, dead_lettered, in_flight] = numbers;
-    format!("{day:<10}{accepted:>15}{stored:>15}{duplicate:>15}{dead_lettered:>15}{in_flight:>15}\n")
+fn row([day, numbers @ ..]: [String; 8]) -> String {
+    let columns: String = numbers.iter().map(|number| format!("{number:>15}")).collect();
+    format!("{day:<10}{columns}\n")
 }

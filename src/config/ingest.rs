@@ -24,7 +24,8 @@ pub struct IngestConfig {
 /// How much may be queued. The marks are percents of Redis' `maxmemory`, or of the budget where it has none.
 #[derive(Clone, Debug, clap::Args)]
 pub struct QueueMarks {
-    /// What Redis may hold of events and their claims, where it sets no limit (maxmemory) of its own
+    /// What Redis may hold of events and their claims, where it sets no limit (maxmemory) of its own; `up` sets it as that
+    /// limit
     #[arg(long = "queue-budget", env = "QUEUE_BUDGET", default_value = "1GiB")]
     pub budget: Bytes,
     /// At this share of it, in percent, events are refused with 429

@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::gate::{Closed, Gate};
 use super::gathering::{Departure, Gathering, Held};
+use super::reports::Reports;
 use super::staged::Staged;
 use crate::config::IngestConfig;
 use crate::ops::fail_point;
@@ -35,6 +36,7 @@ struct Inner {
     shards: Shards,
     frame_bytes: usize,
     gate: Gate,
+    reports: Reports,
     state: Mutex<State>,
     /// Wakes the sending task: something came in, or the accumulator was closed.
     wake: Notify,
@@ -90,6 +92,7 @@ impl Accumulator {
             shards,
             frame_bytes,
             gate,
+            reports: Reports::default(),
             state,
             wake: Notify::new(),
             line: sync::Mutex::new(()),
@@ -106,6 +109,12 @@ impl Accumulator {
     #[must_use]
     pub fn gate(&self) -> &Gate {
         &self.0.gate
+    }
+
+    /// What was acknowledged, for the ledger.
+    #[must_use]
+    pub fn reports(&self) -> &Reports {
+        &self.0.reports
     }
 
     /// An empty stage for one request's events, once there is room for them; who came first has it first. Nobody waits
@@ -250,6 +259,7 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
             accumulator.0.gate.note(&depths);
             fail_point::reached("frames-appended");
             for frame in &frames {
+                accumulator.0.reports.add(frame.received_at, frame.events);
                 metrics::frame_sent(frame.events, frame.bytes.len());
             }
             Fate::Acknowledged

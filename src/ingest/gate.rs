@@ -1,7 +1,8 @@
 //! When ingest stops accepting: at the high-water mark of what is queued, until it is below the low one.
 //!
 //! What is queued must always find room in Redis for its claims, or it could never be drained. So the marks are shares of
-//! Redis' memory, and what counts is what is queued and, once more, the claims that it will need.
+//! Redis' memory, and what counts is what is queued and, once more, the claims that it will need. Claims that are laid
+//! count too, unless Redis has a limit of memory and a policy with which workers let them go early.
 //!
 //! Every reply to an append says how deep its stream is, so the gate closes at once; a look at all streams from time to
 //! time finds what others have appended, and what was drained.
@@ -11,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::QueueMarks;
-use crate::ops::{Periodic, metrics};
-use crate::queue::{self, Depth, Eviction, Memory, Node, Pool, QueueError, Shard, Shards, Sight};
+use crate::ops::{Condition, Periodic, Status, metrics};
+use crate::queue::{self, Depth, DiskWatch, Eviction, Memory, Node, Pool, QueueError, Shard, Shards, Sight};
 
 /// Between two looks at Redis.
 const LOOK: Duration = Duration::from_millis(250);
@@ -23,7 +24,11 @@ const WAITS: (u16, u16) = (1, 30);
 
 /// Decides whether events are accepted. Clones share what they know.
 #[derive(Clone, Debug)]
-pub struct Gate(Arc<Mutex<State>>);
+pub struct Gate {
+    state: Arc<Mutex<State>>,
+    /// Whether Redis' disk keeps up.
+    disk: Condition,
+}
 
 /// Nothing is accepted now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,16 +72,23 @@ impl Gate {
     /// A gate that is open until it learns otherwise.
     #[must_use]
     pub fn new(shards: Shards, marks: QueueMarks) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             marks,
             depths: vec![Depth::default(); shards.count()],
             nodes: vec![Node {
-                memory: Memory { used: 0, max: None, eviction: Eviction::Never },
+                memory: Memory { used: 0, at_start: 0, max: None, eviction: Eviction::Never },
                 shards: shards.all().collect(),
             }],
             closed: None,
             unusable: None,
-        })))
+        };
+        Self { state: Arc::new(Mutex::new(state)), disk: Condition::new("redis_disk") }
+    }
+
+    /// Warns where Redis' disk does not keep up with what Redis acknowledges.
+    #[must_use]
+    pub fn disk(&self) -> &Condition {
+        &self.disk
     }
 
     /// Whether events may come in, while `held` bytes of others are on their way to Redis.
@@ -94,10 +106,13 @@ impl Gate {
 
     /// Looks at Redis again and again, until it is dropped.
     pub async fn watch(&self, pool: Pool, shards: Shards) {
-        let mut looks = Periodic::every(LOOK);
+        let (mut looks, mut disk) = (Periodic::every(LOOK), DiskWatch::default());
         loop {
             looks.next().await;
             let looked = queue::look(&pool, shards).await;
+            if let Ok(sight) = &looked {
+                self.disk.set(disk.see(sight.disk, Instant::now()).map_or(Status::Ok, Status::Warning));
+            }
             let mut state = self.lock();
             match looked {
                 Ok(sight) => state.learn(sight),
@@ -119,7 +134,7 @@ impl Gate {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change of it is a single step, so a panic elsewhere leaves it whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,7 +151,7 @@ impl State {
                     high,
                     redis_used = memory.used,
                     redis_max = memory.max,
-                    "the queue, or with noeviction the claims, are over the high-water mark; refusing events"
+                    "the queue, or the claims where nothing lets them go early, are over the high-water mark; refusing events"
                 );
                 self.closed = Some((now, needed));
             }
@@ -202,7 +217,7 @@ mod tests {
     fn state(budget: usize) -> State {
         let marks = QueueMarks { budget: Bytes::new(budget), high: 70, low: 60 };
         let gate = Gate::new(Shards::new(2).expect("allowed"), marks);
-        Arc::into_inner(gate.0).expect("no clone").into_inner().expect("not poisoned")
+        Arc::into_inner(gate.state).expect("no clone").into_inner().expect("not poisoned")
     }
 
     #[test]
@@ -223,7 +238,7 @@ mod tests {
     fn one_node_of_a_cluster_over_its_mark_closes_the_gate() {
         let (mut state, now) = (state(1_000_000), Instant::now());
         let shards: Vec<Shard> = Shards::new(2).expect("allowed").all().collect();
-        let memory = |max| Memory { used: 0, max: Some(max), eviction: Eviction::SoonestExpiry };
+        let memory = |max| Memory { used: 0, at_start: 0, max: Some(max), eviction: Eviction::SoonestExpiry };
         let node = |shard: Shard, max| Node { memory: memory(max), shards: vec![shard] };
         state.nodes = vec![node(shards[0], 1_000_000), node(shards[1], 1_000)];
         state.depths[0] = Depth { events: 0, bytes: 600_000 };

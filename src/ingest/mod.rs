@@ -17,10 +17,12 @@ mod intake;
 mod staged;
 mod gate;
 mod gathering;
+mod reports;
 mod accumulator;
 
 pub use accumulator::{Accumulator, SubmitError};
 pub use gate::{Closed, Gate};
+pub use reports::{Reports, ServerRun};
 pub use router::{ENDPOINTS, Endpoint, Route};
 pub use server::{Drained, serve};
 pub use service::{Queue, Service};

@@ -3,6 +3,9 @@
 //! The two halves are read one after the other, Redis before and after Postgres. Outcomes can never exceed what was
 //! accepted when they were read already; and where Redis shows the same before and after, and nothing queued, every
 //! receipt was there to be read in between, so the halves must agree.
+//!
+//! What servers report to have acknowledged shares no fate with Redis. Only reports that are settled are held against
+//! outcomes: all their events had left the streams when the outcomes were read. So one that has none is lost.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -34,6 +37,17 @@ impl Outcomes {
     }
 }
 
+/// What Postgres knows of a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InPostgres {
+    /// What became of the events that this Redis accepted.
+    pub outcomes: Outcomes,
+    /// Events that servers report to have acknowledged.
+    pub reported: u64,
+    /// Of the settled part of them, those that have no outcome.
+    pub lost: u64,
+}
+
 /// A day of the ledger (UTC). Events are counted to the day on which the first of their frame was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Day {
@@ -50,6 +64,10 @@ pub struct Day {
     /// What was accepted and has no outcome yet; less than nothing where there are outcomes of events that Redis does not
     /// know of.
     pub in_flight: i64,
+    /// Events that servers report to have acknowledged, whatever Redis knows of them; about a second behind.
+    pub reported: u64,
+    /// Reported events that are neither queued nor have an outcome.
+    pub lost: u64,
 }
 
 /// Both halves.
@@ -82,6 +100,13 @@ pub enum Difference {
         /// So many have none.
         events: u64,
     },
+    /// Servers have acknowledged events that are nowhere.
+    Lost {
+        /// The day.
+        day: Date,
+        /// How many.
+        events: u64,
+    },
 }
 
 /// The day (UTC) of a moment.
@@ -103,16 +128,16 @@ impl Ledger {
     pub fn combine(
         from: Date,
         before: &[Accepted],
-        outcomes: &BTreeMap<Date, Outcomes>,
+        in_postgres: &BTreeMap<Date, InPostgres>,
         after: &[Accepted],
     ) -> Self {
         let from = after.iter().filter_map(|shard| shard.kept_from).max().map_or(from, |kept| kept.max(from));
-        let mut days: BTreeMap<Date, (u64, Outcomes)> = BTreeMap::new();
+        let mut days: BTreeMap<Date, (u64, InPostgres)> = BTreeMap::new();
         for (day, accepted) in after.iter().flat_map(|shard| &shard.by_day) {
             days.entry(*day).or_default().0 += accepted;
         }
-        for (day, outcomes) in outcomes {
-            days.entry(*day).or_default().1 = *outcomes;
+        for (day, known) in in_postgres.iter().filter(|(_, known)| **known != InPostgres::default()) {
+            days.entry(*day).or_default().1 = *known;
         }
         let queued: Depth = after.iter().map(|shard| shard.queued).sum();
         let since = after.iter().filter_map(|shard| shard.since).min();
@@ -121,7 +146,7 @@ impl Ledger {
         Self {
             days: days
                 .range(from..)
-                .map(|(day, (accepted, outcomes))| Day::new(*day, *accepted, outcomes))
+                .map(|(day, (accepted, known))| Day::new(*day, *accepted, known))
                 .collect(),
             queued,
             since,
@@ -132,15 +157,17 @@ impl Ledger {
     /// Where the halves contradict each other.
     #[must_use]
     pub fn audit(&self) -> Vec<Difference> {
-        let difference = |&Day { day, in_flight, .. }: &Day| {
+        let differences = |&Day { day, in_flight, lost, .. }: &Day| {
             let events = in_flight.unsigned_abs();
-            match in_flight.cmp(&0) {
+            let between_halves = match in_flight.cmp(&0) {
                 Ordering::Less => Some(Difference::Unknown { day, events }),
                 Ordering::Greater if self.at_rest => Some(Difference::Missing { day, events }),
                 _ => None,
-            }
+            };
+            let lost = (lost > 0).then_some(Difference::Lost { day, events: lost });
+            between_halves.into_iter().chain(lost)
         };
-        self.days.iter().filter_map(difference).collect()
+        self.days.iter().flat_map(differences).collect()
     }
 
     /// How many events are on their way.
@@ -151,11 +178,12 @@ impl Ledger {
 }
 
 impl Day {
-    fn new(day: Date, accepted: u64, outcomes: &Outcomes) -> Self {
-        let Outcomes { stored, duplicate, dead_lettered } = *outcomes;
+    fn new(day: Date, accepted: u64, known: &InPostgres) -> Self {
+        let InPostgres { outcomes, reported, lost } = *known;
+        let Outcomes { stored, duplicate, dead_lettered } = outcomes;
         let count = |events: u64| i64::try_from(events).unwrap_or(i64::MAX);
         let in_flight = count(accepted).saturating_sub(count(outcomes.total()));
-        Self { day, accepted, stored, duplicate, dead_lettered, in_flight }
+        Self { day, accepted, stored, duplicate, dead_lettered, in_flight, reported, lost }
     }
 }
 
@@ -187,6 +215,14 @@ impl fmt::Display for Difference {
                 they were stored. Look at the worker's log for deleted entries and at who changed either server",
                 count(*events)
             ),
+            Self::Lost { day, events } => write!(
+                f,
+                "{day}: {} acknowledged by a server, and neither stored, a duplicate, a dead letter nor queued. Redis \
+                lost acknowledged writes: it was killed while its disk was slow or full, emptied, started from an older \
+                copy, or failed over; or stream entries or receipts were deleted. Clients that kept what they sent can \
+                send it again: what is there is a duplicate",
+                count(*events)
+            ),
         }
     }
 }
@@ -210,20 +246,58 @@ mod tests {
         Accepted { since, by_day, queued: Depth { events: queued, bytes: queued * 100 }, kept_from: None }
     }
 
-    fn outcomes(days: &[(i8, u64, u64, u64)]) -> BTreeMap<Date, Outcomes> {
+    fn outcomes(days: &[(i8, u64, u64, u64)]) -> BTreeMap<Date, InPostgres> {
         let outcomes = |&(number, stored, duplicate, dead_lettered)| {
-            (day(number), Outcomes { stored, duplicate, dead_lettered })
+            let outcomes = Outcomes { stored, duplicate, dead_lettered };
+            (day(number), InPostgres { outcomes, ..InPostgres::default() })
         };
         days.iter().map(outcomes).collect()
+    }
+
+    #[test]
+    fn what_servers_have_acknowledged_and_nobody_knows_of_is_lost_though_redis_adds_up() {
+        let rested = [shard(Some(0), &[(1, 5)], 0)];
+        let mut known = outcomes(&[(1, 5, 0, 0)]);
+        let today = known.get_mut(&day(1)).unwrap();
+        (today.reported, today.lost) = (7, 2);
+        let ledger = Ledger::combine(day(1), &rested, &known, &rested);
+        assert_eq!((ledger.days[0].reported, ledger.days[0].in_flight), (7, 0));
+        assert_eq!(ledger.audit(), [Difference::Lost { day: day(1), events: 2 }]);
+        assert!(ledger.audit()[0].to_string().starts_with("2026-11-01: 2 events acknowledged by a server"));
+    }
+
+    #[test]
+    fn a_day_of_which_nothing_is_known_is_left_out_and_one_that_is_only_reported_is_not() {
+        let rested = [shard(Some(0), &[], 0)];
+        let known = |reported| BTreeMap::from([(day(1), InPostgres { reported, ..InPostgres::default() })]);
+        assert!(Ledger::combine(day(1), &rested, &known(0), &rested).days.is_empty());
+        assert_eq!(Ledger::combine(day(1), &rested, &known(3), &rested).days.len(), 1);
     }
 
     #[test]
     fn shards_and_outcomes_are_added_up_by_day() {
         let shards = [shard(Some(2_000), &[(1, 5), (2, 7)], 3), shard(Some(1_000), &[(2, 1)], 0)];
         let ledger = Ledger::combine(day(1), &shards, &outcomes(&[(1, 2, 2, 1), (2, 4, 1, 0)]), &shards);
-        let first = Day { day: day(1), accepted: 5, stored: 2, duplicate: 2, dead_lettered: 1, in_flight: 0 };
-        let second =
-            Day { day: day(2), accepted: 8, stored: 4, duplicate: 1, dead_lettered: 0, in_flight: 3 };
+        let first = Day {
+            day: day(1),
+            accepted: 5,
+            stored: 2,
+            duplicate: 2,
+            dead_lettered: 1,
+            in_flight: 0,
+            reported: 0,
+            lost: 0,
+        };
+        let second = Day {
+            day: day(2),
+            accepted: 8,
+            stored: 4,
+            duplicate: 1,
+            dead_lettered: 0,
+            in_flight: 3,
+            reported: 0,
+            lost: 0,
+        };
         assert_eq!(ledger.days, [first, second]);
         assert_eq!((ledger.in_flight(), ledger.queued.events, ledger.at_rest), (3, 3, false));
         assert_eq!(ledger.since.map(|since| since.to_string()).as_deref(), Some("1970-01-01T00:00:01Z"));
@@ -291,6 +365,7 @@ mod tests {
                 .filter(|(_, left)| *left < 0 || (*left > 0 && queued == 0))
                 .collect();
             let found: Vec<(Date, i64)> = ledger.audit().iter().map(|difference| match *difference {
+                Difference::Lost { .. } => unreachable!("nothing is reported"),
                 Difference::Unknown { day, events } => (day, -i64::try_from(events).unwrap()),
                 Difference::Missing { day, events } => (day, i64::try_from(events).unwrap()),
             }).collect();

@@ -1,4 +1,7 @@
 //! Reads both halves: Redis, Postgres, and Redis again, as no transaction spans the two.
+//!
+//! A report is settled if it was made before the oldest frame came that is queued: all its events have left the streams.
+//! Postgres' time is read first, then the age of that frame, then the outcomes, so no clock is held against another.
 
 use jiff::{Timestamp, ToSpan as _};
 
@@ -36,13 +39,14 @@ pub async fn read(
     let mut reading = 0;
     while reading < ATTEMPTS {
         let begun = beginnings(&before, shards);
-        let outcomes = store::ledger::outcomes(postgres, &begun, from).await?;
+        let settled = settled(redis, postgres, shards).await?;
+        let known = store::ledger::read(postgres, &begun, from, settled).await?;
         let after = accepted(redis, shards).await?;
         let begun_after = beginnings(&after, shards);
         // Shards that were taken from for the first time: each at most once, so not counted.
         let grew = begun_after.len() > begun.len() && begun.iter().all(|shard| begun_after.contains(shard));
         reading += u32::from(!grew);
-        let ledger = Ledger::combine(from, &before, &outcomes, &after);
+        let ledger = Ledger::combine(from, &before, &known, &after);
         // Where events are queued, reading again would not bring rest.
         let settled = ledger.at_rest || ledger.queued.events > 0 || reading == ATTEMPTS;
         if begun == begun_after && settled {
@@ -57,6 +61,13 @@ pub async fn read(
 pub async fn at_rest(redis: &Pool, shards: Shards) -> Result<bool, QueueError> {
     let queued: Depth = queue::queued(&mut redis.get(shards.all()).await?, shards).await?.into_iter().sum();
     Ok(queued.events == 0)
+}
+
+/// Events that were reported before this moment, by Postgres' clock, are not queued any more.
+async fn settled(redis: &Pool, postgres: &PostgresPool, shards: Shards) -> Result<Timestamp, LedgerError> {
+    let now = store::ledger::now(postgres).await?;
+    let oldest = queue::oldest(&mut redis.get(shards.all()).await?, shards).await?;
+    Ok(now.saturating_sub(oldest.unwrap_or_default()).unwrap_or(Timestamp::MIN))
 }
 
 async fn accepted(redis: &Pool, shards: Shards) -> Result<Vec<Accepted>, QueueError> {

@@ -47,6 +47,8 @@ pub enum Eviction {
 pub struct Memory {
     /// Bytes in use.
     pub used: u64,
+    /// Bytes that the server had in use when it started, before it kept anything.
+    pub at_start: u64,
     /// The most there may be; `None` where Redis sets no limit.
     pub max: Option<u64>,
     /// What happens at the most.
@@ -55,14 +57,16 @@ pub struct Memory {
 
 impl Memory {
     /// Bytes that are needed to hold what is queued, and `held` bytes on their way, until all of it has been claimed.
-    /// Claims that are there already count where nothing may evict them.
+    /// Claims that are laid already count where nothing lets them go early. Without a limit the ceiling is a budget for
+    /// events and claims, so what the server takes for itself does not count.
     #[must_use]
     pub fn needed(&self, queued: Depth, held: u64) -> u64 {
-        let claims = queued.events * CLAIM_BYTES;
-        match (self.eviction, self.max) {
-            (Eviction::Never, Some(_)) => self.used.max(queued.bytes) + held + claims,
-            _ => queued.bytes + held + claims,
-        }
+        let kept = match (self.max, self.eviction) {
+            (Some(_), Eviction::SoonestExpiry) => 0,
+            (Some(_), Eviction::Never) => self.used,
+            (None, _) => self.used.saturating_sub(self.at_start),
+        };
+        kept.max(queued.bytes) + held + queued.events * CLAIM_BYTES
     }
 
     /// Whether claims have to go before they are due: a tenth of the memory is left, and the policy lets them go.
@@ -95,29 +99,38 @@ mod tests {
 
     #[test]
     fn what_is_queued_is_needed_once_more_as_claims() {
-        let memory = Memory { used: 1 << 20, max: Some(1 << 21), eviction: Eviction::SoonestExpiry };
+        let memory =
+            Memory { used: 1 << 20, at_start: 0, max: Some(1 << 21), eviction: Eviction::SoonestExpiry };
         assert_eq!(memory.needed(QUEUED, 100), 4_100 + 10 * CLAIM_BYTES);
     }
 
     #[test]
     fn claims_that_cannot_be_evicted_leave_less_room() {
-        let memory = Memory { used: 1 << 20, max: Some(1 << 21), eviction: Eviction::Never };
+        let memory = Memory { used: 1 << 20, at_start: 0, max: Some(1 << 21), eviction: Eviction::Never };
         assert_eq!(memory.needed(QUEUED, 100), (1 << 20) + 100 + 10 * CLAIM_BYTES);
     }
 
     #[test]
+    fn without_a_limit_claims_that_are_laid_are_part_of_the_budget_and_the_server_itself_is_not() {
+        for eviction in [Eviction::Never, Eviction::SoonestExpiry] {
+            let memory = Memory { used: 5 << 20, at_start: 1 << 20, max: None, eviction };
+            assert_eq!(memory.needed(QUEUED, 100), (4 << 20) + 100 + 10 * CLAIM_BYTES);
+        }
+    }
+
+    #[test]
     fn claims_go_early_only_when_memory_is_nearly_full_and_the_policy_is_to_let_them_go() {
-        let memory = |used, eviction| Memory { used, max: Some(1_000), eviction };
+        let memory = |used, eviction| Memory { used, at_start: 0, max: Some(1_000), eviction };
         assert!(memory(900, Eviction::SoonestExpiry).lets_claims_go());
         assert!(!memory(899, Eviction::SoonestExpiry).lets_claims_go());
         assert!(!memory(1_000, Eviction::Never).lets_claims_go());
-        let unlimited = Memory { used: 1 << 40, max: None, eviction: Eviction::SoonestExpiry };
+        let unlimited = Memory { used: 1 << 40, at_start: 0, max: None, eviction: Eviction::SoonestExpiry };
         assert!(!unlimited.lets_claims_go());
     }
 
     #[test]
     fn the_fullest_server_is_the_one_with_the_largest_part_in_use_and_a_limit_comes_first() {
-        let memory = |used, max| Memory { used, max, eviction: Eviction::Never };
+        let memory = |used, max| Memory { used, at_start: 0, max, eviction: Eviction::Never };
         let order =
             [memory(5, None), memory(9, None), memory(1, Some(10)), memory(8, Some(40)), memory(2, Some(4))];
         assert!(order.is_sorted_by(|one, other| one.compare_fullness(other) == Ordering::Less));
@@ -125,7 +138,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_the_budget_is_the_limit() {
-        let memory = Memory { used: 1 << 30, max: None, eviction: Eviction::Never };
+        let memory = Memory { used: 1 << 20, at_start: 1 << 20, max: None, eviction: Eviction::Never };
         assert_eq!(memory.ceiling(7), 7);
         assert_eq!(memory.needed(QUEUED, 0), 4_000 + 10 * CLAIM_BYTES);
     }

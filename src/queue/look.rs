@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::depth::{Depth, Memory};
-use super::{Pool, QueueError, Shard, Shards, ledger, server};
+use super::disk::Disk;
+use super::{Link, Pool, QueueError, Shard, Shards, ledger, server};
 use crate::ops::metrics::{self, RedisOperation};
 
 /// By Redis' clock, which the entries' ids are of. Only the age leaves the script, not the frame. An entry is deleted as it
@@ -33,28 +34,36 @@ pub struct Sight {
     pub depths: Vec<Depth>,
     /// How long ago the oldest frame came that is not acknowledged; `None` where there is none.
     pub oldest: Option<Duration>,
+    /// How the servers' disks fare.
+    pub disk: Disk,
 }
 
 /// Looks at the queue, and shows what was seen in the metrics.
 pub async fn look(pool: &Pool, shards: Shards) -> Result<Sight, QueueError> {
     let mut link = pool.get(shards.all()).await?;
     let looked = async {
-        let memories = server::memories(&mut link).await?;
+        let (memories, disk) = server::seen(&mut link).await?;
         let depths = ledger::queued(&mut link, shards).await?;
-        let mut commands = link.commands(0);
-        for shard in shards.all() {
-            commands.of(shard).cmd("EVAL").arg(AGE).arg(1).arg(shard.stream());
-        }
-        let ages: Vec<i64> = commands.run().await?;
-        let oldest = ages.into_iter().filter_map(|age| u64::try_from(age).ok()).max();
+        let oldest = oldest(&mut link, shards).await?;
         let held = link.shared_out(shards.all());
         let nodes = memories.into_iter().zip(held).map(|(memory, shards)| Node { memory, shards }).collect();
-        Ok::<_, QueueError>(Sight { nodes, depths, oldest: oldest.map(Duration::from_millis) })
+        Ok::<_, QueueError>(Sight { nodes, depths, oldest, disk })
     };
     let sight = metrics::timed(RedisOperation::Look, looked).await?;
+    metrics::redis_disk(sight.disk);
     let memories = sight.nodes.iter().map(|node| node.memory);
     if let Some(fullest) = memories.max_by(Memory::compare_fullness) {
         metrics::queue_looked_at(sight.depths.iter().copied().sum(), sight.oldest, fullest);
     }
     Ok(sight)
+}
+
+/// How long ago the oldest frame came that is not acknowledged; `None` where there is none.
+pub async fn oldest(link: &mut Link, shards: Shards) -> Result<Option<Duration>, QueueError> {
+    let mut commands = link.commands(0);
+    for shard in shards.all() {
+        commands.of(shard).cmd("EVAL").arg(AGE).arg(1).arg(shard.stream());
+    }
+    let ages: Vec<i64> = commands.run().await?;
+    Ok(ages.into_iter().filter_map(|age| u64::try_from(age).ok()).max().map(Duration::from_millis))
 }

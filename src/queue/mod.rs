@@ -11,6 +11,7 @@ mod nodes;
 mod link;
 mod server;
 mod depth;
+mod disk;
 mod ledger;
 mod look;
 mod producer;
@@ -29,6 +30,7 @@ pub use claims::{Claim, Claimed, claim};
 pub use connection::RunId;
 pub use consumer::{Consumer, CorruptFrame, Delivery};
 pub use depth::{CLAIM_BYTES, Depth, Eviction, Memory};
+pub use disk::{Disk, DiskWatch};
 pub use entry_id::{EntryId, NotAnEntryId};
 pub use epoch::{
     Epoch, Epochs, Gap, RestoredClaim, gap, mark_restoration, restore_claims, show_epoch, shown_epochs,
@@ -37,7 +39,7 @@ pub use error::QueueError;
 pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
 pub use ledger::{Accepted, accepted, forget_before, queued};
 pub use link::{Link, Links, Pool, pool};
-pub use look::{Node, Sight, look};
+pub use look::{Node, Sight, look, oldest};
 pub use lots::{cramped, sweep};
 pub use members::{leave, remove_idle};
 pub use producer::{OutgoingFrame, Replay, append};

@@ -6,6 +6,7 @@
 use bb8_redis::redis::{self, InfoDict};
 
 use super::depth::{Eviction, Memory};
+use super::disk::Disk;
 use super::{Link, Pool, QueueError, Shards};
 
 /// `SET … NX GET` came with it.
@@ -44,13 +45,29 @@ pub async fn answers(pool: Pool, shards: Shards) -> Result<(), String> {
 
 /// How full each server of the link is; an error where one is too old, or may evict what is queued.
 pub(super) async fn memories(link: &mut Link) -> Result<Vec<Memory>, QueueError> {
-    let infos: Vec<InfoDict> = link.ask_each(redis::cmd("INFO").arg("server").arg("memory")).await?;
+    Ok(seen(link).await?.0)
+}
+
+/// How full each server of the link is, and how the disks of all of them fare.
+pub(super) async fn seen(link: &mut Link) -> Result<(Vec<Memory>, Disk), QueueError> {
+    let about = redis::cmd("INFO").arg("server").arg("memory").arg("persistence").to_owned();
+    let infos: Vec<InfoDict> = link.ask_each(&about).await?;
     let seen: Result<Vec<_>, (usize, QueueError)> =
         infos.iter().enumerate().map(|(place, info)| memory(info).map_err(|error| (place, error))).collect();
-    seen.map_err(|(place, source)| match link.nodes().into_iter().nth(place) {
+    let memories = seen.map_err(|(place, source)| match link.nodes().into_iter().nth(place) {
         Some(node) => QueueError::Node { node, source: Box::new(source) },
         None => source,
-    })
+    })?;
+    Ok((memories, infos.iter().map(disk).fold(Disk::default(), Disk::and)))
+}
+
+/// Between the commands of one round the buffer is never empty, so it only counts while an fsync holds it up.
+fn disk(info: &InfoDict) -> Disk {
+    let count = |name: &str| info.get::<u64>(name).unwrap_or(0);
+    let refused = info.get::<String>("aof_last_write_status").is_some_and(|status| status != "ok");
+    let held_up = refused || count("aof_pending_bio_fsync") > 0;
+    let unwritten = if held_up { count("aof_buffer_length") } else { 0 };
+    Disk { delayed_fsyncs: count("aof_delayed_fsync"), unwritten, refused }
 }
 
 fn memory(info: &InfoDict) -> Result<Memory, QueueError> {
@@ -65,5 +82,6 @@ fn memory(info: &InfoDict) -> Result<Memory, QueueError> {
         "volatile-ttl" => Eviction::SoonestExpiry,
         _ => return Err(QueueError::Eviction(policy)),
     };
-    Ok(Memory { used: info.get("used_memory").unwrap_or(0), max, eviction })
+    let bytes = |name: &str| info.get(name).unwrap_or(0);
+    Ok(Memory { used: bytes("used_memory"), at_start: bytes("used_memory_startup"), max, eviction })
 }

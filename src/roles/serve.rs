@@ -12,7 +12,7 @@ use super::RoleError;
 use super::pools::watch_pools;
 use super::process::listen;
 use crate::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
-use crate::ingest::{self, Accumulator, Drained, Queue, Service};
+use crate::ingest::{self, Accumulator, Drained, Queue, ServerRun, Service};
 use crate::ops::{Background, Readiness, allow_open_files};
 use crate::tls::Identity;
 use crate::{queue, store};
@@ -38,6 +38,8 @@ pub struct Serve {
     sender: JoinHandle<()>,
     server: JoinHandle<Drained>,
     stop: oneshot::Sender<Duration>,
+    /// Where and as whom it reports what it acknowledged.
+    ledger: (ServerRun, store::Pool),
     /// Ends with the server.
     background: Background,
 }
@@ -70,10 +72,14 @@ impl Serve {
         let gate = accumulator.gate().clone();
         let watched = gate.clone();
         readiness.require("queue", move || std::future::ready(watched.ready()));
+        readiness.add(gate.disk());
         let mut background = Background::default();
         let pool = redis.clone();
         background.spawn("gate", async move { gate.watch(pool, shards).await });
         background.spawn("pools", watch_pools(redis.clone(), postgres.clone()));
+        let ledger = (ServerRun::new(), postgres.clone());
+        let (run, reported) = ledger.clone();
+        background.spawn("ledger", accumulator.reports().clone().run(run, reported));
         let queue = Queue { pool: redis.clone(), shards };
         let service = Service::new(http.clone(), auth, accumulator.clone(), queue, postgres);
         let (stop, stopped) = oneshot::channel();
@@ -85,6 +91,7 @@ impl Serve {
             sender: tokio::spawn(async move { sending.run(redis).await }),
             server: tokio::spawn(ingest::serve(listener, Arc::new(service), identity, stopped)),
             stop,
+            ledger,
             background,
         })
     }
@@ -112,6 +119,7 @@ impl Serve {
 
     /// Stops accepting, answers what is in flight within `timeout`, and sends every frame that is left.
     pub async fn drain(self, timeout: Duration) {
+        let reports = self.accumulator.reports().clone();
         let deadline = Instant::now() + timeout;
         // Nobody listens where the server has ended already.
         let _ = self.stop.send(timeout);
@@ -126,6 +134,12 @@ impl Serve {
             tracing::warn!(
                 ?timeout,
                 "Redis did not take the last frames in time; none of their events was answered as accepted"
+            );
+        }
+        let (run, postgres) = &self.ledger;
+        if !matches!(tokio::time::timeout_at(deadline, reports.send(run, postgres)).await, Ok(Ok(()))) {
+            tracing::warn!(
+                "Postgres was not told of the last events that were acknowledged; the ledger does not know of them"
             );
         }
     }

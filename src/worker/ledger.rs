@@ -9,10 +9,10 @@ use super::watch::Membership;
 use crate::ledger::{self, LedgerError, day_of};
 use crate::ops::metrics::{self, LedgerDay};
 use crate::queue;
-use crate::store::{Pool, partitions};
+use crate::store::{self, Pool, partitions};
 
 /// How often the ledger is read.
-const PERIOD: Duration = Duration::from_mins(1);
+const PERIOD: Duration = Duration::from_secs(30);
 /// It reads all receipts of two days. Where that takes long it is done less often, so that it takes this part of the time.
 const SHARE: u32 = 20;
 
@@ -48,6 +48,7 @@ pub(super) async fn forget_expired(
     cutoff: Timestamp,
 ) -> Result<(), ClaimError> {
     let Some(until) = partitions::expired_until(postgres, cutoff).await? else { return Ok(()) };
+    store::ledger::forget_reports(postgres, until).await?;
     let mut whole = day_of(until);
     if ledger::begin_of(whole) < until {
         whole = whole.saturating_add(1.day());

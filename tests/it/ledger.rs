@@ -7,7 +7,9 @@ use campaign_manager::roles::Worker;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{DEADLINE, Ran, Settings, TestServer, run, start_worker, until, until_rows};
+use crate::support::{
+    DEADLINE, Ran, Running, Settings, TestServer, TestStores, Urls, run, start_worker, until, until_rows,
+};
 
 fn lines(ids: std::ops::Range<u32>) -> String {
     ids.map(|id| {
@@ -165,4 +167,62 @@ async fn days_that_lose_their_partitions_leave_the_ledger_with_them() {
     assert_eq!(accepted(&ledger().await), []);
     assert_eq!(run(&server.stores, &["ledger", "--days", "366"]).await.code, 0);
     worker.drain(DEADLINE).await.unwrap();
+}
+
+/// Sends events to a server, which acknowledges them.
+async fn accepted(addr: std::net::SocketAddr, ids: std::ops::Range<u32>) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.post(format!("http://{addr}/events")).header("content-type", "application/x-ndjson");
+    assert_eq!(request.body(lines(ids)).send().await.unwrap().status(), 202);
+}
+
+/// What servers have reported to Postgres.
+async fn reported(stores: &TestStores) -> i64 {
+    let sum = "select coalesce(sum(events), 0)::bigint from accepted_reports";
+    stores.postgres().await.query_one(sum, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_redis_lost_together_with_their_count_are_found_by_what_the_server_reported() {
+    let stores = TestStores::start().await;
+    let (serve, addr) = Running::serve(&Urls::of(&stores), &[], "").await;
+    let worker = start_worker(&stores, &Settings::with(&[])).await;
+    accepted(addr, 0..10).await;
+    until_rows(&stores, "events", 10).await;
+    worker.drain(DEADLINE).await.unwrap();
+    accepted(addr, 10..15).await;
+    until("the report of all", DEADLINE, async || reported(&stores).await == 15).await;
+    let queued = run(&stores, &["ledger"]).await;
+    assert_eq!(queued.code, 0, "what is queued is not lost: {}", queued.err);
+
+    redis::cmd("FLUSHALL").query_async::<()>(&mut stores.redis().await).await.unwrap();
+    let Ran { code, err, .. } = run(&stores, &["ledger"]).await;
+    assert!(code == 1 && err.contains("5 events acknowledged by a server"), "{code}: {err}");
+    let told: Value = serde_json::from_str(&run(&stores, &["ledger", "--json"]).await.out).unwrap();
+    let sum = |name: &str| -> i64 {
+        told["days"].as_array().unwrap().iter().map(|day| day[name].as_i64().unwrap()).sum()
+    };
+    assert_eq!([sum("reported"), sum("lost"), sum("in_flight")], [15, 5, 0]);
+
+    // While others flow, and are not reported yet or are queued.
+    let worker = start_worker(&stores, &Settings::with(&[])).await;
+    accepted(addr, 15..40).await;
+    until_rows(&stores, "events", 35).await;
+    serve.drain().await;
+    assert_eq!(reported(&stores).await, 40, "a server that ends in good order has reported all");
+    let Ran { code, err, .. } = run(&stores, &["ledger", "--wait", "20s"]).await;
+    assert!(code == 1 && err.contains("5 events acknowledged by a server"), "{code}: {err}");
+    worker.drain(DEADLINE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_postgres_is_away_events_are_accepted_and_reported_once_it_is_back() {
+    let mut stores = TestStores::start().await;
+    let (serve, addr) = Running::serve(&Urls::of(&stores), &[], "").await;
+    stores.servers.postgres.stop().await;
+    accepted(addr, 0..10).await;
+    accepted(addr, 10..20).await;
+    stores.servers.postgres.start().await.unwrap();
+    until("the report of all", DEADLINE, async || reported(&stores).await == 20).await;
+    serve.drain().await;
 }

@@ -31,6 +31,7 @@ mod metrics;
 mod ledger;
 mod dead_letters;
 mod up;
+mod private_stores;
 mod canary;
 mod faults;
 mod scaling;

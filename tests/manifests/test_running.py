@@ -82,7 +82,8 @@ def redis(tmp_path):
     """The queue's image without its container."""
     port, run = free_port(), tmp_path / "run"
     run.mkdir()
-    said = {"REDIS_PASSWORD": "canary-7", "REDIS_MAXMEMORY": "64mb", "REDIS_RUN": run, "REDIS_CONF": INFRA / "docker/redis.conf"}
+    said = {"REDIS_PASSWORD": "canary-7", "REDIS_MAXMEMORY": "64mb", "REDIS_FSYNC": "always"}
+    said |= {"REDIS_RUN": run, "REDIS_CONF": INFRA / "docker/redis.conf"}
     command = ["sh", INFRA / "docker/pubsub.sh", "--port", str(port), "--bind", "127.0.0.1"]
     with running(command, tmp_path / "redis.log", cwd=tmp_path, env={"PATH": os.environ["PATH"]} | said) as process:
         until("ready Redis", lambda: "Ready to accept connections" in (tmp_path / "redis.log").read_text())
@@ -98,7 +99,7 @@ def ask(redis, *command):
 def test_the_queue_keeps_what_it_acknowledges_and_its_password_to_itself(redis):
     for setting, value in {
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": "always",
         "maxmemory-policy": "noeviction",
         "maxmemory": str(64 << 20),
         "requirepass": "canary-7",
@@ -119,6 +120,7 @@ def test_the_queue_keeps_what_it_acknowledges_and_its_password_to_itself(redis):
     ({"REDIS_PASSWORD": "x\nrequirepass y", "REDIS_MAXMEMORY": "1gb"}, "REDIS_PASSWORD"),
     ({"REDIS_PASSWORD": "a"}, "REDIS_MAXMEMORY"),
     ({"REDIS_PASSWORD": "a", "REDIS_MAXMEMORY": "0"}, "REDIS_MAXMEMORY"),
+    ({"REDIS_PASSWORD": "a", "REDIS_MAXMEMORY": "1gb", "REDIS_FSYNC": "no"}, "REDIS_FSYNC"),
 ])
 def test_the_queue_does_not_start_without_a_password_and_a_limit(said, complaint, tmp_path):
     said = said | {"PATH": os.environ["PATH"], "REDIS_RUN": str(tmp_path), "REDIS_CONF": str(INFRA / "docker/redis.conf")}

@@ -116,6 +116,12 @@ catalogue! {
     "Redis" {
         redis_memory_bytes: Gauge<()>, Any, "Memory that Redis uses; of a cluster, its fullest node";
         redis_memory_max_bytes: Gauge<()>, Any, "Memory that Redis may use, or that node; 0 where it sets no limit";
+        redis_delayed_fsyncs: Gauge<()>, Any,
+            "Writes of Redis that waited for an fsync of more than two seconds, since it started (aof_delayed_fsync); of a \
+            cluster, of all nodes";
+        redis_unwritten_bytes: Gauge<()>, Any,
+            "Bytes that Redis had acknowledged and not written when it was looked at, as an fsync was under way or its disk \
+            took nothing; lost if it is killed then; of a cluster, of all nodes";
         redis_round_trip_seconds: Histogram<RedisOperation> in SECONDS, Any,
             "From a question to Redis to its answer; a read may wait for new frames, and a look is a few round trips";
         redis_failures_total: Counter<RedisOperation>, Any, "Questions to Redis that failed or were not answered in time";
@@ -174,7 +180,9 @@ catalogue! {
     "Ledger" {
         ledger_events: Gauge<(LedgerDay, LedgerEntry)>, Worker,
             "Events of a day (UTC) by what became of them. Less than none in flight, or some while nothing is queued, \
-            means that a server lost something";
+            means that a server lost something; lost: servers have acknowledged them, and they are nowhere";
+        ledger_unreported_events: Gauge<()>, Serve,
+            "Events acknowledged that Postgres was not told of yet; some thousands for a second, more while it is away";
     }
     "Campaigns" {
         catalog_revision: Gauge<()>, Worker, "Revision of the newest campaign change that is matched against";

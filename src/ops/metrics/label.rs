@@ -251,6 +251,10 @@ label! {
         DeadLettered = "dead_lettered",
         /// What is not accounted for yet.
         InFlight = "in_flight",
+        /// What servers say they acknowledged.
+        Reported = "reported",
+        /// What of it is nowhere.
+        Lost = "lost",
     }
 }
 
@@ -283,7 +287,7 @@ mod tests {
     fn each_series_is_found_at_the_place_that_its_labels_say() {
         type Ledger = (LedgerDay, LedgerEntry);
         let all = series(Ledger::ALL);
-        assert_eq!(all.len(), 10);
+        assert_eq!(all.len(), 14);
         assert_eq!(all[(LedgerDay::Previous, LedgerEntry::Stored).series()], ["previous", "stored"]);
         assert_eq!(all[(LedgerDay::Current, LedgerEntry::InFlight).series()], ["current", "in_flight"]);
         assert_eq!(series(<()>::ALL), [Vec::<&str>::new()], "a metric without labels has one series");

@@ -31,14 +31,16 @@ pub use outcomes::{
     frames_acknowledged, frames_reclaimed, triggers_stored,
 };
 pub use servers::{
-    Failure, Operation, PoolGauges, PoolState, postgres_pool_wait, queue_looked_at, queue_marks,
+    Failure, Operation, PoolGauges, PoolState, postgres_pool_wait, queue_looked_at, queue_marks, redis_disk,
     redis_pool_wait, timed,
 };
 pub use stages::{
     Matches, claims_laid, claims_swept, stage_blocked, stage_done, stage_received, stage_sends,
     stage_starved, stage_took,
 };
-pub use upkeep::{catalog_compiled, catalog_failed, ledger, partition_sealed, partitions_unsealed};
+pub use upkeep::{
+    catalog_compiled, catalog_failed, ledger, ledger_unreported, partition_sealed, partitions_unsealed,
+};
 
 /// A count as a gauge or a sample takes it.
 #[expect(clippy::cast_precision_loss, reason = "what is counted here is far less than a double is exact for")]

@@ -9,7 +9,7 @@ use super::exporter::handles;
 use super::float;
 use super::label::{ConnectionState, Labels, Mark, PostgresOperation, RedisOperation};
 use super::metric;
-use crate::queue::{Depth, Memory};
+use crate::queue::{Depth, Disk, Memory};
 
 /// What a server is asked for.
 pub trait Operation: Labels {
@@ -75,6 +75,12 @@ pub fn queue_looked_at(depth: Depth, oldest: Option<Duration>, memory: Memory) {
     handles().queue_oldest_seconds.set(oldest.unwrap_or_default().as_secs_f64());
     handles().redis_memory_bytes.set(float(memory.used));
     handles().redis_memory_max_bytes.set(float(memory.max.unwrap_or(0)));
+}
+
+/// How Redis' disk fares.
+pub fn redis_disk(disk: Disk) {
+    handles().redis_delayed_fsyncs.set(float(disk.delayed_fsyncs));
+    handles().redis_unwritten_bytes.set(float(disk.unwritten));
 }
 
 /// The marks that close and open ingest, in bytes.

@@ -17,7 +17,14 @@ pub fn ledger(day: LedgerDay, ledger: Option<&Day>) {
     set(LedgerEntry::Stored, count(|day| day.stored));
     set(LedgerEntry::Duplicate, count(|day| day.duplicate));
     set(LedgerEntry::DeadLettered, count(|day| day.dead_lettered));
+    set(LedgerEntry::Reported, count(|day| day.reported));
+    set(LedgerEntry::Lost, count(|day| day.lost));
     set(LedgerEntry::InFlight, ledger.map_or(0.0, |ledger| ledger.in_flight as f64));
+}
+
+/// Events that were acknowledged, and that Postgres was not told of yet.
+pub fn ledger_unreported(events: u64) {
+    handles().ledger_unreported_events.set(float(events));
 }
 
 /// A catalog that was swapped in.
