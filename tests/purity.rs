@@ -65,3 +65,15 @@ fn pure_modules_import_neither_runtime_nor_client_nor_clock() {
         }
     }
 }
+
+#[test]
+fn the_clock_of_the_machine_is_read_in_one_place() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let clock = src.join("ops/clock/own.rs");
+    for file in files(&src).into_iter().filter(|file| *file != clock) {
+        let text = fs::read_to_string(&file).unwrap();
+        for read in ["Timestamp::now", "Zoned::now", "SystemTime::now", "Utc::now"] {
+            assert!(!text.contains(read), "{} reads {read}; use ops::clock", file.display());
+        }
+    }
+}

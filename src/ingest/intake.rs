@@ -19,6 +19,7 @@ use crate::event::split::{Elements, lines, trim};
 use crate::event::{
     Arrival, Dialect, Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal, SegmentBatch, SegmentCall,
 };
+use crate::ops::clock;
 use crate::ops::metrics::{self, IngestResult};
 use crate::queue::EventRecord;
 
@@ -88,7 +89,7 @@ fn read(service: &Service, form: Form, body: &[u8], staged: Staged) -> Result<Ba
         let mut reading = Reading {
             reader,
             form,
-            arrival: Arrival::at(Timestamp::now()),
+            arrival: Arrival::at(clock::now()),
             most: service.config.max_events.get(),
             seen: 0,
             batch: Batch { staged, event_ids: Vec::new(), rejected: Vec::new() },

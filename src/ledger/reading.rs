@@ -3,7 +3,7 @@
 //! A report is settled if it was made before the oldest frame came that is queued: all its events have left the streams.
 //! Postgres' time is read first, then the age of that frame, then the outcomes, so no clock is held against another.
 
-use jiff::{Timestamp, ToSpan as _};
+use jiff::ToSpan as _;
 
 use super::{Ledger, day_of};
 use crate::queue::{self, Accepted, Depth, Pool, QueueError, Shards};
@@ -33,7 +33,7 @@ pub async fn read(
     shards: Shards,
     days: u16,
 ) -> Result<Ledger, LedgerError> {
-    let today = day_of(Timestamp::now());
+    let today = day_of(store::now(postgres).await?);
     let from = today.saturating_sub(i64::from(days.max(1) - 1).days());
     let mut before = accepted(redis, shards).await?;
     let mut reading = 0;

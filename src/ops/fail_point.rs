@@ -3,6 +3,8 @@
 //! Only builds with the feature `fail-points` have them. `FAILPOINTS="committed=3*off->return"` in the environment ends the
 //! process with SIGKILL when it gets to `committed` for the fourth time; the syntax is that of the crate `fail`.
 
+use jiff::SignedDuration;
+
 /// Reads `FAILPOINTS`. Call it once, before anything else runs.
 pub fn arm() {
     #[cfg(feature = "fail-points")]
@@ -28,4 +30,15 @@ pub fn reached_with(point: &'static str, applies: impl FnOnce() -> bool) {
     }
     #[cfg(not(feature = "fail-points"))]
     let _ = (point, applies);
+}
+
+/// How far a test has set this machine's clock ahead: `FAILPOINTS="clock-ahead=return(259200)"` by three days, a negative
+/// number sets it back.
+#[must_use]
+pub fn clock_ahead() -> SignedDuration {
+    #[cfg(feature = "fail-points")]
+    let seconds = fail::eval("clock-ahead", |seconds| seconds?.parse().ok()).flatten().unwrap_or(0);
+    #[cfg(not(feature = "fail-points"))]
+    let seconds = 0;
+    SignedDuration::from_secs(seconds)
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod background;
+pub mod clock;
 pub mod fail_point;
 mod health;
 pub mod metrics;

@@ -10,6 +10,7 @@ mod slots;
 mod nodes;
 mod link;
 mod server;
+mod clock;
 mod depth;
 mod disk;
 mod ledger;
@@ -27,6 +28,7 @@ mod acknowledge;
 
 pub use acknowledge::{Acknowledgement, acknowledge};
 pub use claims::{Claim, Claimed, claim};
+pub use clock::clocks;
 pub use connection::RunId;
 pub use consumer::{Consumer, CorruptFrame, Delivery};
 pub use depth::{CLAIM_BYTES, Depth, Eviction, Memory};

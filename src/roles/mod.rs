@@ -4,6 +4,7 @@ mod error;
 mod serve;
 mod worker;
 mod pools;
+mod clocks;
 mod up;
 mod process;
 

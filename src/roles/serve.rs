@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::RoleError;
+use super::clocks::Clocks;
 use super::pools::watch_pools;
 use super::process::listen;
 use crate::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
@@ -66,6 +67,9 @@ impl Serve {
         let (probed, shards) = (redis.clone(), queue.shards);
         readiness.require("redis", move || queue::answers(probed.clone(), shards));
 
+        let clocks = Clocks { postgres: postgres.clone(), redis: redis.clone(), shards };
+        clocks.read_at_start().await;
+
         let listener = listen(http.addr, "--http")?;
         let addr = listener.local_addr()?;
         let accumulator = Accumulator::new(queue.shards, ingest);
@@ -76,6 +80,7 @@ impl Serve {
         let mut background = Background::default();
         let pool = redis.clone();
         background.spawn("gate", async move { gate.watch(pool, shards).await });
+        background.spawn("clocks", clocks.watch(readiness.condition("clock")));
         background.spawn("pools", watch_pools(redis.clone(), postgres.clone()));
         let ledger = (ServerRun::new(), postgres.clone());
         let (run, reported) = ledger.clone();

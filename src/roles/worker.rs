@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::RoleError;
+use super::clocks::Clocks;
 use super::pools::watch_pools;
 use crate::config::{PartitionConfig, QueueConfig, ServerUrls, StoreConfig, WorkerConfig};
 use crate::ops::{Background, Readiness};
@@ -59,6 +60,8 @@ impl Worker {
         queue::check(&redis, queue.shards).await?;
         let (probed, shards) = (redis.clone(), queue.shards);
         readiness.require("redis", move || queue::usable(probed.clone(), shards));
+        let clocks = Clocks { postgres: postgres.clone(), redis: redis.clone(), shards };
+        clocks.read_at_start().await;
         let servers = Servers {
             redis: redis.clone(),
             links: Links::new(&urls.redis_url, queue.redis_timeout + worker.fetch_wait)?,
@@ -77,6 +80,7 @@ impl Worker {
         background.spawn("catalog", keeper.follow(changed, worker.catalog_poll));
         let membership = Membership { redis, shards: queue.shards, name: worker.consumer_name() };
         maintain(&mut background, &membership, &postgres, partitions);
+        background.spawn("clocks", clocks.watch(readiness.condition("clock")));
         background.spawn("pools", watch_pools(membership.redis.clone(), postgres.clone()));
         background.spawn("queue", watch_queue(membership.clone()));
         background.spawn("claims", sweep_claims(membership.clone()));

@@ -60,6 +60,11 @@ pub async fn lock(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(transaction.batch_execute("select pg_advisory_xact_lock(hashtext('claims'))").await?)
 }
 
+/// What time it is at Postgres.
+pub async fn now(transaction: &Transaction<'_>) -> Result<Timestamp, StoreError> {
+    Ok(transaction.query_one("select clock_timestamp()", &[]).await?.try_get(0)?)
+}
+
 /// The recorded epochs, by shard.
 pub async fn read(transaction: &Transaction<'_>, shards: Shards) -> Result<Vec<Option<Epoch>>, StoreError> {
     const SELECT: &str = "select shard, epoch::text, keyspace, run_id from claim_epochs";

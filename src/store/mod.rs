@@ -5,6 +5,7 @@ pub mod migrate;
 mod error;
 mod sqlstate;
 mod pool;
+mod clock;
 mod catalog;
 mod copy;
 mod batch;
@@ -21,6 +22,7 @@ pub mod keys;
 
 pub use batch::{Receipt, Rows, Stored, have_receipts, probe, store};
 pub use catalog::{CampaignChange, campaign_changes_since, listen_for_changes};
+pub use clock::{clock, now};
 pub use copy::CopyRows;
 pub use error::StoreError;
 pub use migrate::{Applied, MigrateError};

@@ -37,6 +37,15 @@ impl StoreError {
         })
     }
 
+    /// Whether the partition of a row was missing: it was dropped after it had been looked up.
+    #[must_use]
+    pub fn is_without_partition(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        error
+            .as_db_error()
+            .is_some_and(|refusal| is_without_partition(refusal.code().code(), refusal.constraint()))
+    }
+
     /// Whether a lock was not to be had in time (`lock_timeout`).
     #[must_use]
     pub fn is_locked(&self) -> bool {
@@ -85,6 +94,11 @@ fn is_stored_already(sqlstate: &str, table: Option<&str>, constraint: Option<&st
             .is_some_and(|(table, index)| partitions::keeps_event_ids_unique(table, index))
 }
 
+/// A row that a check constraint refuses has the name of the constraint; one that no partition takes has none.
+fn is_without_partition(sqlstate: &str, constraint: Option<&str>) -> bool {
+    sqlstate == SqlState::CHECK_VIOLATION.code() && constraint.is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +125,12 @@ mod tests {
         assert!(!is_stored_already("23505", table, Some("events_20261123_one_a_day")), "somebody's own");
         assert!(!is_stored_already("23514", table, index), "a check");
         assert!(!is_stored_already("23505", None, index));
+    }
+
+    #[test]
+    fn a_row_without_a_partition_is_told_from_one_that_a_check_refuses() {
+        assert!(is_without_partition("23514", None));
+        assert!(!is_without_partition("23514", Some("events_amount_check")));
+        assert!(!is_without_partition("23505", None));
     }
 }

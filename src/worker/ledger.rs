@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan as _};
 use super::claimant::ClaimError;
 use super::watch::Membership;
 use crate::ledger::{self, LedgerError, day_of};
+use crate::ops::clock;
 use crate::ops::metrics::{self, LedgerDay};
 use crate::queue;
 use crate::store::{self, Pool, partitions};
@@ -29,7 +30,7 @@ pub async fn watch_ledger(group: Membership, postgres: Pool) {
 
 async fn watch_once(group: &Membership, postgres: &Pool) -> Result<(), LedgerError> {
     let ledger = ledger::read(&group.redis, postgres, group.shards, 2).await?;
-    let today = day_of(Timestamp::now());
+    let today = day_of(clock::now());
     let yesterday = today.saturating_sub(1.day());
     for (day, name) in [(today, LedgerDay::Current), (yesterday, LedgerDay::Previous)] {
         metrics::ledger(name, ledger.days.iter().find(|shown| shown.day == day));

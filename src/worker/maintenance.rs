@@ -9,10 +9,12 @@ use super::claimant::ClaimError;
 use super::ledger;
 use super::watch::Membership;
 use crate::config::PartitionConfig;
+use crate::ops::clock;
 use crate::ops::metrics::{self, PostgresOperation, timed};
 use crate::ops::{Background, Periodic};
+use crate::queue;
 use crate::store::partitions::{Duplicates, Sealing, Span, Summaries};
-use crate::store::{Partitions, Pool, StoreError, partitions};
+use crate::store::{self, Partitions, Pool, StoreError, partitions};
 
 /// How often the tables are looked after.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -34,7 +36,7 @@ async fn keep_in_shape(group: Membership, postgres: Pool, config: PartitionConfi
     let mut rounds = Periodic::every(PERIOD);
     loop {
         rounds.next().await;
-        let maintained = maintain_once(&group, &postgres, &config, &mut known, Timestamp::now()).await;
+        let maintained = maintain_once(&group, &postgres, &config, &mut known).await;
         rounds.note(maintained.inspect_err(|_| known.forget()));
     }
 }
@@ -44,15 +46,15 @@ async fn maintain_once(
     postgres: &Pool,
     config: &PartitionConfig,
     known: &mut Partitions,
-    now: Timestamp,
 ) -> Result<(), ClaimError> {
+    let now = store::now(postgres).await?;
     let ahead = now.saturating_add(config.partitions_ahead).unwrap_or(Timestamp::MAX);
     let mut client = postgres.get().await.map_err(StoreError::from)?;
     timed(PostgresOperation::Partitions, known.ensure(&mut client, now, ahead)).await?;
     drop(client);
     // Last, since it gives up where it would have to wait for long.
     if let Some(retention) = config.retention {
-        let cutoff = before(now, retention);
+        let cutoff = partitions::cutoff(clocks(group, postgres).await?, retention);
         ledger::forget_expired(group, postgres, cutoff).await?;
         let dropping = partitions::drop_before(postgres, cutoff);
         for span in timed(PostgresOperation::Partitions, dropping).await? {
@@ -61,6 +63,14 @@ async fn maintain_once(
         }
     }
     Ok(())
+}
+
+/// What time it is by every clock that is at hand: Postgres', Redis' or that of each of its nodes, and this machine's.
+async fn clocks(group: &Membership, postgres: &Pool) -> Result<Vec<Timestamp>, ClaimError> {
+    let redis = queue::clocks(&group.redis, group.shards).await?;
+    let mut clocks = vec![store::now(postgres).await?, clock::own()];
+    clocks.extend(redis.iter().map(|reading| reading.at(Instant::now())));
+    Ok(clocks)
 }
 
 async fn keep_summarised(postgres: Pool) {
@@ -76,12 +86,13 @@ async fn keep_sealed(postgres: Pool, config: PartitionConfig) {
     let mut rounds = Periodic::every(PERIOD);
     loop {
         rounds.next().await;
-        rounds.note(seal_closed(&postgres, &config, Timestamp::now()).await);
+        rounds.note(seal_closed(&postgres, &config).await);
     }
 }
 
 /// Seals what has closed, the oldest first. Where another worker is at it, this one leaves it to that one.
-async fn seal_closed(postgres: &Pool, config: &PartitionConfig, now: Timestamp) -> Result<(), StoreError> {
+async fn seal_closed(postgres: &Pool, config: &PartitionConfig) -> Result<(), StoreError> {
+    let now = store::now(postgres).await?;
     // What is about to be dropped needs no indexes.
     let kept_from = config.retention.map_or(Timestamp::MIN, |retention| before(now, retention));
     let closed_before = before(now, config.seal_after);

@@ -146,7 +146,7 @@ impl<'a> Restoration<'a> {
     }
 
     async fn run(mut self, link: &mut Link, lost: bool, at_risk: Duration) -> Result<Restored, ClaimError> {
-        let now = Timestamp::now();
+        let now = in_postgres(epochs::now(self.transaction)).await?;
         let window = (now.saturating_sub(self.window).unwrap_or(Timestamp::MIN), Timestamp::MAX);
         let times = if lost {
             Some(window)

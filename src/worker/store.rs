@@ -12,7 +12,6 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::ClientWrapper;
-use jiff::Timestamp;
 
 use super::batch::{Fate, Matched, event_count};
 use super::channel::{Inlet, Outlet};
@@ -21,9 +20,14 @@ use super::error::ServerFailure as _;
 use super::fold::first_of_their_ids;
 use super::matching::Matching;
 use super::stage::{Ended, Stage};
+use crate::ops::clock;
 use crate::ops::metrics::{self, PostgresOperation};
 use crate::queue::{Acknowledgement, Delivery};
 use crate::store::{self, Action, Partitions, Pool, Receipt, StoreError, Stored};
+
+/// How often the partitions of a batch may be dropped, between the moment when they are made sure of and the moment when it
+/// is written, before its events are taken to be at fault.
+const MAX_MISSED: u32 = 5;
 
 /// How a worker stores.
 #[derive(Debug)]
@@ -58,7 +62,13 @@ impl Store {
     }
 
     fn store(&mut self, batch: &mut Matched) -> Result<(), Ended> {
+        let mut missed = 0;
         while let Err(refusal) = self.write(batch)? {
+            if refusal.is_without_partition() && missed < MAX_MISSED {
+                missed += 1;
+                tracing::info!(%refusal, "a partition was dropped before a batch was stored in it; making it again");
+                continue;
+            }
             tracing::warn!(events = batch.fates.len(), %refusal, "Postgres refused a batch; looking for the events to blame");
             if self.dead_letter_refused(batch)? == 0 {
                 return Err(Ended::Failed(refusal.stops(self.stage.name)));
@@ -121,7 +131,7 @@ impl Store {
     }
 
     /// Finds the events that Postgres refuses, and makes dead letters of them. Returns how many there were.
-    fn dead_letter_refused(&self, batch: &mut Matched) -> Result<usize, Ended> {
+    fn dead_letter_refused(&mut self, batch: &mut Matched) -> Result<usize, Ended> {
         let mut refused = 0;
         let everything = 0..batch.fates.len();
         let mut suspects = Vec::from([everything]);
@@ -141,11 +151,18 @@ impl Store {
     }
 
     /// Whether Postgres refuses the rows of these events; nothing of them stays.
-    fn probe(&self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
-        self.stage.persist(async || {
-            let probing = async |client: &mut _| store::probe(client, batch.rows_of(range)).await;
-            match store::within(self.timeout, &self.postgres, PostgresOperation::Probe, probing).await {
-                Err(error) if error.action() == Action::Refuse => Ok(Some(error)),
+    fn probe(&mut self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
+        let Self { stage, postgres, partitions, timeout, .. } = self;
+        stage.persist(async || {
+            let probing = async |client: &mut ClientWrapper| {
+                partitions.ensure_at(client, batch.times()).await?;
+                store::probe(client, batch.rows_of(range)).await
+            };
+            match store::within(*timeout, postgres, PostgresOperation::Probe, probing).await {
+                Err(error) if error.action() == Action::Refuse => {
+                    partitions.forget();
+                    Ok(Some(error))
+                }
                 other => other.map(|()| None),
             }
         })
@@ -205,7 +222,7 @@ async fn write_once(
 
 /// Counts what was committed now; frames that had a receipt were counted when it was written.
 fn count(receipts: &[Receipt], unstored: &[bool], batch: &Matched) {
-    let now = Timestamp::now();
+    let now = clock::now();
     for (receipt, unstored) in receipts.iter().zip(unstored) {
         if *unstored {
             let age = Duration::try_from(now.duration_since(receipt.received_at)).unwrap_or_default();

@@ -22,6 +22,7 @@ mod worker;
 mod claims;
 mod backpressure;
 mod sealing;
+mod retention;
 mod vacuum;
 mod flow;
 mod nasty;

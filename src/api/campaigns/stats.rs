@@ -14,6 +14,7 @@ use super::find;
 use crate::api::parameters::{Parameters, invalid};
 use crate::api::{Answer, Problem, json};
 use crate::campaign::CampaignId;
+use crate::ops::clock;
 use crate::store::triggers::{self, Count};
 use crate::store::{Pool, Searches};
 
@@ -60,7 +61,7 @@ pub async fn stats(
     let mut parameters = Parameters::read(query, &["from", "to", "by"])?;
     let unit = parameters.take("by", "hour or day", |text| text.parse().ok())?.unwrap_or(Unit::Hour);
     let (from, to) = (parameters.take_time("from")?, parameters.take_time("to")?);
-    let span = Span::of(unit, from, to, Timestamp::now())?;
+    let span = Span::of(unit, from, to, clock::now())?;
     let (from, to) = span.bounds()?;
     let campaign_id = find(pool, id).await?.id;
     let counts = triggers::count(searches, campaign_id, from, to, unit.name()).await?;

@@ -15,6 +15,7 @@ use crate::api::members::Members;
 use crate::api::{Answer, Kind, Problem, json};
 use crate::campaign::{CampaignId, Definition, Status, Trial, TrialError};
 use crate::event::{Arrival, EnvelopeReader, Limits, Refusal};
+use crate::ops::clock;
 use crate::rules::Pattern;
 use crate::store::Pool;
 
@@ -54,7 +55,7 @@ pub fn max_body(limits: &Limits) -> usize {
 pub async fn test_rules(limits: &Limits, body: &[u8]) -> Result<Answer, Problem> {
     let mut members = Members::read(body)?;
     let rules = members.take_raw("rules");
-    let now = Timestamp::now();
+    let now = clock::now();
     match rules.map(Pattern::parse) {
         None => members.fault("/rules", "rules is required: an event pattern"),
         Some(Err(errors)) => point_to(&errors, &mut members),
@@ -77,7 +78,7 @@ pub async fn test_rules(limits: &Limits, body: &[u8]) -> Result<Answer, Problem>
 /// `POST /campaigns/{id}/test`.
 pub async fn test(pool: &Pool, limits: &Limits, id: &str, body: &[u8]) -> Result<Answer, Problem> {
     let mut members = Members::read(body)?;
-    let at = members.take_time("at").unwrap_or_else(|| Arrival::at(Timestamp::now()).time());
+    let at = members.take_time("at").unwrap_or_else(|| Arrival::at(clock::now()).time());
     let event = take_event(&mut members, limits, at);
     members.finish("event, at")?;
     let campaign = find(pool, id).await?;

@@ -6,7 +6,7 @@ use metrics::NoopRecorder;
 
 use super::label::{
     Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Labels, LedgerDay, LedgerEntry, Mark,
-    Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Sweep, Version,
+    Outcome, PostgresOperation, RedisOperation, Server, Stage, StatusClass, Sweep, Version,
 };
 use super::metric::{Counter, Each, Gauge, Histogram, Kind, Metric, Part, Registrar};
 
@@ -78,6 +78,9 @@ impl Handles {
 catalogue! {
     "Process" {
         build_info: Gauge<Version>, Any, "1, labelled with the version that runs";
+        clock_difference_seconds: Gauge<Server>, Any,
+            "How far this machine's clock is ahead of the server's; less than 0 where it is behind, 0 before the server has \
+            answered; of a cluster, the node that is furthest away";
     }
     "HTTP" {
         http_requests_total: Counter<StatusClass>, Serve, "Requests answered, by class of status";

@@ -155,6 +155,8 @@ label! {
         Acknowledge = "acknowledge",
         /// How much is queued, how old it is, and how full Redis is; a few round trips.
         Look = "look",
+        /// What time it is.
+        Clock = "clock",
     }
 
     /// What Postgres is asked for.
@@ -181,6 +183,16 @@ label! {
         Read = "read",
         /// To change what the API can change.
         Write = "write",
+        /// What time it is.
+        Clock = "clock",
+    }
+
+    /// A server that has a clock.
+    Server as "server" {
+        /// Its clock decides.
+        Postgres = "postgres",
+        /// Its clock ends claims.
+        Redis = "redis",
     }
 
     /// A stage of the worker.

@@ -23,7 +23,7 @@ pub use edge::{
 pub use exporter::{Exporter, InstallError, UPKEEP, install};
 pub use label::{
     Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Label, Labels, LedgerDay, LedgerEntry,
-    Mark, Outcome, PostgresOperation, RedisOperation, Stage, StatusClass, Sweep, Version, series,
+    Mark, Outcome, PostgresOperation, RedisOperation, Server, Stage, StatusClass, Sweep, Version, series,
 };
 pub use metric::{Kind, Metric, Part};
 pub use outcomes::{
@@ -31,8 +31,8 @@ pub use outcomes::{
     frames_acknowledged, frames_reclaimed, triggers_stored,
 };
 pub use servers::{
-    Failure, Operation, PoolGauges, PoolState, postgres_pool_wait, queue_looked_at, queue_marks, redis_disk,
-    redis_pool_wait, timed,
+    Failure, Operation, PoolGauges, PoolState, clock_difference, postgres_pool_wait, queue_looked_at,
+    queue_marks, redis_disk, redis_pool_wait, timed,
 };
 pub use stages::{
     Matches, claims_laid, claims_swept, stage_blocked, stage_done, stage_received, stage_sends,

@@ -1,14 +1,16 @@
 //! What is reported of Redis and Postgres: round trips, pools, and the queue that lies in Redis.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use metrics::Gauge;
 
 use super::catalogue::Handles;
 use super::exporter::handles;
 use super::float;
-use super::label::{ConnectionState, Labels, Mark, PostgresOperation, RedisOperation};
+use super::label::{ConnectionState, Labels, Mark, PostgresOperation, RedisOperation, Server};
 use super::metric;
+use crate::ops::clock;
 use crate::queue::{Depth, Disk, Memory};
 
 /// What a server is asked for.
@@ -68,7 +70,7 @@ pub fn postgres_pool_wait(took: Duration, failed: bool) {
 
 /// What lies in the streams, how old the oldest of it is, and how full Redis is.
 pub fn queue_looked_at(depth: Depth, oldest: Option<Duration>, memory: Memory) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = clock::now().duration_since(Timestamp::UNIX_EPOCH);
     handles().queue_look_timestamp_seconds.set(now.as_secs_f64());
     handles().queue_events.set(float(depth.events));
     handles().queue_bytes.set(float(depth.bytes));
@@ -81,6 +83,11 @@ pub fn queue_looked_at(depth: Depth, oldest: Option<Duration>, memory: Memory) {
 pub fn redis_disk(disk: Disk) {
     handles().redis_delayed_fsyncs.set(float(disk.delayed_fsyncs));
     handles().redis_unwritten_bytes.set(float(disk.unwritten));
+}
+
+/// How far this machine's clock is ahead of the server's.
+pub fn clock_difference(server: Server, ahead: SignedDuration) {
+    handles().clock_difference_seconds.of(server).set(ahead.as_secs_f64());
 }
 
 /// The marks that close and open ingest, in bytes.

@@ -6,6 +6,7 @@
 
 mod indexes;
 mod plan;
+mod retention;
 mod seal;
 mod summaries;
 mod vacuum;
@@ -16,11 +17,12 @@ use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
 pub(in crate::store) use indexes::keeps_event_ids_unique;
-pub use plan::{Span, missing, missing_at};
+pub use plan::{Span, cutoff, missing, missing_at};
+pub use retention::{drop_before, expired_until};
 pub use seal::{Duplicate, Duplicates, Sealing, seal, sealing_connection, unsealed};
 pub use summaries::Summaries;
 
-use super::{Pool, StoreError};
+use super::StoreError;
 
 const TABLES: [&str; 3] = ["events", "triggers", "frames"];
 
@@ -82,38 +84,6 @@ impl Partitions {
     pub fn forget(&mut self) {
         self.known.clear();
     }
-}
-
-/// Drops the partitions that ended before `cutoff`, with all that is in them, and returns their spans. A drop keeps everybody
-/// from writing from when it begins to wait, so it hardly waits: a partition that is being sealed is left for the next time,
-/// and where a long transaction is in the way, all are.
-pub async fn drop_before(pool: &Pool, cutoff: Timestamp) -> Result<Vec<Span>, StoreError> {
-    let mut client = pool.get().await?;
-    let transaction = client.transaction().await?;
-    let mut expired = locked(&transaction).await?;
-    expired.retain(|span| span.upper <= cutoff);
-    // Longer than the second (deadlock_timeout) after which Postgres sends away an autovacuum that is in the way.
-    transaction.batch_execute("set local lock_timeout = '2s'").await?;
-    let mut dropped = Vec::new();
-    for span in expired {
-        let suffix = span.suffix();
-        if !seal::keep_away(&transaction, &suffix).await? {
-            continue;
-        }
-        for table in TABLES {
-            transaction.batch_execute(&format!("drop table {table}_{suffix}")).await?;
-        }
-        transaction.execute("delete from partitions where lower_bound = $1", &[&span.lower]).await?;
-        dropped.push(span);
-    }
-    transaction.commit().await?;
-    Ok(dropped)
-}
-
-/// The end of what [`drop_before`] would drop; `None` where it would drop nothing.
-pub async fn expired_until(pool: &Pool, cutoff: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    const SELECT: &str = "select max(upper_bound) from partitions where upper_bound <= $1";
-    Ok(pool.get().await?.query_one(SELECT, &[&cutoff]).await?.get(0))
 }
 
 /// The partitions there are. Nobody changes them until the transaction ends.

@@ -28,6 +28,14 @@ impl Span {
     }
 }
 
+/// Partitions that ended before this are past retention. What is dropped is gone, so the clock that is furthest behind
+/// decides: no clock that is wrong can have anything dropped before its time, unless all are.
+#[must_use]
+pub fn cutoff(clocks: impl IntoIterator<Item = Timestamp>, retention: Duration) -> Timestamp {
+    let earliest = clocks.into_iter().min().unwrap_or(Timestamp::MIN);
+    earliest.saturating_sub(retention).unwrap_or(Timestamp::MIN)
+}
+
 /// The spans to add to `existing`, so that every moment from `from` to `to` lies in one. They begin and end at multiples
 /// of `interval` (whole seconds, since the Unix epoch), except where an existing span, made with another interval, is in
 /// the way.
@@ -141,6 +149,17 @@ mod tests {
         ];
         assert_eq!(added, expected);
         assert_eq!(missing_at(&expected, moments.into_iter(), DAY), []);
+    }
+
+    #[test]
+    fn the_clock_that_is_furthest_behind_decides_what_is_past_retention() {
+        let [behind, right, ahead] =
+            ["2026-11-20T12:00:00Z", "2026-11-23T12:00:00Z", "2026-11-26T12:00:00Z"].map(at);
+        assert_eq!(cutoff([right, right, right], DAY), at("2026-11-22T12:00:00Z"));
+        assert_eq!(cutoff([right, ahead, right], DAY), at("2026-11-22T12:00:00Z"));
+        assert_eq!(cutoff([ahead, right, behind], DAY), at("2026-11-19T12:00:00Z"));
+        assert_eq!(cutoff([right], Duration::MAX), Timestamp::MIN);
+        assert_eq!(cutoff([], DAY), Timestamp::MIN, "no clock, nothing to drop");
     }
 
     proptest! {

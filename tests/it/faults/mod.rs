@@ -3,6 +3,8 @@
 
 mod black_hole;
 mod claims;
+#[cfg(feature = "fail-points")]
+mod clocks;
 mod crowd;
 mod duplicates;
 #[cfg(feature = "fail-points")]
