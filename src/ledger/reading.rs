@@ -3,7 +3,7 @@
 //! A report is settled if it was made before the oldest frame came that is queued: all its events have left the streams.
 //! Postgres' time is read first, then the age of that frame, then the outcomes, so no clock is held against another.
 
-use jiff::ToSpan as _;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::{Ledger, day_of};
 use crate::queue::{self, Accepted, Depth, Pool, QueueError, Shards};
