@@ -24,7 +24,7 @@ async fn a_server_that_is_away_is_seen_in_the_counters_for_as_long_as_it_is() {
     let mut stores = TestStores::start().await;
     let urls = Urls::of(&stores);
     let (mut serve, _) = Running::serve(&urls, &["--redis-timeout=200ms"], "").await;
-    let short = ["--redis-timeout=200ms", "--database-timeout=200ms", "--transaction-timeout=1s"];
+    let short = ["--redis-timeout=200ms", "--database-timeout=2s", "--transaction-timeout=1s"];
     let mut worker = Running::worker(&urls, &short).await;
     let (of_serve, of_worker) = (admin(&mut serve, "serving").await, admin(&mut worker, "working").await);
     stores.servers.redis.stop().await;
