@@ -25,7 +25,7 @@ impl Clocks {
     /// Reads both, before the first event is stamped. Starts without a server that does not answer.
     pub(super) async fn read_at_start(&self) {
         // What fails is read again soon, and logged then.
-        let _ = tokio::time::timeout(START_TIMEOUT, self.read()).await;
+        let _ = tokio::time::timeout(START_TIMEOUT, Box::pin(self.read())).await;
     }
 
     /// Reads both again and again until it is dropped, and warns while this machine's clock differs.
