@@ -48,7 +48,7 @@ const VARIABLES_OF_OTHERS: [&str; 9] = [
 ];
 
 /// Words in capitals that are no variables: commands and answers of Redis, SQL and HTTP, names of Linux.
-const OTHER_WORDS: [&str; 48] = [
+const OTHER_WORDS: [&str; 49] = [
     "ASK",
     "CAP_SYS_NICE",
     "CLUSTER",
@@ -88,6 +88,7 @@ const OTHER_WORDS: [&str; 48] = [
     "SLOWLOG",
     "UPDATE",
     "XACK",
+    "WAITAOF",
     "XADD",
     "XAUTOCLAIM",
     "XDEL",

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{START_DEADLINE, StoresOnly};
-use crate::support::{folder, until};
+use super::StoresOnly;
+use crate::support::{START_DEADLINE, folder, until};
 
 /// How many files `initdb` has made when its `up` is killed; the last is more than it makes.
 const MOMENTS: [usize; 6] = [0, 12, 60, 300, 700, 5_000];

@@ -9,15 +9,11 @@ mod slow_disk;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use bb8_redis::redis::{self, FromRedisValue};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{DEADLINE, migrated_folder, program, until};
-
-/// Enough for an `initdb` that syncs what it writes, on a machine that does much else.
-const START_DEADLINE: Duration = Duration::from_mins(3);
+use crate::support::{DEADLINE, START_DEADLINE, migrated_folder, program, until};
 
 /// A running `up --stores-only`; dropping it kills it.
 struct StoresOnly {

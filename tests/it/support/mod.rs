@@ -33,5 +33,5 @@ pub(crate) use server::{Reply, TestServer};
 pub(crate) use stores::connect_redis;
 pub(crate) use stores::{TestStores, connect, migrated_folder};
 pub(crate) use until::until;
-pub(crate) use up::Up;
+pub(crate) use up::{START_DEADLINE, Up};
 pub(crate) use worker::{DEADLINE, Settings, count, start_worker, start_worker_in, until_rows};

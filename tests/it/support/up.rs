@@ -6,6 +6,9 @@ use std::process::{Child, ExitStatus, Stdio};
 
 use super::{DEADLINE, program, until};
 
+/// Enough for an `initdb` that syncs what it writes, on a machine that does much else.
+pub(crate) const START_DEADLINE: std::time::Duration = std::time::Duration::from_mins(3);
+
 /// A running `campaign-manager up` on a folder of its own.
 pub(crate) struct Up {
     child: Child,
@@ -23,7 +26,7 @@ impl Up {
             .args(flags);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let file = data.join("run.env");
-        until("run.env", DEADLINE, async || file.exists()).await;
+        until("run.env", START_DEADLINE, async || file.exists()).await;
         let text = std::fs::read_to_string(&file).unwrap();
         let env = text.lines().map(|line| line.split_once('=').unwrap());
         Self { child, env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }

@@ -8,7 +8,7 @@ use bb8_redis::redis::cmd;
 use super::{PAGE, elsewhere};
 use crate::documents::checkout::Checkout;
 use crate::documents::symptoms::Symptoms;
-use crate::support::{DEADLINE, TestStores, Up, Urls, folder, program, until};
+use crate::support::{DEADLINE, START_DEADLINE, TestStores, Up, Urls, folder, program, until};
 
 /// What the program says on its way to its end.
 fn said(arguments: &[&str], urls: Option<&Urls>) -> String {
@@ -36,6 +36,15 @@ async fn what_does_not_start_says_what_the_document_shows() {
     let up = Up::start(dir.path(), &[]).await;
     symptoms.met(&said(&["up", "--data", dir.path().to_str().unwrap()], None));
     drop(up);
+    let port = std::fs::read_to_string(dir.path().join("redis.port")).unwrap();
+    let mut others = None;
+    until("the port of the killed Redis", DEADLINE, async || {
+        others = TcpListener::bind(format!("127.0.0.1:{}", port.trim())).ok();
+        others.is_some()
+    })
+    .await;
+    symptoms.met(&said(&["up", "--data", dir.path().to_str().unwrap()], None));
+    drop(others);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     symptoms.met(&said(&["serve", "--http", &address], Some(&urls)));
@@ -68,11 +77,11 @@ async fn what_does_not_start_says_what_the_document_shows() {
     let checkout = Checkout::make();
     let mut shell = checkout.shell(&[]);
     shell.run("campaign-manager up --http 127.0.0.1:0 --admin 127.0.0.1:0 2>up.log >/dev/null & UP=$!");
-    until("run.env", DEADLINE, async || checkout.path().join(".data/run.env").exists()).await;
+    until("run.env", START_DEADLINE, async || checkout.path().join(".data/run.env").exists()).await;
     shell.run("redis-cli -u $(sed -n s/REDIS_URL=//p .data/run.env) --no-auth-warning SHUTDOWN NOSAVE; wait $UP || :");
     symptoms.met(&shell.run("cat up.log"));
     shell.run("( ulimit -n 500; exec campaign-manager up --http 127.0.0.1:0 --admin 127.0.0.1:0 2>up.log >/dev/null ) &");
-    until("run.env", DEADLINE, async || checkout.path().join(".data/run.env").exists()).await;
+    until("run.env", START_DEADLINE, async || checkout.path().join(".data/run.env").exists()).await;
     symptoms.met(&shell.run("cat up.log"));
     symptoms.assert_all_met(&elsewhere());
 }
