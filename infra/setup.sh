@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, and a C compiler and linker for cargo.
-# Called with `clients`, also what the tests of clients need: Python with its venv module, curl and zstd; called with
+# Called with `clients`, also what the tests of clients need: Python with its venv module, curl, zstd and Chromium; called with
 # `monitoring`, what those of the dashboards and alerts need: Prometheus, and Python to draw with.
 # On Debian and Ubuntu through apt-get; elsewhere it says what is missing and how to get it, and fails.
 #
@@ -35,6 +35,7 @@ missing_for_clients() {
     python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     has curl || echo curl
     has zstd || echo zstd
+    has chromium || echo chromium
 }
 
 missing_for_monitoring() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::cursor::Cursor;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, whole};
 use super::{Answer, Kind, Problem, json};
 use crate::queue::{self, Shards};
 use crate::replay::{self, ReplayError};
@@ -45,6 +45,8 @@ pub struct View<'a> {
 struct List<'a> {
     dead_letters: Vec<View<'a>>,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 /// `GET /dead-letters?reason=&state=&limit=&cursor=`, the newest first, without their payloads.
@@ -59,7 +61,11 @@ pub async fn list(pool: &Pool, query: Option<&str>) -> Result<Answer, Problem> {
     let letters = dead_letters::list(pool, &filter, before, limit).await?;
     let full = letters.len() == usize::from(limit);
     let next_cursor = letters.last().filter(|_| full).map(|letter| letter.id.encode());
-    Ok(json(StatusCode::OK, &List { dead_letters: letters.iter().map(View::of).collect(), next_cursor }))
+    let note = parameters.note_on_nothing().filter(|_| letters.is_empty());
+    Ok(json(
+        StatusCode::OK,
+        &List { dead_letters: letters.iter().map(View::of).collect(), next_cursor, note },
+    ))
 }
 
 /// `GET /dead-letters/{id}`.
@@ -86,7 +92,7 @@ async fn shown(status: StatusCode, pool: &Pool, id: LetterId) -> Result<Answer, 
 
 fn number(id: &str) -> Result<LetterId, Problem> {
     let missing = || Problem::new(Kind::NotFound, format!("there is no dead letter {id:?}"));
-    Ok(LetterId(id.parse().map_err(|_| missing())?))
+    whole(id).map(LetterId).ok_or_else(missing)
 }
 
 impl<'a> View<'a> {

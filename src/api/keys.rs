@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::cursor::Cursor;
 use super::members::Members;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, whole};
 use super::{Answer, Kind, Problem, json};
 use crate::store::Pool;
 use crate::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Revocation, Scope};
@@ -72,7 +72,7 @@ pub async fn list(pool: &Pool, query: Option<&str>) -> Result<Answer, Problem> {
 /// `DELETE /keys/{id}`. The id of the key that may not be used any more comes with the answer.
 pub async fn revoke(pool: &Pool, id: &str) -> Result<(Answer, KeyId), Problem> {
     let missing = || Problem::new(Kind::NotFound, format!("there is no key {id:?}"));
-    let id = KeyId(id.parse().map_err(|_| missing())?);
+    let id = whole(id).map(KeyId).ok_or_else(missing)?;
     match keys::revoke_unless_last(pool, id).await? {
         Revocation::Revoked => {
             let mut answer = Response::new(Full::new(Bytes::new()));

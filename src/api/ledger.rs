@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use super::parameters::Parameters;
+use super::parameters::{Parameters, whole};
 use super::{Answer, Problem, json};
 use crate::ledger;
 use crate::queue::{Pool, Shards};
@@ -18,8 +18,9 @@ pub async fn read(
     query: Option<&str>,
 ) -> Result<Answer, Problem> {
     let wanted = format!("a number from 1 to {MAX_DAYS}");
-    let days = Parameters::read(query, &["days"])?
-        .take("days", &wanted, |text| text.parse().ok().filter(|days| (1..=MAX_DAYS).contains(days)))?;
+    let days = Parameters::read(query, &["days"])?.take("days", &wanted, |text| {
+        whole(text)?.try_into().ok().filter(|days| (1..=MAX_DAYS).contains(days))
+    })?;
     let ledger = ledger::read(redis, postgres, shards, days.unwrap_or(DEFAULT_DAYS)).await?;
     Ok(json(StatusCode::OK, &ledger))
 }

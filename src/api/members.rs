@@ -1,6 +1,7 @@
 //! The members of a JSON object that a client sent: known, each at most once, each checked; what is wrong is collected,
 //! so that the client learns all of it at once.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{Fault, Kind, Problem};
 use crate::event::parse_time;
+use crate::event::split::without_mark;
 
 /// The members that are left to read, and what was wrong so far.
 #[derive(Debug)]
@@ -21,7 +23,7 @@ pub(super) struct Members<'a> {
 impl<'a> Members<'a> {
     /// The members of the object that `body` is.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Problem> {
-        match entries(body) {
+        match entries(without_mark(body)) {
             Ok(members) => Ok(Self::once(members)),
             Err(error) if error.is_data() => {
                 Err(Problem::new(Kind::Invalid, format!("the body is not as expected: {error}")))
@@ -33,11 +35,12 @@ impl<'a> Members<'a> {
     /// Keeps the first of each; a member that comes again is a fault.
     fn once(members: Vec<(String, &'a RawValue)>) -> Self {
         let mut kept = Self { left: Vec::new(), faults: Vec::new() };
+        let mut names = HashSet::new();
         for (name, value) in members {
-            if kept.left.iter().any(|(other, _)| *other == name) {
-                kept.fault(&pointer(&name), &format!("{:?} is given twice", shortened(&name)));
-            } else {
+            if names.insert(name.clone()) {
                 kept.left.push((name, value));
+            } else {
+                kept.fault(&pointer(&name), &format!("{:?} is given twice", shortened(&name)));
             }
         }
         kept

@@ -18,4 +18,4 @@ pub mod openapi;
 
 pub use answer::{Answer, json};
 pub use caller::Caller;
-pub use problem::{Fault, Kind, Problem};
+pub use problem::{Fault, Kind, Problem, Rejected};

@@ -48,8 +48,14 @@ impl Preconditions {
         Ok(Self { if_match, if_none_match: tags(headers, &IF_NONE_MATCH)? })
     }
 
-    /// Lets a change pass if the version is one that its sender has seen.
+    /// Lets a change pass if the version is one that its sender has seen, and none that it does not want to change.
     pub(super) fn allow(&self, version: i32) -> Result<(), Problem> {
+        self.allow_reading(version)?;
+        if self.is_known(version) { Err(excluded(version)) } else { Ok(()) }
+    }
+
+    /// Lets a reader pass who wants this version, or any.
+    pub(super) fn allow_reading(&self, version: i32) -> Result<(), Problem> {
         match &self.if_match {
             Some(tags) if !tags.name(version) => Err(failed(version)),
             _ => Ok(()),
@@ -58,7 +64,7 @@ impl Preconditions {
 
     /// Whether a change is tied to a version.
     pub(super) fn is_guarded(&self) -> bool {
-        self.if_match.is_some()
+        self.if_match.is_some() || self.if_none_match.is_some()
     }
 
     /// Whether the reader has the version already.
@@ -67,17 +73,31 @@ impl Preconditions {
     }
 }
 
+/// Whether a reader has what `opaque` names already.
+pub(super) fn is_known(headers: &HeaderMap, opaque: &str) -> Result<bool, Problem> {
+    Ok(tags(headers, &IF_NONE_MATCH)?.is_some_and(|tags| tags.name_text(opaque)))
+}
+
 /// The refusal of a change to a version that its sender has not seen.
 pub(super) fn failed(version: i32) -> Problem {
     let detail = format!("it is in version {version} now; read it again, and send its ETag as If-Match");
     Problem::new(Kind::PreconditionFailed(version), detail)
 }
 
+fn excluded(version: i32) -> Problem {
+    let detail = format!("it is in version {version} now, which If-None-Match excludes");
+    Problem::new(Kind::PreconditionFailed(version), detail)
+}
+
 impl Tags {
     fn name(&self, version: i32) -> bool {
+        self.name_text(&version.to_string())
+    }
+
+    fn name_text(&self, opaque: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::These(tags) => tags.iter().any(|tag| tag.opaque == version.to_string()),
+            Self::These(tags) => tags.iter().any(|tag| tag.opaque == opaque),
         }
     }
 }
@@ -150,6 +170,15 @@ mod tests {
         assert!(allows(&["\"2\"", "\"3\""]));
         for stale in ["\"2\"", "\"33\"", "\"\"", "\"03\"", "\"another-server's\""] {
             assert!(!allows(&[stale]), "{stale}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_excludes_the_version_does_not_pass_and_its_reader_has_it() {
+        for (text, passes) in [("\"3\"", false), ("*", false), ("W/\"3\"", false), ("\"2\"", true)] {
+            let preconditions = read(&IF_NONE_MATCH, &[text]).expect("well-formed");
+            assert_eq!(preconditions.allow(3).is_ok(), passes, "{text}");
+            assert!(preconditions.allow_reading(3).is_ok(), "{text}");
         }
     }
 

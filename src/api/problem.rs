@@ -126,6 +126,9 @@ pub struct Fault {
     /// Which of many items, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
+    /// The line of the body that it stands on, where each item has a line of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
     /// The id of the event concerned, if it has a usable one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
@@ -135,6 +138,26 @@ pub struct Fault {
     /// What is there, and what is allowed.
     #[serde(serialize_with = "quoting")]
     pub detail: String,
+}
+
+/// So many faults are described in an answer, so that a short body never calls for a long one.
+const MAX_FAULTS: usize = 100;
+
+/// The items of a request that were refused, where others were accepted.
+#[derive(Debug, Serialize)]
+pub struct Rejected {
+    /// The first of them.
+    rejected: Vec<Fault>,
+    /// Which others there are, from 0.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_rejected: Vec<usize>,
+}
+
+impl From<Vec<Fault>> for Rejected {
+    fn from(mut rejected: Vec<Fault>) -> Self {
+        let more = rejected.split_off(rejected.len().min(MAX_FAULTS));
+        Self { rejected, more_rejected: more.iter().filter_map(|fault| fault.index).collect() }
+    }
 }
 
 /// Writes a text that may quote the client, whose key is nobody's business wherever it put it.
@@ -149,6 +172,7 @@ pub struct Problem {
     // Boxed, as what fails is returned by value everywhere.
     detail: Box<str>,
     errors: Box<[Fault]>,
+    more_errors: usize,
     allowed: Vec<&'static str>,
     challenge: Option<HeaderValue>,
     code_and_message: bool,
@@ -162,16 +186,19 @@ impl Problem {
             kind,
             detail: detail.into(),
             errors: Box::default(),
+            more_errors: 0,
             allowed: Vec::new(),
             challenge: None,
             code_and_message: false,
         }
     }
 
-    /// Adds the places concerned.
+    /// Adds the places concerned; of very many, the first ones and how many more there are.
     #[must_use]
-    pub fn with_errors(self, errors: Vec<Fault>) -> Self {
-        Self { errors: errors.into(), ..self }
+    pub fn with_errors(self, mut errors: Vec<Fault>) -> Self {
+        let more_errors = errors.len().saturating_sub(MAX_FAULTS);
+        errors.truncate(MAX_FAULTS);
+        Self { errors: errors.into(), more_errors, ..self }
     }
 
     /// Adds what could be done instead.
@@ -223,13 +250,16 @@ impl Problem {
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (status, slug, title) = self.kind.description();
-        let mut body = serializer.serialize_struct("Problem", 8)?;
+        let mut body = serializer.serialize_struct("Problem", 9)?;
         body.serialize_field("type", &format_args!("urn:campaign-manager:problem:{slug}"))?;
         body.serialize_field("title", title)?;
         body.serialize_field("status", &status.as_u16())?;
         body.serialize_field("detail", &without_keys(&self.detail))?;
         if !self.errors.is_empty() {
             body.serialize_field("errors", &self.errors)?;
+        }
+        if self.more_errors > 0 {
+            body.serialize_field("more_errors", &self.more_errors)?;
         }
         if !self.allowed.is_empty() {
             body.serialize_field("allowed", &self.allowed)?;

@@ -12,12 +12,12 @@ mod members;
 mod segment;
 
 pub use cloud_event::compose as compose_cloud_event;
-pub use segment::{Batch as SegmentBatch, Call as SegmentCall};
+pub use segment::{Batch as SegmentBatch, Call as SegmentCall, Shared as SegmentShared};
 
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::envelope::{EnvelopeError, Names};
-use members::Members;
+use members::{Members, as_string};
 
 /// What kind of message an event comes as.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +30,8 @@ pub enum Dialect<'a> {
     Segment {
         /// The call, where the route names it; else the message's `type` does.
         call: Option<SegmentCall>,
-        /// The `context` of the batch, for messages that have none.
-        context: Option<&'a RawValue>,
+        /// What the batch says for each of its messages.
+        shared: SegmentShared<'a>,
     },
 }
 
@@ -42,11 +42,21 @@ impl Dialect<'_> {
         let names = match self {
             Self::Own => return Ok(None),
             Self::CloudEvents => cloud_event::rewrite(Members::read(message)?, event),
-            Self::Segment { call, context } => {
-                segment::rewrite(Members::read(message)?, call, context, event)
-            }
+            Self::Segment { call, shared } => segment::rewrite(Members::read(message)?, call, shared, event),
         };
         Ok(Some(names?))
+    }
+
+    /// The id of a refused message, so that its sender can tell which one it was; none longer than `limit`.
+    pub(super) fn event_id(self, message: &[u8], limit: u16) -> Option<String> {
+        let members = Members::read(message).ok()?;
+        let id = match self {
+            Self::Own => as_string(members.first("event_id")?),
+            Self::CloudEvents => cloud_event::id_of(&members),
+            Self::Segment { .. } => as_string(members.first("messageId")?),
+        };
+        id.filter(|id| !id.is_empty() && id.len() <= usize::from(limit) && !id.contains('\0'))
+            .map(Cow::into_owned)
     }
 }
 

@@ -5,6 +5,9 @@
 
 use simd_json::{Buffers, ErrorType, Node, Tape};
 
+use super::flaw::{self, Flaw};
+use super::place::Place;
+
 /// A parsed JSON value, all of a text or a part of it. `'a` is the life of the parser's buffers.
 ///
 /// Invariant: the first node is the value itself, and the others are what it contains.
@@ -75,9 +78,17 @@ pub enum JsonError {
         /// The limit, in levels of arrays and objects.
         limit: usize,
     },
-    /// Not JSON (RFC 8259), or a number beyond binary64.
-    #[error("not valid JSON: {0}")]
-    Malformed(String),
+    /// JSON, with a value that cannot be kept.
+    #[error("{} at {}", .0.reason, .0.place)]
+    Flawed(Flaw),
+    /// Not JSON (RFC 8259).
+    #[error("not valid JSON: {reason} at {place}")]
+    Malformed {
+        /// What was met, and what was expected.
+        reason: String,
+        /// Where in the text.
+        place: Place,
+    },
 }
 
 impl JsonError {
@@ -86,15 +97,35 @@ impl JsonError {
         if let ErrorType::DepthLimitExceeded = error.error() {
             return Self::TooDeep { limit };
         }
-        Self::Malformed(match serde_json::from_slice::<serde::de::IgnoredAny>(json) {
-            Err(error) => error.to_string(),
-            Ok(_) => match error.error() {
-                ErrorType::InvalidNumber => format!("a number is out of range near byte {}", error.index()),
-                ErrorType::InvalidUnicodeCodepoint => "a \\u escape is half of a surrogate pair".to_owned(),
-                ErrorType::InvalidUtf8 => "it is not UTF-8".to_owned(),
-                reason => format!("{reason:?} near byte {}", error.index()),
+        if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(json) {
+            return Self::from_reader(&error, json);
+        }
+        if let Err(error) = std::str::from_utf8(json) {
+            let place = Place::of(json, error.valid_up_to());
+            return Self::Malformed { reason: "it is not UTF-8".to_owned(), place };
+        }
+        flaw::find(json).map_or_else(
+            || Self::Malformed {
+                reason: format!("{:?}", error.error()),
+                place: Place::of(json, error.index().min(json.len())),
             },
-        })
+            Self::Flawed,
+        )
+    }
+
+    /// What the slower parser met.
+    pub(super) fn from_reader(error: &serde_json::Error, json: &[u8]) -> Self {
+        let place = Place { line: error.line(), column: error.column() };
+        let said = error.to_string();
+        let reason = said.strip_suffix(&format!(" at {place}")).unwrap_or(&said);
+        let mark =
+            [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].into_iter().find(|mark| json.starts_with(mark));
+        let reason = match mark {
+            Some(mark) if mark.len() == 3 => "a byte order mark stands before it".to_owned(),
+            Some(_) => "it is UTF-16; send UTF-8".to_owned(),
+            None => reason.to_owned(),
+        };
+        Self::Malformed { reason, place }
     }
 }
 

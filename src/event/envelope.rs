@@ -4,14 +4,17 @@
 //! matched against: the client's own bytes. Only where `event_id` or `timestamp` is absent, the server's value is put
 //! in, directly behind the opening brace.
 //!
-//! Invariants: an accepted event keeps every limit; its id, type and user hold no U+0000 (Postgres cannot store it in
-//! text); no member of its envelope is unknown or given twice. Reading allocates nothing once the buffers have grown,
+//! Invariants: an accepted event keeps every limit; it holds no value that Postgres' functions cannot read
+//! ([`flaw`](super::flaw)); no member of its envelope is unknown or given twice. Reading allocates nothing once the buffers have grown,
 //! except for a refusal.
 
 use jiff::Timestamp;
+use memchr::memmem;
 use simd_json::{Node, StaticNode};
 use uuid::Uuid;
 
+use super::flaw::{self, Flaw};
+use super::place::Place;
 use super::rfc3339::is_time;
 use super::{Dialect, Document, JsonError, Limits, Parser};
 
@@ -48,11 +51,16 @@ pub struct Refusal {
     pub pointer: String,
     /// What is there, and what is allowed.
     pub detail: String,
+    /// The place in the text, where that says more than `pointer`.
+    pub place: Option<Place>,
 }
 
 impl From<EnvelopeError> for Refusal {
     fn from(error: EnvelopeError) -> Self {
         match error {
+            EnvelopeError::Malformed(JsonError::Malformed { reason, place }) => {
+                Self { place: Some(place), ..Self::whole(format!("not valid JSON: {reason}")) }
+            }
             EnvelopeError::Malformed(error) => Self::whole(error.to_string()),
             EnvelopeError::Refused(refusal) => refusal,
         }
@@ -65,26 +73,38 @@ impl From<Refusal> for EnvelopeError {
     }
 }
 
-impl From<serde_json::Error> for EnvelopeError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Malformed(JsonError::Malformed(error.to_string()))
+impl EnvelopeError {
+    /// The error, with the id that `find` finds where it names no event yet.
+    pub(super) fn with_id(self, find: impl FnOnce() -> Option<String>) -> Self {
+        match self {
+            Self::Refused(refusal @ Refusal { event_id: None, .. }) => {
+                Self::Refused(Refusal { event_id: find(), ..refusal })
+            }
+            other => other,
+        }
     }
 }
 
 impl Refusal {
     fn whole(detail: String) -> Self {
-        Self { event_id: None, pointer: String::new(), detail }
+        Self { event_id: None, pointer: String::new(), detail, place: None }
     }
 
     pub(super) fn member(name: &str, complaint: &str) -> Self {
-        Self { event_id: None, pointer: format!("/{name}"), detail: format!("{name} {complaint}") }
+        let (pointer, detail) = (format!("/{name}"), format!("{name} {complaint}"));
+        Self { event_id: None, pointer, detail, place: None }
     }
 
     /// The refusal of a member that the client named.
     pub(super) fn unknown(name: &str, complaint: &str) -> Self {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         let shown: String = name.chars().take(64).collect();
-        Self { event_id: None, pointer, detail: format!("{shown:?} {complaint}") }
+        Self { event_id: None, pointer, detail: format!("{shown:?} {complaint}"), place: None }
+    }
+
+    /// The refusal of an event with a value that cannot be kept.
+    fn flawed(Flaw { reason, pointer, place }: Flaw) -> Self {
+        Self { event_id: None, pointer, detail: reason.to_owned(), place: Some(place) }
     }
 }
 
@@ -137,6 +157,7 @@ impl Arrival {
 #[derive(Debug)]
 pub struct EnvelopeReader {
     parser: Parser,
+    values: ValueCheck,
     limits: Limits,
     payload: Vec<u8>,
     /// The event that a message of another dialect stands for.
@@ -149,6 +170,7 @@ impl EnvelopeReader {
     pub fn new(limits: Limits) -> Self {
         Self {
             parser: Parser::new(usize::from(limits.max_depth)),
+            values: ValueCheck::new(),
             limits,
             payload: Vec::new(),
             rewritten: Vec::new(),
@@ -169,15 +191,31 @@ impl EnvelopeReader {
         if let Dialect::Own = dialect {
             return self.read(message, arrival, assign, accept);
         }
-        self.check_length(message)?;
-        // What is wrong with the text is said with the places that it has there.
-        self.parser.parse(message, check_object).map_err(malformed)??;
         let mut event = std::mem::take(&mut self.rewritten);
         event.clear();
-        let names = dialect.rewrite(message, &mut event)?.unwrap_or(Names::OWN);
-        let read = self.read_named(&event, names, arrival, assign, accept);
+        let read = self
+            .rewrite(dialect, message, &mut event)
+            .and_then(|names| self.read_named(&event, names, arrival, assign, accept).map_err(of_rewritten));
+        let limit = self.limits.max_event_id_bytes;
         self.rewritten = event;
-        read
+        read.map_err(|error| error.with_id(|| dialect.event_id(message, limit)))
+    }
+
+    /// Appends the event that `message` stands for. What is wrong with its text is said with the places that it has there.
+    fn rewrite(
+        &mut self,
+        dialect: Dialect<'_>,
+        message: &[u8],
+        event: &mut Vec<u8>,
+    ) -> Result<Names, EnvelopeError> {
+        self.check_length(message)?;
+        let Self { parser, values, .. } = self;
+        let checked = parser.parse(message, |document| {
+            check_object(document)?;
+            values.check(message, document)
+        });
+        checked.map_err(malformed)??;
+        Ok(dialect.rewrite(message, event)?.unwrap_or(Names::OWN))
     }
 
     /// Reads one event and hands it to `accept`, whose result is returned.
@@ -191,7 +229,9 @@ impl EnvelopeReader {
         assign: impl FnOnce() -> Uuid,
         accept: impl FnOnce(Envelope<'_>) -> R,
     ) -> Result<R, EnvelopeError> {
-        self.read_named(json, Names::OWN, arrival, assign, accept)
+        let limit = self.limits.max_event_id_bytes;
+        let read = self.read_named(json, Names::OWN, arrival, assign, accept);
+        read.map_err(|error| error.with_id(|| Dialect::Own.event_id(json, limit)))
     }
 
     fn read_named<R>(
@@ -203,10 +243,10 @@ impl EnvelopeReader {
         accept: impl FnOnce(Envelope<'_>) -> R,
     ) -> Result<R, EnvelopeError> {
         self.check_length(json)?;
-        let Self { parser, limits, payload, .. } = self;
+        let Self { parser, values, limits, payload, .. } = self;
         let read = parser.parse(json, |document| {
-            let members = Members::read(document, names, limits)
-                .map_err(|refusal| Refusal { event_id: usable_id(document, limits), ..refusal })?;
+            let members = Members::read(document, names, limits)?;
+            values.check(json, document)?;
             let mut id_buffer = Uuid::encode_buffer();
             let event_id = match members.event_id {
                 Some(event_id) => event_id,
@@ -240,7 +280,43 @@ fn malformed(error: JsonError) -> EnvelopeError {
             let detail = format!("the event is nested too deep; the limit is {limit} levels");
             Refusal::whole(detail).into()
         }
-        malformed @ JsonError::Malformed(_) => EnvelopeError::Malformed(malformed),
+        JsonError::Flawed(flaw) => Refusal::flawed(flaw).into(),
+        malformed @ JsonError::Malformed { .. } => EnvelopeError::Malformed(malformed),
+    }
+}
+
+/// The error in an event that a message was rewritten as: its text is nobody's, so no place in it is named.
+fn of_rewritten(error: EnvelopeError) -> EnvelopeError {
+    match error {
+        EnvelopeError::Refused(refusal) => Refusal { place: None, ..refusal }.into(),
+        malformed @ EnvelopeError::Malformed(_) => malformed,
+    }
+}
+
+/// Finds values that cannot be kept, mostly without looking at each.
+#[derive(Debug)]
+struct ValueCheck {
+    nul: memmem::Finder<'static>,
+}
+
+impl ValueCheck {
+    fn new() -> Self {
+        Self { nul: memmem::Finder::new(b"\\u0000") }
+    }
+
+    /// Refuses a document with such a value; `json` is its text.
+    fn check(&self, json: &[u8], document: Document<'_>) -> Result<(), Refusal> {
+        if !self.is_suspect(json, document) {
+            return Ok(());
+        }
+        flaw::find(json).map_or(Ok(()), |flaw| Err(Refusal::flawed(flaw)))
+    }
+
+    fn is_suspect(&self, json: &[u8], document: Document<'_>) -> bool {
+        // A number with too many decimals is zero as binary64, unless its text is long.
+        let is_zero =
+            |node: &Node<'_>| matches!(node, Node::Static(StaticNode::F64(number)) if *number == 0.0);
+        json.len() > flaw::LONG || self.nul.find(json).is_some() || document.nodes().iter().any(is_zero)
     }
 }
 
@@ -337,9 +413,6 @@ fn text<'a>(name: &str, value: Document<'a>, limit: u16) -> Result<&'a str, Refu
         let complaint = format!("is {} bytes long; the limit is {limit}", text.len());
         return Err(Refusal::member(name, &complaint));
     }
-    if text.contains('\0') {
-        return Err(Refusal::member(name, "contains U+0000, which cannot be stored"));
-    }
     Ok(text)
 }
 
@@ -374,12 +447,6 @@ fn kind(value: Document<'_>) -> &'static str {
         Some(Node::Static(StaticNode::Bool(_))) => "a boolean",
         Some(Node::Static(_)) => "a number",
     }
-}
-
-/// The id of a refused event, so that its sender can tell which one it was.
-fn usable_id(document: Document<'_>, limits: &Limits) -> Option<String> {
-    let (_, id) = document.entries().find(|(name, _)| *name == "event_id")?;
-    text("event_id", id, limits.max_event_id_bytes).ok().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! What an event is: the JSON document, its envelope, and the limits it must keep. Pure: no clock, no I/O.
 
+pub mod flaw;
 pub mod split;
 mod dialect;
 mod document;
 mod envelope;
 mod limits;
+mod place;
 mod rfc3339;
 
-pub use dialect::{Dialect, SegmentBatch, SegmentCall, compose_cloud_event};
+pub use dialect::{Dialect, SegmentBatch, SegmentCall, SegmentShared, compose_cloud_event};
 pub(crate) use document::node_count;
 pub use document::{Document, JsonError, Parser};
 pub use envelope::{Arrival, Envelope, EnvelopeError, EnvelopeReader, Refusal};
 pub use limits::Limits;
+pub use place::{Place, Places};
 pub use rfc3339::parse as parse_time;

@@ -3,7 +3,7 @@
 //! The texts are found, not checked: each is parsed once, when its envelope is read. So a body costs no memory beyond
 //! itself, however many values it holds.
 
-use super::JsonError;
+use super::{JsonError, Place};
 
 /// The lines of an NDJSON body, without the white space around them and without empty ones.
 pub fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -16,6 +16,12 @@ pub fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
     .map(trim)
     .filter(|line| !line.is_empty())
+}
+
+/// The body without a byte order mark before it, which some editors and shells write (RFC 8259, section 8.1).
+#[must_use]
+pub fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// The text without JSON's white space around it.
@@ -56,7 +62,8 @@ impl<'a> Elements<'a> {
         if self.state == State::Start && !self.take(b'[') {
             return Err(self.expected("'['"));
         }
-        let end = element_end(self.text, self.at).ok_or_else(|| self.expected("']'"))?;
+        let end =
+            element_end(self.text, self.at).ok_or_else(|| expected("']'", self.text, self.text.len()))?;
         let element = trim(&self.text[self.at..end]);
         let first = self.state == State::Start;
         self.at = end;
@@ -86,8 +93,12 @@ impl<'a> Elements<'a> {
     }
 
     fn expected(&self, what: &str) -> JsonError {
-        JsonError::Malformed(format!("expected {what} at byte {}", self.at))
+        expected(what, self.text, self.at)
     }
+}
+
+fn expected(what: &str, text: &[u8], at: usize) -> JsonError {
+    JsonError::Malformed { reason: format!("expected {what}"), place: Place::of(text, at) }
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -127,7 +138,7 @@ fn element_end(text: &[u8], start: usize) -> Option<usize> {
 /// Where the string that begins at `start` has its closing quote.
 ///
 /// Strings in events are short: eight bytes at a time take half of what `memchr2`, made for long ones, does.
-fn string_end(text: &[u8], start: usize) -> Option<usize> {
+pub(super) fn string_end(text: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
         while let Some(eight) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
@@ -218,13 +229,13 @@ mod tests {
     #[test]
     fn errors_say_what_was_expected_and_where() {
         for (text, message) in [
-            ("", "expected '[' at byte 0"),
-            ("[", "expected ']' at byte 1"),
-            ("[1,", "expected ']' at byte 3"),
-            ("[1,]", "expected a value before this at byte 4"),
-            ("[1}", "expected ',' or ']' at byte 2"),
-            ("[1] 2", "expected the end at byte 3"),
-            ("[\"a]", "expected ']' at byte 1"),
+            ("", "expected '[' at line 1 column 1"),
+            ("[", "expected ']' at line 1 column 2"),
+            ("[1,", "expected ']' at line 1 column 4"),
+            ("[1,\n]", "expected a value before this at line 2 column 2"),
+            ("[1}", "expected ',' or ']' at line 1 column 3"),
+            ("[1] 2", "expected the end at line 1 column 4"),
+            ("[\"a]", "expected ']' at line 1 column 5"),
         ] {
             let last = Elements::new(text.as_bytes()).last().expect("at least the error");
             let error = last.expect_err(text).to_string();

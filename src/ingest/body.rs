@@ -8,7 +8,7 @@
 mod encoding;
 mod media_type;
 
-pub(super) use media_type::{is_json, is_of_type, unsupported};
+pub(super) use media_type::{is_json, is_of_type, is_plain_text, unsupported};
 
 use std::ops::Deref;
 use std::pin::pin;

@@ -14,9 +14,25 @@ use hyper::{HeaderMap, Method, StatusCode};
 use crate::api::Answer;
 use crate::config::Origins;
 
-/// The headers that a request with events may have. Those of CloudEvents are open in number: see [`allowed_headers`].
+/// The headers that a request with events may have.
 const HEADERS: &str = "authorization, content-type, content-encoding";
-const CLOUD_EVENTS: &str = "ce-";
+/// Headers that change nothing here: tracing tools add them to what a page sends, and Segment's library counts in one.
+const IGNORED: [&str; 12] = [
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "sentry-trace",
+    "b3",
+    "uber-trace-id",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "x-correlation-id",
+    "x-request-id",
+    "x-retry-count",
+    "newrelic",
+];
+/// How names begin that are open in number: of attributes of CloudEvents, and of two more tracing tools.
+const OPEN: [&str; 3] = ["ce-", "x-b3-", "x-datadog-"];
 /// The headers that a page may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static("retry-after, ratelimit, ratelimit-policy");
 /// For how long a browser need not ask again, in seconds: the longest that any of them heeds.
@@ -85,14 +101,19 @@ impl Cors {
     }
 }
 
-/// The fixed ones, and those of CloudEvents that the browser asks about: an attribute may have any name.
+/// The fixed ones, and of the others those that the browser asks about.
 fn allowed_headers(asked: &HeaderMap) -> HeaderValue {
     let asked =
         asked.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok()).unwrap_or_default();
-    let attributes = asked.split(',').map(str::trim).filter(|name| {
-        name.get(..CLOUD_EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(CLOUD_EVENTS))
-    });
-    let names: Vec<&str> = std::iter::once(HEADERS).chain(attributes).collect();
+    let starts = |name: &str, start: &str| {
+        name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    };
+    let is_allowed = |name: &&str| {
+        OPEN.iter().any(|start| starts(name, start))
+            || IGNORED.iter().any(|other| name.eq_ignore_ascii_case(other))
+    };
+    let others = asked.split(',').map(str::trim).filter(is_allowed);
+    let names: Vec<&str> = std::iter::once(HEADERS).chain(others).collect();
     HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static(HEADERS))
 }
 
@@ -126,9 +147,10 @@ mod tests {
 
     #[test]
     fn the_headers_of_events_are_allowed_and_no_others() {
-        let asked = "Authorization,content-type,ce-id, CE-mycompanyid,x-other,ce";
+        let asked = "Authorization,content-type,ce-id, CE-mycompanyid,x-other,ce,baggage,sentry-trace,TraceParent,x-b3-flags";
         let headers = &answered(&cors("*"), asked)[ACCESS_CONTROL_ALLOW_HEADERS];
-        assert_eq!(headers, "authorization, content-type, content-encoding, ce-id, CE-mycompanyid");
+        let others = "ce-id, CE-mycompanyid, baggage, sentry-trace, TraceParent, x-b3-flags";
+        assert_eq!(headers, &format!("authorization, content-type, content-encoding, {others}"));
     }
 
     #[test]

@@ -6,12 +6,13 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
-use super::body::{is_json, is_of_type, unsupported};
+use super::body::{is_json, is_of_type, is_plain_text, unsupported};
 use super::intake::{self, Form, Intake};
 use super::rate::Allowance;
 use super::service::Service;
-use crate::api::{Answer, Fault, Problem, json};
+use crate::api::{Answer, Caller, Problem, Rejected, json};
 use crate::event::compose_cloud_event;
+use crate::event::split::without_mark;
 
 const TYPES: [(&str, Form); 4] = [
     ("application/json", Form::Json),
@@ -24,35 +25,40 @@ const TYPES: [(&str, Form); 4] = [
 const ATTRIBUTE: &str = "ce-";
 
 #[derive(Serialize)]
-struct Partly<'a> {
+struct Partly {
     accepted: usize,
-    rejected: &'a [Fault],
+    #[serde(flatten)]
+    rejected: Rejected,
 }
 
 /// Takes the events of a request.
 pub(super) async fn accept(
     service: &Service,
+    caller: &Caller,
     allowance: &mut Allowance,
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let form = form_of(headers)?;
+    let form = form_of(headers, caller)?;
     let (body, stage) = intake::receive(service, headers, body).await?;
     let Intake { accepted, event_ids, rejected } = if let Some(form) = form {
         intake::take(service, allowance, form, body, stage).await?
     } else {
         let event = event_in_headers(headers, &body)?;
         drop(body);
-        intake::take(service, allowance, Form::CloudEvent, event, stage).await?
+        intake::take(service, allowance, Form::CloudEventInHeaders, event, stage).await?
     };
     if rejected.is_empty() {
         return Ok(all_accepted(accepted, &event_ids));
     }
-    Ok(json(StatusCode::MULTI_STATUS, &Partly { accepted, rejected: &rejected }))
+    Ok(json(StatusCode::MULTI_STATUS, &Partly { accepted, rejected: rejected.into() }))
 }
 
 /// How the events lie in the body; nothing for a `CloudEvent` in binary mode, whose data alone is there.
-fn form_of(headers: &HeaderMap) -> Result<Option<Form>, Problem> {
+fn form_of(headers: &HeaderMap, caller: &Caller) -> Result<Option<Form>, Problem> {
+    if is_plain_text(headers, caller)? {
+        return Ok(Some(Form::Json));
+    }
     let known = TYPES.iter().find(|(media_type, _)| is_of_type(headers, media_type));
     if let Some((_, form @ (Form::CloudEvent | Form::CloudEvents))) = known {
         return Ok(Some(*form));
@@ -74,7 +80,7 @@ fn event_in_headers(headers: &HeaderMap, data: &[u8]) -> Result<Bytes, Problem> 
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().strip_prefix(ATTRIBUTE)?, value.as_bytes())));
     let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    Ok(compose_cloud_event(attributes, content_type, data)?.into())
+    Ok(compose_cloud_event(attributes, content_type, without_mark(data))?.into())
 }
 
 fn all_accepted(accepted: usize, event_ids: &[u8]) -> Answer {

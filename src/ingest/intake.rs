@@ -1,6 +1,7 @@
 //! A body's events: each read, and accepted or refused on its own; the accepted ones submitted together.
 //!
-//! Invariant: an event is called accepted only after Redis has acknowledged the frame that carries it.
+//! Invariants: an event is called accepted only after Redis has acknowledged the frame that carries it; a place that an
+//! error names is one of the body.
 
 use hyper::HeaderMap;
 use hyper::body::Incoming;
@@ -15,9 +16,10 @@ use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Fault, Kind, Problem};
 use crate::config::HttpConfig;
-use crate::event::split::{Elements, lines, trim};
+use crate::event::split::{Elements, lines, trim, without_mark};
 use crate::event::{
-    Arrival, Dialect, Envelope, EnvelopeError, EnvelopeReader, JsonError, Refusal, SegmentBatch, SegmentCall,
+    Arrival, Dialect, Envelope, EnvelopeError, EnvelopeReader, JsonError, Place, Places, Refusal,
+    SegmentBatch, SegmentCall, SegmentShared,
 };
 use crate::ops::clock;
 use crate::ops::metrics::{self, IngestResult};
@@ -32,6 +34,8 @@ pub(super) enum Form {
     Ndjson,
     /// One `CloudEvent`.
     CloudEvent,
+    /// One `CloudEvent` that was composed of headers and a body, which begins on its second line.
+    CloudEventInHeaders,
     /// An array of `CloudEvents`.
     CloudEvents,
     /// One message of Segment's; a batch of them where no call is named.
@@ -74,6 +78,10 @@ pub(super) async fn take(
     allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
     metrics::ingest_events(IngestResult::Rejected, rejected.len(), 0);
     let (accepted, bytes) = (staged.events(), staged.bytes());
+    if accepted == 0 && rejected.is_empty() && form == Form::CloudEvents {
+        // The batch format allows that.
+        return Ok(Intake { accepted, event_ids, rejected });
+    }
     if accepted == 0 {
         return Err(nothing_accepted(rejected));
     }
@@ -85,8 +93,10 @@ pub(super) async fn take(
 
 /// Reads all events of a body. Nothing is submitted yet: a body that proves to be no JSON further on is refused whole.
 fn read(service: &Service, form: Form, body: &[u8], staged: Staged) -> Result<Batch, Problem> {
+    let body = without_mark(body);
     service.readers.with(|reader| {
         let mut reading = Reading {
+            places: Places::in_text(body),
             reader,
             form,
             arrival: Arrival::at(clock::now()),
@@ -98,16 +108,19 @@ fn read(service: &Service, form: Form, body: &[u8], staged: Staged) -> Result<Ba
             (Form::Ndjson, _) => lines(body).try_for_each(|line| reading.add(Dialect::Own, line))?,
             (Form::Json, array @ [b'[', ..]) => reading.add_all(Dialect::Own, array)?,
             (Form::Json, event) => reading.add(Dialect::Own, event)?,
-            (Form::CloudEvent, event) => reading.add(Dialect::CloudEvents, event)?,
+            (Form::CloudEvent | Form::CloudEventInHeaders, event) => {
+                reading.add(Dialect::CloudEvents, event)?;
+            }
             (Form::CloudEvents, array @ [b'[', ..]) => reading.add_all(Dialect::CloudEvents, array)?,
             (Form::CloudEvents, _) => {
                 return Err(Problem::new(Kind::Invalid, "a batch of CloudEvents is a JSON array"));
             }
             (Form::Segment(Some(call)), message) => {
-                reading.add(Dialect::Segment { call: Some(call), context: None }, message)?;
+                reading.add(Dialect::Segment { call: Some(call), shared: SegmentShared::NONE }, message)?;
             }
             (Form::Segment(None), batch) => {
-                reading.add_segment_batch(&SegmentBatch::read(batch)?, service.config.max_body.get())?;
+                let batch = SegmentBatch::read(batch).map_err(|error| reading.refuse_whole(error, batch))?;
+                reading.add_segment_batch(&batch, service.config.max_body.get())?;
             }
         }
         Ok(reading.batch)
@@ -116,6 +129,7 @@ fn read(service: &Service, form: Form, body: &[u8], staged: Staged) -> Result<Ba
 
 /// Reads events into a batch.
 struct Reading<'a> {
+    places: Places<'a>,
     reader: &'a mut EnvelopeReader,
     form: Form,
     arrival: Arrival,
@@ -134,18 +148,25 @@ struct Batch {
 impl Reading<'_> {
     /// Adds the elements of an array.
     fn add_all(&mut self, dialect: Dialect<'_>, array: &[u8]) -> Result<(), Problem> {
-        Elements::new(array).try_for_each(|element| self.add(dialect, element.map_err(|e| not_json(&e))?))
+        let start = self.start_of(array);
+        for element in Elements::new(array) {
+            let element = element.map_err(|error| self.not_json(error, start))?;
+            self.add(dialect, element)?;
+        }
+        Ok(())
     }
 
-    /// Adds the messages of a batch. A context that they share is written into each of them, so what they come to is held
+    /// Adds the messages of a batch. What they share is written into each of them, so what they come to is held
     /// to the limit of a body again.
     fn add_segment_batch(&mut self, batch: &SegmentBatch<'_>, most_bytes: usize) -> Result<(), Problem> {
-        let dialect = Dialect::Segment { call: None, context: batch.context() };
+        let (shared, start) = (batch.shared(), self.start_of(batch.messages()));
+        let dialect = Dialect::Segment { call: None, shared };
         for message in Elements::new(batch.messages()) {
-            self.add(dialect, message.map_err(|error| not_json(&error))?)?;
-            if batch.context().is_some() && self.batch.staged.bytes() > most_bytes {
+            let message = message.map_err(|error| self.not_json(error, start))?;
+            self.add(dialect, message)?;
+            if !shared.is_empty() && self.batch.staged.bytes() > most_bytes {
                 let detail = format!(
-                    "the batch's messages, each with the batch's context, are longer than {most_bytes} bytes; send it in parts"
+                    "the batch's messages, each with the batch's context and integrations, are longer than {most_bytes} bytes; send it in parts"
                 );
                 return Err(Problem::new(Kind::TooLarge, detail));
             }
@@ -165,14 +186,55 @@ impl Reading<'_> {
         match self.reader.read_message(dialect, event, arrival, Uuid::now_v7, accept) {
             Ok(()) => {}
             Err(EnvelopeError::Malformed(error)) if self.form != Form::Ndjson => {
-                return Err(not_json(&error));
+                self.seen = index;
+                let start = self.start_of(event);
+                return Err(self.not_json(error, start));
             }
             Err(error) => {
-                let Refusal { event_id, pointer, detail } = error.into();
-                batch.rejected.push(Fault { index: Some(index), event_id, pointer, detail });
+                let start = self.start_of(event);
+                let fault = self.fault(error.into(), start);
+                self.batch.rejected.push(Fault { index: Some(index), ..fault });
             }
         }
         Ok(())
+    }
+
+    /// Where `part`, a piece of the body, begins in it. Pieces are asked about in their order.
+    fn start_of(&mut self, part: &[u8]) -> Place {
+        let start = self.places.of_part(part);
+        if self.form == Form::CloudEventInHeaders { Place { line: 0, ..start } } else { start }
+    }
+
+    /// The refusal of an event that begins at `start`.
+    fn fault(&self, refusal: Refusal, start: Place) -> Fault {
+        let Refusal { event_id, pointer, detail, place } = refusal;
+        let line = (self.form == Form::Ndjson).then_some(start.line);
+        let detail = match place {
+            Some(place) => format!("{detail} at {}", place.from(start)),
+            None => detail,
+        };
+        Fault { index: None, line, event_id, pointer, detail }
+    }
+
+    /// The refusal of the whole body, for an error in the part that begins at `start`: with the number of the event that
+    /// is next, where there may be many.
+    fn not_json(&self, error: JsonError, start: Place) -> Problem {
+        let fault = self.fault(EnvelopeError::Malformed(error).into(), start);
+        let problem = Problem::new(Kind::NotJson, fault.detail.clone());
+        match self.form {
+            Form::Json | Form::CloudEvents | Form::Segment(None) => {
+                problem.with_errors(vec![Fault { index: Some(self.seen), ..fault }])
+            }
+            Form::Ndjson | Form::CloudEvent | Form::CloudEventInHeaders | Form::Segment(Some(_)) => problem,
+        }
+    }
+
+    /// The refusal of the whole body, whose text is `body`.
+    fn refuse_whole(&mut self, error: EnvelopeError, body: &[u8]) -> Problem {
+        let kind = if let EnvelopeError::Malformed(_) = error { Kind::NotJson } else { Kind::Invalid };
+        let start = self.start_of(body);
+        let fault = self.fault(error.into(), start);
+        Problem::new(kind, fault.detail.clone()).with_errors(vec![fault])
     }
 }
 
@@ -196,17 +258,13 @@ fn nothing_accepted(rejected: Vec<Fault>) -> Problem {
     Problem::new(Kind::Invalid, detail).with_errors(rejected)
 }
 
-fn not_json(error: &JsonError) -> Problem {
-    Problem::new(Kind::NotJson, error.to_string())
-}
-
 impl From<EnvelopeError> for Problem {
     /// The refusal of a whole body.
     fn from(error: EnvelopeError) -> Self {
         match error {
-            EnvelopeError::Malformed(error) => not_json(&error),
-            EnvelopeError::Refused(Refusal { event_id, pointer, detail }) => {
-                let fault = Fault { index: None, event_id, pointer, detail: detail.clone() };
+            EnvelopeError::Malformed(error) => Self::new(Kind::NotJson, error.to_string()),
+            EnvelopeError::Refused(Refusal { event_id, pointer, detail, .. }) => {
+                let fault = Fault { event_id, pointer, detail: detail.clone(), ..Fault::default() };
                 Self::new(Kind::Invalid, detail).with_errors(vec![fault])
             }
         }

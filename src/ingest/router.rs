@@ -143,6 +143,7 @@ impl Router {
         method: &Method,
         path: &'a str,
     ) -> Result<(&'static Endpoint, Cow<'a, str>), Problem> {
+        let path = segment_path(path).unwrap_or(path);
         let found = self.0.at(path).map_err(|_| Problem::new(Kind::NotFound, "there is no such route"))?;
         let wanted = if method == Method::HEAD { &Method::GET } else { method };
         let Some(endpoint) = found.value.iter().find(|endpoint| endpoint.method == *wanted) else {
@@ -156,6 +157,16 @@ impl Router {
             .map_err(|_| Problem::new(Kind::NotFound, "the path is not UTF-8"))?;
         Ok((endpoint, parameter))
     }
+}
+
+/// The path of one of Segment's routes that its libraries mean: they write a letter for the call, or add a path to a host
+/// that ends with a slash.
+fn segment_path(path: &str) -> Option<&'static str> {
+    let name = path.trim_start_matches('/').strip_prefix("v1/")?.trim_end_matches('/');
+    let mut names =
+        ENDPOINTS.iter().filter_map(|endpoint| Some((endpoint.path, endpoint.path.strip_prefix("/v1/")?)));
+    let is_meant = |known: &str| known == name || name.len() == 1 && known.starts_with(name);
+    names.find(|(_, known)| is_meant(known)).map(|(path, _)| path)
 }
 
 #[cfg(test)]
@@ -181,6 +192,27 @@ mod tests {
         let (_, parameter) = find(&Method::GET, "/events/a%2Fb%20%C3%A9").expect("found");
         assert_eq!(parameter, "a/b é");
         assert_eq!(find(&Method::GET, "/events/%FF").expect_err("not UTF-8").kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn segments_routes_are_found_however_its_libraries_write_them() {
+        for (path, route) in [
+            ("/v1/b", None),
+            ("//v1/batch", None),
+            ("/v1/import/", None),
+            ("//v1/b/", None),
+            ("/v1/t", Some(SegmentCall::Track)),
+            ("/v1/i", Some(SegmentCall::Identify)),
+            ("/v1/p", Some(SegmentCall::Page)),
+            ("/v1/s", Some(SegmentCall::Screen)),
+            ("/v1/g", Some(SegmentCall::Group)),
+            ("/v1/a", Some(SegmentCall::Alias)),
+        ] {
+            assert_eq!(find(&Method::POST, path).expect(path).0, Route::SendSegment(route), "{path}");
+        }
+        for path in ["/v1/", "/v1/x", "/v1/ba", "/v1/b/c", "/v2/b", "/b", "//events", "/events/"] {
+            assert_eq!(find(&Method::POST, path).expect_err(path).kind(), Kind::NotFound, "{path}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 
 use super::accumulator::Accumulator;
-use super::auth::Access;
+use super::auth::{Access, OpenKey};
 use super::body::{Bodies, Body, DISCARD_TIME, DISCARD_TIME_OF_LATE, discard, is_of_type, unsupported};
 use super::cors::Cors;
 use super::rate::Allowance;
@@ -32,6 +32,8 @@ pub struct Service {
     pub(super) config: HttpConfig,
     pub(super) accumulator: Accumulator,
     pub(super) bodies: Bodies,
+    /// For bodies that hold the key of their request: until they are read, nobody has been let in.
+    pub(super) keyed_bodies: Bodies,
     pub(super) readers: Readers,
     queue: Queue,
     pool: Pool,
@@ -56,6 +58,7 @@ impl Service {
     pub fn new(config: HttpConfig, auth: Auth, accumulator: Accumulator, queue: Queue, pool: Pool) -> Self {
         Self {
             bodies: Bodies::new(&config),
+            keyed_bodies: Bodies::new(&segment::limits_of_keyed(&config)),
             readers: Readers::new(config.limits.clone()),
             cors: Cors::new(config.cors_origins.clone()),
             access: Access::new(auth, &pool, clamped(config.max_events)),
@@ -121,10 +124,22 @@ impl Service {
         head: &Parts,
         body: &mut Incoming,
     ) -> Result<Answer, Problem> {
-        let (caller, mut allowance) = self.access.check(&head.headers, endpoint.scope).await?;
-        let answer = match allowance.take(1) {
-            Ok(()) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
-            Err(refused) => Err(refused),
+        let may_be_open = endpoint.scope == Some(Scope::Ingest);
+        let mut open = OpenKey::in_query(head.uri.query().filter(|_| may_be_open));
+        let mut early = None;
+        if let Route::SendSegment(call) = endpoint.route
+            && open.is_none()
+            && self.access.needs_open_key(&head.headers)
+        {
+            let segment::Keyed { key, message } =
+                segment::receive_keyed(self, call, &head.headers, body).await?;
+            (open, early) = (Some(key), Some(message));
+        }
+        let (caller, mut allowance) = self.access.check(&head.headers, open, endpoint.scope).await?;
+        let answer = match (allowance.take(1), early) {
+            (Err(refused), _) => Err(refused),
+            (Ok(()), Some(message)) => message.accept(self, &mut allowance).await,
+            (Ok(()), None) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
         };
         let mut answer = answer.unwrap_or_else(told(head));
         answer.headers_mut().extend(allowance.headers());
@@ -143,9 +158,9 @@ impl Service {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         let (headers, limits, searches) = (&head.headers, &self.config.limits, &self.searches);
         match route {
-            Route::SendEvents => events::accept(self, allowance, headers, body).await,
-            Route::SendSegment(call) => segment::accept(self, allowance, call, headers, body).await,
-            Route::SearchEvents => api::events::search(searches, query).await,
+            Route::SendEvents => events::accept(self, caller, allowance, headers, body).await,
+            Route::SendSegment(call) => segment::accept(self, caller, allowance, call, headers, body).await,
+            Route::SearchEvents => api::events::search(pool, searches, query).await,
             Route::ReadEvent => api::events::read(searches, parameter, query).await,
             Route::ExplainEvent => api::campaigns::explain(pool, searches, parameter, query).await,
             Route::CreateCampaign => {
@@ -176,7 +191,7 @@ impl Service {
             Route::ReadLedger => api::ledger::read(&queue.pool, pool, queue.shards, query).await,
             Route::ListDeadLetters => api::dead_letters::list(pool, query).await,
             Route::ReadDeadLetter => api::dead_letters::read(pool, parameter).await,
-            Route::ReadContract => Ok(api::openapi::read()),
+            Route::ReadContract => api::openapi::read(headers),
             Route::ReplayDeadLetter => {
                 self.accumulator.check()?;
                 api::dead_letters::replay(&queue.pool, pool, queue.shards, parameter).await

@@ -1,12 +1,13 @@
 //! `docs/clients.md` shows lines of the drivers, so that what a reader copies is what runs here.
 
 const PAGE: &str = include_str!("../../docs/clients.md");
-const DRIVERS: [&str; 5] = [
+const DRIVERS: [&str; 6] = [
     include_str!("segment_sdk.py"),
     include_str!("segment_sdk.js"),
     include_str!("cloudevents_sdk.py"),
     include_str!("cloudevents_sdk.js"),
     include_str!("curl.sh"),
+    include_str!("browser.html"),
 ];
 
 #[test]

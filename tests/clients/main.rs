@@ -8,6 +8,7 @@
 mod support;
 
 mod api_fuzzer;
+mod browser;
 mod documented;
 mod programs;
 mod scene;

@@ -33,6 +33,11 @@ pub(crate) struct Scene {
 impl Scene {
     /// Starts it, with a key for each scope.
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// As [`Self::start`], with these flags for the server.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
         let stores = TestStores::start().await;
         let pool = stores.pool();
         let key = async |name, scope| {
@@ -40,7 +45,7 @@ impl Scene {
         };
         let (admin, ingest) = (key("admin", Scope::Admin).await, key("client", Scope::Ingest).await);
         let urls = Urls::of(&stores);
-        let (serve, addr) = Running::serve(&urls, &["--auth=keys"], "").await;
+        let (serve, addr) = Running::serve(&urls, &[&["--auth=keys"], flags].concat(), "").await;
         let worker = Running::worker(&urls, &[]).await;
         Self { url: format!("http://{addr}"), admin, ingest, _running: [serve, worker], stores }
     }
@@ -86,7 +91,18 @@ pub(crate) async fn to_its_end(mut command: Command, deadline: Duration) -> Exit
 }
 
 /// A running program; dropping it kills it.
-struct Client(Child);
+pub(crate) struct Client(Child);
+
+impl Client {
+    /// Starts one.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(
+            command
+                .spawn()
+                .unwrap_or_else(|error| panic!("{command:?}: {error}; make test-clients installs it")),
+        )
+    }
+}
 
 impl Drop for Client {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! The document's events and messages, read as the server reads them.
 
-use campaign_manager::event::{Arrival, Dialect, EnvelopeError, EnvelopeReader, Limits};
+use campaign_manager::event::{Arrival, Dialect, EnvelopeError, EnvelopeReader, Limits, SegmentShared};
 use serde_json::Value;
 
 use super::examples::{Examples, Message};
@@ -30,7 +30,7 @@ fn messages_become_the_events_that_the_document_shows() {
     for (kind, Message { judged, becomes }) in Examples::read().messages {
         let dialect = match kind {
             "json cloudevent" => Dialect::CloudEvents,
-            _ => Dialect::Segment { call: None, context: None },
+            _ => Dialect::Segment { call: None, shared: SegmentShared::NONE },
         };
         let became = read(dialect, &judged.text);
         let right = match (&became, &becomes) {

@@ -42,10 +42,10 @@ pub async fn explain(
     query: Option<&str>,
 ) -> Result<Answer, Problem> {
     let mut parameters = Parameters::read(query, &["campaign_id", "user_id"])?;
-    let id = parameters.take("campaign_id", "a campaign's number", |text| text.parse::<i64>().ok())?;
+    let id = parameters.take_number("campaign_id", "a campaign's number")?;
     let id = id.ok_or_else(|| invalid("campaign_id", "is required: the campaign to explain"))?;
     let user_id = parameters.take_text("user_id")?;
-    let event = events::find(searches, event_id, user_id.as_deref()).await?;
+    let event = events::find(searches, event_id, user_id.as_deref(), parameters.note_on_nothing()).await?;
     let campaign = find(pool, &id.to_string()).await?;
     let recorded = triggers::version_triggered(searches, campaign.id, &event).await?;
     let version = campaigns::version_at(pool, campaign.id, event.received_at).await?;

@@ -15,6 +15,8 @@ use crate::store::campaigns::{self, Filter};
 struct List<'a> {
     campaigns: Vec<View<'a>>,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 /// `GET /campaigns?status=&q=&limit=&cursor=`, the newest first.
@@ -30,6 +32,7 @@ pub async fn list(pool: &Pool, query: Option<&str>) -> Result<Answer, Problem> {
     let campaigns = campaigns::list(pool, &filter, limit).await?;
     let full = campaigns.len() == usize::from(limit);
     let next_cursor = campaigns.last().filter(|_| full).map(|campaign| campaign.id.encode());
+    let note = parameters.note_on_nothing().filter(|_| campaigns.is_empty());
     let campaigns = campaigns.iter().map(View::of).collect();
-    Ok(json(StatusCode::OK, &List { campaigns, next_cursor }))
+    Ok(json(StatusCode::OK, &List { campaigns, next_cursor, note }))
 }

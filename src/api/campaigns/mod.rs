@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::parameters::whole;
 use super::preconditions::{self, Preconditions, etag};
 use super::{Answer, Caller, Kind, Problem, json};
 use crate::campaign::{Campaign, CampaignId, Definition, Status, Step, WrongStep};
@@ -61,6 +62,7 @@ struct DefinitionView<'a> {
 pub async fn read(pool: &Pool, headers: &HeaderMap, id: &str) -> Result<Answer, Problem> {
     let preconditions = Preconditions::read(headers)?;
     let campaign = find(pool, id).await?;
+    preconditions.allow_reading(campaign.version)?;
     if preconditions.is_known(campaign.version) {
         let mut answer = Answer::default();
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
@@ -131,7 +133,7 @@ async fn next_version(
 
 async fn find(pool: &Pool, id: &str) -> Result<Campaign, Problem> {
     let missing = || Problem::new(Kind::NotFound, format!("there is no campaign {id:?}"));
-    let number = id.parse().map_err(|_| missing())?;
+    let number = whole(id).ok_or_else(missing)?;
     campaigns::find(pool, CampaignId(number)).await?.ok_or_else(missing)
 }
 

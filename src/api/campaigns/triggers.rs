@@ -25,6 +25,8 @@ struct List<'a> {
     triggers: Vec<View<'a>>,
     searched_from: Option<Timestamp>,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 /// `GET /campaigns/{id}/triggers?user_id=&from=&to=&limit=&cursor=`, the newest first.
@@ -36,7 +38,7 @@ pub async fn triggers(
 ) -> Result<Answer, Problem> {
     let mut parameters = Parameters::read(query, &["user_id", "from", "to", "limit", "cursor"])?;
     let user_id = parameters.take_text("user_id")?;
-    let (from, to) = (parameters.take_time("from")?, parameters.take_time("to")?);
+    let (from, to) = parameters.take_range()?;
     let limit = parameters.take_limit(MAX_PAGE)?.unwrap_or(DEFAULT_PAGE);
     let after = parameters.take("cursor", "the next_cursor of a list of triggers", Position::decode)?;
     let filter = Filter { campaign_id: find(pool, id).await?.id, user_id, from, to };
@@ -44,7 +46,8 @@ pub async fn triggers(
     let Page { found, searched_from, next } = &page;
     let triggers = found.iter().map(View::of).collect();
     let next_cursor = next.as_ref().map(Position::encode);
-    Ok(json(StatusCode::OK, &List { triggers, searched_from: *searched_from, next_cursor }))
+    let note = parameters.note_on_nothing().filter(|_| found.is_empty());
+    Ok(json(StatusCode::OK, &List { triggers, searched_from: *searched_from, next_cursor, note }))
 }
 
 impl<'a> View<'a> {

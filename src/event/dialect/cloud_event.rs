@@ -16,10 +16,16 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::super::envelope::{EnvelopeError, Names, Refusal};
+use super::super::{Dialect, JsonError};
 use super::members::{Members, ObjectWriter, as_string};
 
 /// The longest id that is written in full.
 const MAX_READABLE_ID: usize = 128;
+
+/// The attribute that the `Content-Type` header stands for.
+const CONTENT_TYPE: &str = "datacontenttype";
+/// The attributes that are URIs.
+const URIS: [&str; 2] = ["source", "dataschema"];
 
 const NAMES: Names = Names {
     event_id: "id",
@@ -50,6 +56,7 @@ pub(super) fn rewrite(mut attributes: Members<'_>, event: &mut Vec<u8>) -> Resul
     let mut context = envelope.object("context");
     context.raw("source", source);
     context.raw("id", id);
+    attributes.check_rest()?;
     for (name, value) in attributes.rest() {
         check_name(name)?;
         context.raw(name, Some(value));
@@ -57,6 +64,12 @@ pub(super) fn rewrite(mut attributes: Members<'_>, event: &mut Vec<u8>) -> Resul
     context.close();
     envelope.close();
     Ok(NAMES)
+}
+
+/// The id of the event that these attributes would become.
+pub(super) fn id_of<'a>(attributes: &Members<'a>) -> Option<Cow<'a, str>> {
+    let text = |name| identifier(name, attributes.first(name)).ok();
+    event_id(&text("source")?, &text("id")?).ok().map(Cow::Owned)
 }
 
 fn check_version(version: Option<&RawValue>) -> Result<(), Refusal> {
@@ -102,6 +115,9 @@ fn check_name(name: &str) -> Result<(), Refusal> {
 }
 
 /// The JSON format of an event in binary mode: `attributes` from headers, without their `ce-`, and `data` the body.
+///
+/// The data begins on the second line, as it stands: so a column in its first line is one of the body, and its lines are
+/// one more than there.
 pub fn compose<'h>(
     attributes: impl Iterator<Item = (&'h str, &'h [u8])>,
     content_type: Option<&[u8]>,
@@ -109,32 +125,49 @@ pub fn compose<'h>(
 ) -> Result<Vec<u8>, EnvelopeError> {
     let mut text = Vec::with_capacity(data.len() + 512);
     let mut event = ObjectWriter::open(&mut text);
-    for (name, value) in attributes {
-        let value = header_text(value).map_err(|complaint| Refusal::member(name, complaint))?;
-        event.string(name, &value);
-    }
-    if let Some(content_type) = content_type {
-        event.string("datacontenttype", &String::from_utf8_lossy(content_type));
-    }
     if !data.is_empty() {
         // Parsed as one value, so that nothing in a body can pass for an attribute.
-        let data: &RawValue = serde_json::from_slice(data)?;
-        event.raw("data", Some(data));
+        let malformed = |error| EnvelopeError::Malformed(JsonError::from_reader(&error, data));
+        let _: &RawValue = serde_json::from_slice(data).map_err(malformed)?;
+        event.text("data", &[b"\n", data].concat());
+    }
+    let mut refusal = None;
+    let content_type = content_type.map(String::from_utf8_lossy);
+    for (name, value) in attributes {
+        match header_text(name, value) {
+            Ok(value) if name == CONTENT_TYPE && content_type.is_some() => {
+                if content_type.as_deref() != Some(&*value) {
+                    let complaint = "is not what Content-Type says, which stands for it in binary mode";
+                    refusal.get_or_insert(Refusal::member(name, complaint));
+                }
+            }
+            Ok(value) => event.string(name, &value),
+            Err(complaint) => drop(refusal.get_or_insert(Refusal::member(name, complaint))),
+        }
+    }
+    if let Some(content_type) = content_type {
+        event.string(CONTENT_TYPE, &content_type);
     }
     event.close();
-    Ok(text)
+    let Some(refusal) = refusal else { return Ok(text) };
+    Err(EnvelopeError::from(refusal).with_id(|| Dialect::CloudEvents.event_id(&text, u16::MAX)))
 }
 
 /// The value of an attribute's header: unquoted, then percent-decoded once (HTTP binding, section 3.1.3.2).
-fn header_text(value: &[u8]) -> Result<String, &'static str> {
+///
+/// A URI is only rid of the `%25` that stands for its own `%`: its escapes are a part of it, as in the JSON format.
+fn header_text(name: &str, value: &[u8]) -> Result<String, &'static str> {
     let value = match value {
         [b'"', quoted @ .., b'"'] => unescape(quoted).ok_or("has a quoted string that does not end")?,
         plain => plain.to_vec(),
     };
-    match percent_decode(&value).decode_utf8() {
-        Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err("is not UTF-8 once it is percent-decoded"),
-    }
+    let decoded = if URIS.contains(&name) {
+        String::from_utf8(value).map(|text| text.replace("%25", "%")).ok()
+    } else {
+        percent_decode(&value).decode_utf8().map(Cow::into_owned).ok()
+    };
+    let text = decoded.ok_or("is not UTF-8 once it is percent-decoded")?;
+    if text.contains('\0') { Err("holds U+0000, which cannot be stored") } else { Ok(text) }
 }
 
 /// The inside of a quoted string (RFC 9110, section 5.6.4); nothing where its last quote is escaped, or one before is not.

@@ -1,22 +1,44 @@
 //! A JSON object as its members' texts: taking it apart, and writing one.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::super::JsonError;
 use super::super::envelope::{EnvelopeError, Refusal};
 
-/// The members of an object that are not `null`, in the order of its text.
-#[derive(Debug)]
+/// The members of an object, in the order of its text.
+#[derive(Debug, Default)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    /// The members of `object`.
+    /// The members of `object` that are not `null`.
     pub(super) fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
-        Ok(serde_json::from_slice(object)?)
+        let malformed = |error| EnvelopeError::Malformed(JsonError::from_reader(&error, object));
+        let Self(mut members) = serde_json::from_slice(object).map_err(malformed)?;
+        members.retain(|(_, value)| value.get() != "null");
+        Ok(Self(members))
+    }
+
+    /// All members of `value`; of what is no object, none.
+    pub(super) fn read_all(value: &'a RawValue) -> Self {
+        serde_json::from_str(value.get()).unwrap_or_default()
+    }
+
+    /// These, and those of `others` whose names none of these has.
+    pub(super) fn or(mut self, others: Self) -> Self {
+        let names: HashSet<Cow<'a, str>> = self.0.iter().map(|(name, _)| name.clone()).collect();
+        self.0.extend(others.0.into_iter().filter(|(name, _)| !names.contains(name)));
+        self
+    }
+
+    /// The first member of this name.
+    pub(super) fn first(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
     }
 
     /// Takes the member of this name out.
@@ -32,6 +54,16 @@ impl<'a> Members<'a> {
     /// Those that have not been taken.
     pub(super) fn rest(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(name, value)| (&**name, *value))
+    }
+
+    /// Refuses a name that two of those have: readers of JSON differ in which of the two values they see.
+    pub(super) fn check_rest(&self) -> Result<(), Refusal> {
+        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            None => Ok(()),
+            Some(pair) => Err(Refusal::unknown(pair[0], "is given twice")),
+        }
     }
 }
 
@@ -57,9 +89,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
         let mut members = Vec::new();
         while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-            if value.get() != "null" {
-                members.push((name, value));
-            }
+            members.push((name, value));
         }
         Ok(Members(members))
     }
@@ -85,6 +115,11 @@ impl<'o> ObjectWriter<'o> {
         }
     }
 
+    /// Adds a member with this text as its value.
+    pub(super) fn text(&mut self, name: &str, value: &[u8]) {
+        self.name(name).extend_from_slice(value);
+    }
+
     /// Adds a member that is a string.
     pub(super) fn string(&mut self, name: &str, value: &str) {
         write_string(self.name(name), value);
@@ -101,6 +136,12 @@ impl<'o> ObjectWriter<'o> {
             self.separate();
             self.text.extend_from_slice(members);
         }
+    }
+
+    /// Adds the only member as it came, and ends the object.
+    pub(super) fn raw_and_close(mut self, name: &str, value: &RawValue) {
+        self.raw(name, Some(value));
+        self.close();
     }
 
     /// Ends it.

@@ -7,16 +7,21 @@
 //! | `userId`, else `anonymousId` | `user_id` |
 //! | `timestamp`, else `originalTimestamp` | `timestamp` |
 //! | `properties`; `traits` of identify and group calls | `properties` |
-//! | `context` | `context` |
+//! | `context` | `context`; its member `segment`, if it has one, is `context.segment.context.segment` |
 //! | `writeKey` | nowhere, as it is a secret |
 //! | all others, and the call's name as `type` | `context.segment` |
+//!
+//! `context` and `integrations` of a batch are merged with those of each message, whose own members win.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::envelope::{EnvelopeError, Names, Refusal};
-use super::super::split;
+use super::super::{JsonError, split};
 use super::members::{Members, ObjectWriter, as_string};
+
+const CONTEXT: &str = "context";
+const SEGMENT: &str = "segment";
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +86,10 @@ impl Call {
 }
 
 /// Appends the event that a message stands for.
-pub(super) fn rewrite(
-    mut message: Members<'_>,
+pub(super) fn rewrite<'a>(
+    mut message: Members<'a>,
     route: Option<Call>,
-    batch_context: Option<&RawValue>,
+    shared: Shared<'a>,
     event: &mut Vec<u8>,
 ) -> Result<Names, Refusal> {
     let call = Call::of(route, message.take("type")?)?;
@@ -104,8 +109,15 @@ pub(super) fn rewrite(
     envelope.raw("timestamp", time.map(|(_, time)| time));
     envelope.raw("properties", message.take(call.properties())?);
     message.take("writeKey")?;
-    let context = message.take("context")?.or(batch_context);
-    write_context(&mut envelope, context, call, &message);
+    let context = Merged { own: message.take("context")?, shared: shared.context };
+    let integrations = Merged { own: message.take("integrations")?, shared: shared.integrations };
+    message.check_rest()?;
+    write_context(&mut envelope, context, call, |segment| {
+        integrations.write(segment, "integrations");
+        for (name, value) in message.rest() {
+            segment.raw(name, Some(value));
+        }
+    });
     envelope.close();
     Ok(Names {
         event_id: "messageId",
@@ -130,62 +142,142 @@ fn first_of<'a>(
     Ok(None)
 }
 
-/// The message's context, with what has no other place in a member `segment` of it.
+/// Writes the message's context, and before it a member `segment` of what has no other place.
 fn write_context(
     envelope: &mut ObjectWriter<'_>,
-    context: Option<&RawValue>,
+    context: Merged<'_>,
     call: Call,
-    rest: &Members<'_>,
+    write_rest: impl FnOnce(&mut ObjectWriter<'_>),
 ) {
-    let members = match context.map(|context| context.get().as_bytes()) {
-        None => &[],
-        Some([b'{', members @ .., b'}']) => split::trim(members),
-        // No object: it is refused as such when the envelope is read.
-        Some(_) => return envelope.raw("context", context),
-    };
-    let mut context = envelope.object("context");
-    let mut segment = context.object("segment");
+    if context.own.is_some_and(|own| !is_object(own)) {
+        // It is refused as such when the envelope is read.
+        return envelope.raw(CONTEXT, context.own);
+    }
+    let members = context.members();
+    let mut written = envelope.object(CONTEXT);
+    let mut segment = written.object(SEGMENT);
     segment.string("type", call.name());
-    for (name, value) in rest.rest() {
-        segment.raw(name, Some(value));
+    write_rest(&mut segment);
+    if let Some(displaced) = members.as_ref().and_then(|members| members.first(SEGMENT)) {
+        segment.object(CONTEXT).raw_and_close(SEGMENT, displaced);
     }
     segment.close();
-    context.members(members);
-    context.close();
+    match members {
+        Some(members) => members.rest().filter(|(name, _)| *name != SEGMENT).for_each(|(name, value)| {
+            written.raw(name, Some(value));
+        }),
+        None => written.members(context.own.map_or(&[], inside)),
+    }
+    written.close();
+}
+
+/// An object of a message, and that of its batch.
+#[derive(Clone, Copy)]
+struct Merged<'a> {
+    own: Option<&'a RawValue>,
+    shared: Option<&'a RawValue>,
+}
+
+impl<'a> Merged<'a> {
+    /// Writes the two as one member.
+    fn write(self, to: &mut ObjectWriter<'_>, name: &str) {
+        match (self.own, self.shared) {
+            (Some(own), Some(_)) if is_object(own) => {
+                let mut object = to.object(name);
+                for (name, value) in self.read().rest() {
+                    object.raw(name, Some(value));
+                }
+                object.close();
+            }
+            (own, shared) => to.raw(name, own.or(shared)),
+        }
+    }
+
+    /// The members of the two; nothing where the own object can be written as it is.
+    fn members(self) -> Option<Members<'a>> {
+        let own = self.own.map_or(&[][..], |own| own.get().as_bytes());
+        let is_plain = memchr::memmem::find(own, SEGMENT.as_bytes()).or(memchr::memchr(b'\\', own)).is_none();
+        if self.shared.is_none() && is_plain { None } else { Some(self.read()) }
+    }
+
+    /// The members of the own object, and those of the shared one whose names it has not. Members that are `null` are kept.
+    fn read(self) -> Members<'a> {
+        let members = |object: Option<&'a RawValue>| object.map(Members::read_all).unwrap_or_default();
+        members(self.own).or(members(self.shared))
+    }
+}
+
+fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
+/// The text between the braces of an object.
+fn inside(object: &RawValue) -> &[u8] {
+    match object.get().as_bytes() {
+        [b'{', members @ .., b'}'] => split::trim(members),
+        _ => &[],
+    }
+}
+
+/// What a batch says for each of its messages: objects.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    context: Option<&'a RawValue>,
+    integrations: Option<&'a RawValue>,
+}
+
+impl Shared<'_> {
+    /// Nothing, as for a message that comes alone.
+    pub const NONE: Self = Self { context: None, integrations: None };
+
+    /// Whether it says anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.context.is_none() && self.integrations.is_none()
+    }
 }
 
 /// The body of a batch.
 #[derive(Debug, Deserialize)]
 pub struct Batch<'a> {
-    #[serde(borrow)]
-    batch: &'a RawValue,
-    /// For each message that has no context of its own.
+    #[serde(borrow, rename = "batch")]
+    messages: &'a RawValue,
     #[serde(borrow)]
     context: Option<&'a RawValue>,
+    #[serde(borrow)]
+    integrations: Option<&'a RawValue>,
 }
 
 impl<'a> Batch<'a> {
     /// Reads the body of a batch, without what is in its messages.
     pub fn read(body: &'a [u8]) -> Result<Self, EnvelopeError> {
-        match serde_json::from_slice::<Self>(body) {
-            Ok(batch) if body.starts_with(b"{") && batch.batch.get().starts_with('[') => Ok(batch),
-            Err(error) if !error.is_data() => Err(error.into()),
+        let batch = match serde_json::from_slice::<Self>(body) {
+            Ok(batch) if body.starts_with(b"{") && batch.messages.get().starts_with('[') => batch,
+            Err(error) if !error.is_data() => {
+                return Err(EnvelopeError::Malformed(JsonError::from_reader(&error, body)));
+            }
             Ok(_) | Err(_) => {
                 let complaint = "is required once in the body, and is an array of messages";
-                Err(Refusal::member("batch", complaint).into())
+                return Err(Refusal::member("batch", complaint).into());
+            }
+        };
+        for (name, value) in [(CONTEXT, batch.context), ("integrations", batch.integrations)] {
+            if !value.is_none_or(is_object) {
+                return Err(Refusal::member(name, "must be an object").into());
             }
         }
+        Ok(batch)
     }
 
     /// The text of the array of messages.
     #[must_use]
     pub fn messages(&self) -> &'a [u8] {
-        self.batch.get().as_bytes()
+        self.messages.get().as_bytes()
     }
 
-    /// What the batch says for each message that has no context of its own.
+    /// What the batch says for each of its messages.
     #[must_use]
-    pub fn context(&self) -> Option<&'a RawValue> {
-        self.context
+    pub fn shared(&self) -> Shared<'a> {
+        Shared { context: self.context, integrations: self.integrations }
     }
 }

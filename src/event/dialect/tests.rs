@@ -3,10 +3,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::{Arrival, EnvelopeReader, Limits, Refusal};
+use super::super::{Arrival, EnvelopeReader, Limits, Place, Refusal};
 use super::*;
 
-const SEGMENT: Dialect<'_> = Dialect::Segment { call: None, context: None };
+const SEGMENT: Dialect<'_> = Dialect::Segment { call: None, shared: SegmentShared::NONE };
 /// The payload that a message becomes.
 fn read(dialect: Dialect<'_>, message: impl AsRef<[u8]>) -> Result<String, EnvelopeError> {
     let arrival = Arrival::at(Timestamp::UNIX_EPOCH);
@@ -31,8 +31,12 @@ fn refusal(dialect: Dialect<'_>, message: &str) -> Refusal {
 /// The whole of what is refused, a case a paragraph.
 fn refusals(dialect: Dialect<'_>, cases: &[&str]) -> String {
     let shown = cases.iter().map(|json| {
-        let Refusal { pointer, detail, event_id } = refusal(dialect, json);
-        format!("{json}\n  {pointer:?}: {detail}{}", event_id.map_or(String::new(), |id| format!(" [{id}]")))
+        let Refusal { pointer, detail, event_id, place } = refusal(dialect, json);
+        let place = place.map_or(String::new(), |place| format!(" at {place}"));
+        format!(
+            "{json}\n  {pointer:?}: {detail}{place}{}",
+            event_id.map_or(String::new(), |id| format!(" [{id}]"))
+        )
     });
     shown.collect::<Vec<_>>().join("\n")
 }
@@ -88,6 +92,9 @@ fn what_is_wrong_with_a_cloud_event_is_named_in_its_own_words() {
         r#"{"specversion":"1.0","source":"/s","id":"1","type":"t","subject":"u","data_base64":"AA=="}"#,
         r#"{"specversion":"1.0","source":"/s","id":"1","type":"t","subject":"u","user_id":"u"}"#,
         r#"{"specversion":"1.0","source":"/s","id":"1\u0000","type":"t","subject":"u"}"#,
+        r#"{"specversion":"0.3","source":"/s","id":"1","type":"t","subject":"u"}"#,
+        r#"{"specversion":"1.0","source":"/s","id":"1","type":"t","subject":"u","x":1,"tier":1,"tier":2}"#,
+        r#"{"specversion":"1.0","source":"/s","id":"1","type":"t","subject":"u","data":{"a":["\ud83d"]}}"#,
         "[]",
         r#"{"specversion":"1.0","n":1e999}"#,
     ];
@@ -111,11 +118,68 @@ fn what_is_wrong_with_a_segment_message_is_named_in_its_own_words() {
         r#"{"type":"page","userId":"u","timestamp":"2026-11-23"}"#,
         r#"{"type":"page","userId":"u","originalTimestamp":0}"#,
         r#"{"type":"page","userId":"u","messageId":""}"#,
+        r#"{"type":"page","messageId":"m"}"#,
+        r#"{"type":"charge","messageId":"m"}"#,
+        r#"{"type":"page","userId":"u","messageId":"m","groupId":1,"groupId":2}"#,
+        r#"{"type":"page","userId":"u","messageId":"m","properties":{"a":1e400}}"#,
         "7",
     ];
     insta::assert_snapshot!(refusals(SEGMENT, &cases));
-    let track = Dialect::Segment { call: Some(SegmentCall::Track), context: None };
+    let track = Dialect::Segment { call: Some(SegmentCall::Track), shared: SegmentShared::NONE };
     assert_eq!(refusal(track, r#"{"type":"page"}"#).detail, "type is not \"track\", as the route says");
+}
+
+/// The context that a page view with `context` has in a batch that says `shared`.
+fn context_in_batch(context: &str, shared: &str) -> String {
+    let body = format!(r#"{{"batch":[],{shared}}}"#);
+    let shared = SegmentBatch::read(body.as_bytes()).expect("a batch").shared();
+    let message = format!(
+        r#"{{"messageId":"m","type":"page","userId":"u","timestamp":"2026-11-23T05:00:00Z",{context}}}"#
+    );
+    let event = read(Dialect::Segment { call: None, shared }, message).expect("accepted");
+    event.split_once(r#""context":"#).expect("a context").1.strip_suffix('}').expect("the end").to_owned()
+}
+
+#[test]
+fn a_batchs_context_and_integrations_are_merged_with_those_of_each_message() {
+    for (context, shared, merged) in [
+        (
+            r#""context":{ "ip":"::1", "app" : 1.0 }"#,
+            r#""context":{"ip":"::2","app":2,"os" : {"a":null}}"#,
+            r#"{"segment":{"type":"page"},"ip":"::1","app":1.0,"os":{"a":null}}"#,
+        ),
+        (r#""x":1"#, r#""context":{"ip":"::2"}"#, r#"{"segment":{"type":"page","x":1},"ip":"::2"}"#),
+        (r#""context":null"#, r#""context":{"ip":"::2"}"#, r#"{"segment":{"type":"page"},"ip":"::2"}"#),
+        (r#""context":{"ip":"::1"}"#, r#""context":null"#, r#"{"segment":{"type":"page"},"ip":"::1"}"#),
+        (
+            r#""integrations":{"All":true,"A":1}"#,
+            r#""integrations":{"A":2,"B":[ 1]}"#,
+            r#"{"segment":{"type":"page","integrations":{"All":true,"A":1,"B":[ 1]}}}"#,
+        ),
+        (
+            r#""x":1"#,
+            r#""integrations":{"A":2}"#,
+            r#"{"segment":{"type":"page","integrations":{"A":2},"x":1}}"#,
+        ),
+        (
+            r#""context":{"ip":"::1","se\u0067ment":[1 ]}"#,
+            r#""context":{"segment":2,"os":3}"#,
+            r#"{"segment":{"type":"page","context":{"segment":[1 ]}},"ip":"::1","os":3}"#,
+        ),
+        (
+            r#""context":{"segment":7}"#,
+            r#""integrations":null"#,
+            r#"{"segment":{"type":"page","context":{"segment":7}}}"#,
+        ),
+    ] {
+        assert_eq!(context_in_batch(context, shared), merged, "{context} in {shared}");
+    }
+    for shared in [r#""context":7"#, r#""integrations":[]"#] {
+        let refusal = Refusal::from(
+            SegmentBatch::read(format!(r#"{{"batch":[],{shared}}}"#).as_bytes()).expect_err(shared),
+        );
+        assert!(refusal.detail.ends_with("must be an object"), "{}", refusal.detail);
+    }
 }
 
 #[test]
@@ -127,10 +191,10 @@ fn limits_hold_for_the_message_and_for_the_event() {
     };
     assert!(read(Dialect::CloudEvents, with_data(65_000)).is_ok());
     assert!(refusal(Dialect::CloudEvents, &with_data(65_535)).detail.contains("the limit is 65536"));
-    let context = serde_json::value::to_raw_value(&json!({"p": "x".repeat(65_500)})).expect("JSON");
-    let shared = Dialect::Segment { call: None, context: Some(&context) };
+    let body = json!({"batch": [], "context": {"p": "x".repeat(65_500)}}).to_string();
+    let shared = SegmentBatch::read(body.as_bytes()).expect("a batch").shared();
     let message = r#"{"type":"page","userId":"u"}"#;
-    assert!(refusal(shared, message).detail.contains("the limit is 65536"));
+    assert!(refusal(Dialect::Segment { call: None, shared }, message).detail.contains("the limit is 65536"));
     let deep = format!(r#"{{"type":"page","userId":"u","x":{}{}}}"#, "[".repeat(62), "]".repeat(62));
     assert!(refusal(SEGMENT, &deep).detail.contains("64 levels"));
 }
@@ -174,6 +238,54 @@ fn headers_are_unquoted_and_decoded_once() {
 }
 
 #[test]
+fn a_source_in_a_header_is_that_of_the_json_format() {
+    let id = |source: &str| {
+        let text = |text: &'static str| text.as_bytes();
+        let attributes = [("specversion", text("1.0")), ("id", text("1")), ("source", source.as_bytes())];
+        let attributes = attributes.into_iter().chain([("type", text("t")), ("subject", text("u"))]);
+        let composed = compose_cloud_event(attributes, None, b"").expect(source);
+        read(Dialect::CloudEvents, composed).map(|event| {
+            serde_json::from_str::<Value>(&event).expect("JSON")["event_id"]
+                .as_str()
+                .expect("a text")
+                .to_owned()
+        })
+    };
+    for (header, source) in
+        [("/a%2Fb", "/a%2Fb"), ("/a%252Fb", "/a%2Fb"), ("/a%20b", "/a%20b"), ("\"/a\"", "/a")]
+    {
+        assert_eq!(id(header).expect(header), cloud_event_id(source, "1"), "{header}");
+    }
+    let refusal = Refusal::from(id("/a b").expect_err("a space"));
+    assert!(refusal.detail.contains("write %20"), "{}", refusal.detail);
+}
+
+#[test]
+fn a_refused_header_names_the_event_and_a_content_type_may_not_be_contradicted() {
+    let compose = |more: (&'static str, &'static [u8])| {
+        let attributes = [("id", &b"1"[..]), ("source", b"/s"), more];
+        compose_cloud_event(attributes.into_iter(), Some(b"application/json"), b"{}")
+    };
+    for more in [("datacontenttype", &b"text/json"[..]), ("note", b"%C0"), ("note", b"%00")] {
+        let refusal = Refusal::from(compose(more).expect_err("refused"));
+        assert_eq!(refusal.event_id.as_deref(), Some("/s 1"), "{}", refusal.detail);
+        assert_eq!(refusal.pointer, format!("/{}", more.0));
+    }
+    let composed = String::from_utf8(compose(("datacontenttype", b"application/json")).expect("the same"));
+    assert_eq!(composed.expect("text").matches("datacontenttype").count(), 1);
+}
+
+#[test]
+fn data_in_a_body_keeps_its_columns_and_begins_on_the_second_line() {
+    let attributes = [("specversion", &b"1.0"[..]), ("id", b"1"), ("source", b"/s"), ("type", b"t")];
+    let data = b"{\"a\": \"\\ud800\"}";
+    let composed = compose_cloud_event(attributes.into_iter(), None, data).expect("composed");
+    let refusal = Refusal::from(read(Dialect::CloudEvents, composed).expect_err("half of a pair"));
+    assert_eq!(refusal.place, Some(Place { line: 2, column: 7 }));
+    assert_eq!(refusal.pointer, "/data/a");
+}
+
+#[test]
 fn data_cannot_pass_for_an_attribute() {
     let attributes = [("id", b"1".as_slice())];
     for data in [r#"{}, "subject":"u""#, "{}}", "1 2", "{"] {
@@ -188,7 +300,7 @@ fn json_value() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        "[a-z\"\\\\\u{0}\u{e9} ]{0,8}".prop_map(Value::from),
+        "[a-z\"\\\\\u{1}\u{e9} ]{0,8}".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![

@@ -106,6 +106,8 @@ fn a_refused_event_is_named_by_its_id() {
     assert_eq!(id(r#"{"nonsense":1,"event_id":"e-1"}"#), Some("e-1".into()));
     assert_eq!(id(r#"{"event_id":"much too long","user_id":"u"}"#), None);
     assert_eq!(id(r#"{"event_id":7}"#), None);
+    assert_eq!(id(r#"{"event_id":"e","user_id":"u","properties":{"a":[[[[[[1]]]]]]}}"#), Some("e".into()));
+    assert_eq!(id(&format!(r#"{{"event_id":"e","properties":"{}"}}"#, "x".repeat(400))), Some("e".into()));
 }
 
 #[test]
@@ -123,8 +125,30 @@ fn an_event_longer_than_the_limit_is_refused_and_one_as_long_is_not() {
 
 #[test]
 fn text_that_is_not_json_is_told_apart_from_a_refused_event() {
-    for json in ["", "{", "{\"user_id\":\"\u{1}\"}", "{\"user_id\":\"\\ud800\"}", "{}{}"] {
+    for json in ["", "{", "{\"user_id\":\"\u{1}\"}", "{}{}"] {
         assert!(matches!(read(json), Err(EnvelopeError::Malformed(_))), "{json:?}");
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_kept_is_refused_with_its_place_and_the_events_id() {
+    for value in
+        [r#""\ud83d""#, r#""\u0000""#, r#"{"\u0000":1}"#, "1e400", "1e-16384", "0.0e-20000", "[0e9999999999]"]
+    {
+        let json =
+            format!(r#"{{"event_id":"e-1","event_type":"a","user_id":"u","properties":{{"a":{value}}}}}"#);
+        let refusal = refusal(&json);
+        assert_eq!(refusal.event_id.as_deref(), Some("e-1"), "{value}");
+        assert!(refusal.pointer.starts_with("/properties/a"), "{value}: {}", refusal.pointer);
+        assert!(
+            refusal.place.is_some_and(|place| place.line == 1 && place.column >= 67),
+            "{value}: {refusal:?}"
+        );
+    }
+    for value in [r#""\\u0000""#, "0.0", "0", "1e-16383", "1.5e300"] {
+        let json =
+            format!(r#"{{"event_id":"e-1","event_type":"a","user_id":"u","properties":{{"a":{value}}}}}"#);
+        assert!(read(&json).is_ok(), "{value}");
     }
 }
 

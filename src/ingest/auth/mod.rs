@@ -12,7 +12,8 @@ use hyper::HeaderMap;
 
 use self::cache::Known;
 use self::keyring::Keyring;
-use self::presented::presented_key;
+pub(super) use self::presented::OpenKey;
+use self::presented::{is_in_headers, presented};
 use super::rate::Allowance;
 use crate::api::{Caller, Kind, Problem};
 use crate::config::Auth;
@@ -38,9 +39,12 @@ impl Access {
     }
 
     /// Lets the request pass if its key has the scope `needed`, or none is; with how many events may be sent with it.
+    ///
+    /// `open` is the key in the URL or in the body, where the route allows one there.
     pub(super) async fn check(
         &self,
         headers: &HeaderMap,
+        open: Option<OpenKey>,
         needed: Option<Scope>,
     ) -> Result<(Caller, Allowance), Problem> {
         let (keyring, needed) = match (self, needed) {
@@ -51,13 +55,18 @@ impl Access {
                 return Ok((Caller::Anybody, Allowance::unlimited()));
             }
         };
-        let presented = presented_key(headers)?;
-        let found = match KeyHash::of(&presented) {
+        let presented = presented(headers, open)?;
+        let found = match KeyHash::of(presented.key.expose()) {
             Some(hash) => keyring.find(hash).await?,
             None => None,
         };
         match found {
             None => Err(unauthorized("the API key is not known, or was revoked")),
+            Some(Known { key, .. }) if presented.is_in_the_open && key.scope == Scope::Admin => {
+                let detail = "an admin key is not taken from a URL or a body, where others may see it; send a key that \
+                              may only send events, or the key as Authorization: Bearer cmk_…";
+                Err(Problem::new(Kind::Forbidden, detail))
+            }
             Some(Known { key, limit }) if key.scope.covers(needed) => {
                 // It is events that are limited.
                 let limit = limit.filter(|_| needed == Scope::Ingest);
@@ -70,6 +79,11 @@ impl Access {
                     .with_challenge(r#"Bearer realm="campaign-manager", error="insufficient_scope""#))
             }
         }
+    }
+
+    /// Whether a request with these headers can only be let in by a key in its URL or its body.
+    pub(super) fn needs_open_key(&self, headers: &HeaderMap) -> bool {
+        matches!(self, Self::Keys(_)) && !is_in_headers(headers)
     }
 
     /// Takes note that this server revoked a key, so that it stops working here at once.

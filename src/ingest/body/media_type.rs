@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 
-use crate::api::{Kind, Problem};
+use crate::api::{Caller, Kind, Problem};
 
 /// Whether the body is said to be of this media type, whatever its parameters.
 pub(in crate::ingest) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
@@ -14,6 +14,19 @@ pub(in crate::ingest) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bo
 pub(in crate::ingest) fn is_json(headers: &HeaderMap) -> bool {
     let said = said_type(headers).to_ascii_lowercase();
     matches!(&*said, "application/json" | "text/json") || said.ends_with("+json")
+}
+
+/// Whether the body is JSON that is called plain text, as browsers send without asking first.
+///
+/// Without keys that is refused: any web page could make a browser on this machine send it.
+pub(in crate::ingest) fn is_plain_text(headers: &HeaderMap, caller: &Caller) -> Result<bool, Problem> {
+    let is_plain = is_of_type(headers, "text/plain");
+    if is_plain && caller.key().is_none() {
+        let detail = "a body of Content-Type text/plain is taken with an API key only, and this server asks for none; \
+                      send application/json";
+        return Err(Problem::new(Kind::UnsupportedType, detail).with_allowed(vec!["application/json"]));
+    }
+    Ok(is_plain)
 }
 
 fn said_type(headers: &HeaderMap) -> &str {

@@ -184,3 +184,33 @@ async fn without_keys_a_page_of_another_machine_can_have_nothing_done() {
     assert_eq!(server.get(&format!("/campaigns/{id}")).await.expect(200)["status"], "active");
     Reply::of(archive().header("origin", "http://localhost:3000")).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_key_in_the_url_may_send_events_and_nothing_else() {
+    let server = server().await;
+    let [ingest, admin] = [key(&server, Scope::Ingest).await, key(&server, Scope::Admin).await];
+    let with = |method: Method, path: &str, key: &ApiKey| {
+        let request = server.request(method, &format!("{path}?key={}", key.expose()));
+        request.header("content-type", "text/plain;charset=UTF-8").body(EVENT)
+    };
+    Reply::of(with(Method::POST, "/events", &ingest)).await.expect(202);
+    Reply::of(with(Method::POST, "/v1/track", &ingest)).await.problem(422);
+    let refused = Reply::of(with(Method::POST, "/events", &admin)).await;
+    assert!(refused.problem(403).contains("admin key"), "{}", refused.text);
+    Reply::of(with(Method::POST, "/events", &ApiKey::generate())).await.problem(401);
+    for key in [&ingest, &admin] {
+        Reply::of(with(Method::GET, "/events", key)).await.problem(401);
+        Reply::of(with(Method::GET, "/keys", key)).await.problem(401);
+    }
+    assert_eq!(server.queued().await.len(), 1);
+}
+
+#[tokio::test]
+async fn without_keys_no_body_is_taken_that_a_page_can_send_unasked() {
+    let server = TestServer::start().await;
+    let post = |path| server.request(Method::POST, path).header("content-type", "text/plain").body(EVENT);
+    for path in ["/events", "/events?key=cmk_any", "/v1/track"] {
+        assert!(Reply::of(post(path)).await.problem(415).contains("API key"), "{path}");
+    }
+    assert!(server.queued().await.is_empty());
+}

@@ -204,6 +204,22 @@ async fn who_has_the_version_already_is_not_sent_it_again() {
     assert_eq!((known.status.as_u16(), known.text.as_str(), known.header("etag")), (304, "", "\"1\""));
     assert_eq!(with("\"2\"").await.expect(200)["version"], 1);
     with("1").await.problem(400);
+    let stale = server.request(Method::GET, &path).header("if-match", "\"2\"");
+    Reply::of(stale).await.problem(412);
+}
+
+#[tokio::test]
+async fn a_change_that_excludes_the_version_of_now_is_refused() {
+    let server = TestServer::start().await;
+    let path = create(&server).await;
+    let activating = async |tag: &str| {
+        Reply::of(server.request(Method::POST, &format!("{path}/activate")).header("if-none-match", tag))
+            .await
+    };
+    for tag in ["\"1\"", "*"] {
+        assert!(activating(tag).await.problem(412).contains("If-None-Match"));
+    }
+    assert_eq!(activating("\"7\"").await.expect(200)["status"], "active");
 }
 
 #[tokio::test]

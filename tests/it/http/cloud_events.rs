@@ -85,14 +85,15 @@ async fn of_a_batch_the_good_events_are_accepted_and_the_others_named_in_their_o
         reply.expect(207),
         json!({"accepted": 1, "rejected": [
             {"index": 0, "event_id": "/shop/eu 17", "pointer": "/subject", "detail": "subject is required"},
-            {"index": 1, "pointer": "/specversion",
+            {"index": 1, "event_id": "/shop/eu 18", "pointer": "/specversion",
              "detail": "specversion is \"0.3\"; \"1.0\" is what is read here"},
             {"index": 2, "event_id": "/shop/eu 19", "pointer": "/data",
              "detail": "data must be an object, not an array"},
         ]})
     );
     assert_eq!(server.queued().await.len(), 1);
-    assert_eq!(post(&server, &[("content-type", BATCH)], "[]").await.problem(422), "the body holds no event");
+    let empty = post(&server, &[("content-type", BATCH)], " [ ]").await;
+    assert_eq!(empty.expect(202), json!({"accepted": 0, "event_ids": []}));
     let one = post(&server, &[("content-type", BATCH)], cloud_event("1")).await;
     assert!(one.problem(422).contains("array"), "{}", one.text);
     post(&server, &[("content-type", BATCH)], "[{]").await.problem(400);
@@ -114,4 +115,55 @@ async fn an_event_in_headers_without_its_version_is_told_what_is_missing() {
     let server = TestServer::start().await;
     let request = server.posting("/events", r#"{"amount": 1}"#).header("ce-type", "t").header("ce-id", "1");
     assert_eq!(Reply::of(request).await.problem(422), "specversion is required");
+}
+
+#[tokio::test]
+async fn an_attribute_that_is_given_twice_is_refused_with_the_events_id() {
+    let server = TestServer::start().await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "17"),
+        ("ce-source", "/shop/eu"),
+        ("ce-type", "t"),
+        ("ce-subject", "u"),
+        ("ce-tier", "gold"),
+    ];
+    let with = async |header| post(&server, &[&headers[..], &[header]].concat(), "{}").await;
+    for (header, pointer) in
+        [(("ce-tier", "silver"), "/tier"), (("ce-datacontenttype", "text/json"), "/datacontenttype")]
+    {
+        let reply = with(header).await;
+        reply.problem(422);
+        let fault = &reply.json()["errors"][0];
+        assert_eq!((&fault["event_id"], &fault["pointer"]), (&json!("/shop/eu 17"), &json!(pointer)));
+    }
+    with(("ce-datacontenttype", "application/json")).await.expect(202);
+
+    let twice = cloud_event("18").to_string().replacen("\"traceparent\"", "\"tier\":1,\"tier\"", 1);
+    assert_eq!(post(&server, &[("content-type", ONE)], twice).await.problem(422), "\"tier\" is given twice");
+    let stored = payloads(&server).await;
+    assert_eq!(stored[0]["context"]["datacontenttype"], "application/json");
+    assert_eq!(stored.len(), 1);
+}
+
+#[tokio::test]
+async fn a_source_with_an_escape_gives_one_id_in_both_modes() {
+    let server = TestServer::start().await;
+    let mut structured = cloud_event("17");
+    structured["source"] = json!("/a%2Fb");
+    post(&server, &[("content-type", ONE)], structured).await.expect(202);
+    let headers = [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "17"),
+        ("ce-source", "/a%2Fb"),
+        ("ce-type", "t"),
+        ("ce-subject", "u"),
+    ];
+    post(&server, &headers, "{}").await.expect(202);
+    let half = post(&server, &headers, "{\n \"a\": \"\\ud800\"}").await;
+    assert!(half.problem(422).ends_with("line 2 column 7"), "{}", half.text);
+    let ids: Vec<_> = server.queued().await.into_iter().map(|event| event.event_id).collect();
+    assert_eq!(ids, ["/a%2Fb 17", "/a%2Fb 17"]);
 }

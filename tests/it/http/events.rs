@@ -107,6 +107,78 @@ async fn a_body_of_which_nothing_is_acceptable_is_refused_with_each_reason() {
 }
 
 #[tokio::test]
+async fn a_value_that_cannot_be_kept_is_refused_alone_with_its_place_in_the_body() {
+    let server = TestServer::start().await;
+    let good = event("good");
+    let bad = |id: &str, value: &str| {
+        format!(
+            "{{\"event_id\":\"{id}\",\"event_type\":\"a\",\"user_id\":\"u\",\n \"properties\":{{\"v\":{value}}}}}"
+        )
+    };
+    let values = [("half", r#""\ud83d""#), ("huge", "1e400"), ("nul", r#""\u0000""#), ("tiny", "1e-20000")];
+    let [half, huge, nul, tiny] = values.map(|(id, value)| bad(id, value));
+    let body = format!("[{good},\n  {half},\n{huge}, {nul},\n\n{tiny}]");
+    let refused = server.post("/events", body).await.expect(207);
+    let told: Vec<_> = refused["rejected"].as_array().unwrap().iter().collect();
+    let places = ["line 3 column 20", "line 5 column 20", "line 6 column 20", "line 9 column 20"];
+    assert_eq!(told.len(), places.len());
+    for (index, (fault, place)) in told.iter().zip(places).enumerate() {
+        assert_eq!(
+            (&fault["index"], &fault["pointer"]),
+            (&json!(index + 1), &json!("/properties/v")),
+            "{fault}"
+        );
+        assert!(fault["detail"].as_str().unwrap().ends_with(place), "{fault} should be at {place}");
+        assert!(fault["event_id"].is_string(), "{fault}");
+    }
+    assert_queued(&server, &[&good]).await;
+
+    let alone = server.post("/events", half).await;
+    assert!(alone.problem(422).contains("surrogate"), "{}", alone.text);
+    assert_eq!(alone.json()["errors"][0]["pointer"], "/properties/v");
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_placed_in_the_body() {
+    let server = TestServer::start().await;
+    let good = event("good");
+    let column = good.len() + 1;
+    for (body, index, place) in [
+        (format!("[{good},\n {{\"a\": tru}}]"), 1, "line 2 column 11".to_owned()),
+        (format!("\n[{good}"), 0, format!("line 2 column {}", column + 1)),
+        (format!("[{good},{good}\n;]"), 1, "line 2 column 1".to_owned()),
+    ] {
+        let reply = server.post("/events", body).await;
+        let detail = reply.problem(400);
+        assert!(detail.ends_with(&place), "{detail} should be at {place}");
+        assert_eq!(reply.json()["errors"][0]["index"], index, "{}", reply.text);
+    }
+    let lines = server.post_lines(format!("\n{good}\n\n  {{\"a\":tru}}\n{{}}\n")).await.expect(207);
+    let told = lines["rejected"].as_array().unwrap();
+    assert_eq!(told.iter().map(|fault| &fault["line"]).collect::<Vec<_>>(), [4, 5]);
+    assert!(told[0]["detail"].as_str().unwrap().ends_with("line 4 column 11"), "{lines}");
+}
+
+#[tokio::test]
+async fn a_short_body_never_calls_for_a_long_answer() {
+    let server = TestServer::start().await;
+    let many = format!("[{}{}]", "{},".repeat(9_999), event("good"));
+    let reply = server.post("/events", many.clone()).await;
+    let body = reply.expect(207);
+    let (described, others) =
+        (body["rejected"].as_array().unwrap(), body["more_rejected"].as_array().unwrap());
+    assert_eq!((described.len(), others.len()), (100, 9_899));
+    assert_eq!((&others[0], &others[9_898]), (&json!(100), &json!(9_998)));
+    assert!(reply.text.len() < 3 * many.len(), "{} for {}", reply.text.len(), many.len());
+
+    let refused = server.post_lines("{}\n".repeat(10_000)).await;
+    assert!(refused.problem(422).contains("none of the 10000 events"), "{}", refused.text);
+    assert_eq!(refused.json()["errors"].as_array().unwrap().len(), 100);
+    assert_eq!(refused.json()["more_errors"], 9_900);
+    assert!(refused.text.len() < 30_000);
+}
+
+#[tokio::test]
 async fn a_body_that_is_not_json_is_refused_whole() {
     let server = TestServer::start().await;
     let good = event("good");

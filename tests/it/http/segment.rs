@@ -1,6 +1,10 @@
 //! Segment's routes: what its libraries send is taken, and answered as they expect.
 
+use std::io::Write as _;
+
 use campaign_manager::store::keys::Scope;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -77,7 +81,7 @@ async fn a_batch_of_which_a_part_is_refused_is_a_success_that_names_that_part() 
     assert_eq!(
         reply.expect(200),
         json!({"success": true, "rejected": [
-            {"index": 0, "pointer": "/userId", "detail": "userId or anonymousId is required"}]})
+            {"index": 0, "event_id": "m-1", "pointer": "/userId", "detail": "userId or anonymousId is required"}]})
     );
     assert_eq!(server.queued().await.len(), 1);
 }
@@ -96,29 +100,41 @@ async fn a_batch_of_which_all_is_refused_is_an_error_in_segments_words_too() {
         assert!(reply.problem(422).contains("batch is required once"), "{body}");
         assert_eq!(reply.json()["errors"][0]["pointer"], "/batch");
     }
-    for body in ["", "{", r#"{"batch":[}"#, r#"{"batch":[1e999]}"#] {
+    for body in ["", "{", r#"{"batch":[}"#, r#"{"batch":[1e]}"#] {
         server.post("/v1/batch", body).await.problem(400);
     }
     assert!(server.queued().await.is_empty());
 }
 
 #[tokio::test]
-async fn the_batchs_context_is_that_of_messages_without_one_and_may_not_swell() {
+async fn the_batchs_context_is_merged_with_that_of_each_message_and_may_not_swell() {
     let server = TestServer::with(&["--max-body=4KiB"]).await;
     let message = json!({"type": "track", "event": "e", "userId": "u", "messageId": "m"});
     let mut own = message.clone();
     own["context"] = json!({"ip": "10.0.0.2"});
-    let body = json!({"batch": [message, own], "context": {"ip": "10.0.0.1"}});
+    own["integrations"] = json!({"All": true});
+    let body = json!({"batch": [message, own], "context": {"ip": "10.0.0.1", "app": "shop"},
+                      "integrations": {"All": false, "Other": true}});
     server.post("/v1/batch", body.to_string()).await.expect(200);
-    let mut ips: Vec<_> =
-        payloads(&server).await.iter().map(|event| event["context"]["ip"].clone()).collect();
-    ips.sort_by_key(Value::to_string);
-    assert_eq!(ips, ["10.0.0.1", "10.0.0.2"]);
+    let contexts: Vec<_> = payloads(&server).await.iter().map(|event| event["context"].clone()).collect();
+    let merged = |ip: &str, all: bool| json!({"segment": {"type": "track", "integrations": {"All": all, "Other": true}}, "ip": ip, "app": "shop"});
+    assert_eq!(contexts, [merged("10.0.0.1", false), merged("10.0.0.2", true)]);
 
     let body = json!({"batch": vec![message; 10], "context": {"pad": "x".repeat(1000)}});
     let reply = server.post("/v1/batch", body.to_string()).await;
     assert!(reply.problem(413).contains("4096 bytes"));
     assert_eq!(server.queued().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_kept_does_not_sink_its_batch() {
+    let server = TestServer::start().await;
+    let body = batch().to_string().replacen("129.99", r#""\ud83d""#, 1);
+    let reply = server.post("/v1/batch", body).await.expect(200);
+    let fault = &reply["rejected"][0];
+    assert_eq!((&fault["index"], &fault["event_id"]), (&json!(1), &json!("m-2")));
+    assert_eq!(fault["pointer"], "/properties/amount");
+    assert_eq!(server.queued().await.len(), 1);
 }
 
 #[tokio::test]
@@ -132,6 +148,74 @@ async fn a_write_key_is_an_api_key() {
     assert_eq!(refused.json()["code"], "unauthorized");
     let secret = key(&server, Scope::Ingest).await;
     send(secret.expose()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_write_key_in_the_body_is_an_api_key_unless_it_is_an_admins() {
+    let server = TestServer::with(&["--auth=keys"]).await;
+    let [ingest, admin] = [key(&server, Scope::Ingest).await, key(&server, Scope::Admin).await];
+    let send = |path: &str, kind: &str, body: String| {
+        Reply::of(server.request(Method::POST, path).header("content-type", kind).body(body))
+    };
+    let mut batch = batch();
+    batch["writeKey"] = json!(ingest.expose());
+    send("/v1/batch", "application/json", batch.to_string()).await.expect(200);
+    send("/v1/batch", "text/plain", batch.to_string()).await.expect(200);
+    let message = json!({"userId": "u", "event": "e", "messageId": "m-3", "writeKey": ingest.expose()});
+    send("/v1/track", "text/plain;charset=UTF-8", message.to_string()).await.expect(200);
+
+    batch["writeKey"] = json!(admin.expose());
+    assert!(
+        send("/v1/batch", "application/json", batch.to_string()).await.problem(403).contains("admin key")
+    );
+    for wrong in [json!("cmk_unknown"), json!(7), Value::Null] {
+        batch["writeKey"] = wrong;
+        send("/v1/batch", "application/json", batch.to_string()).await.problem(401);
+    }
+    batch["writeKey"] = json!(ingest.expose());
+    batch["pad"] = json!("x".repeat(600_000));
+    send("/v1/batch", "application/json", batch.to_string()).await.problem(413);
+    send("/events", "application/json", batch.to_string()).await.problem(401);
+    let queued = server.queued().await;
+    assert_eq!(queued.len(), 5);
+    assert!(!queued.iter().any(|event| event.payload.contains("cmk_")));
+}
+
+/// The requests of libraries that were read, and cannot be run here: their paths, headers and forms of bodies.
+#[tokio::test]
+async fn requests_as_other_libraries_make_them_are_taken() {
+    let server = TestServer::with(&["--auth=keys"]).await;
+    let key = key(&server, Scope::Ingest).await;
+    let key = key.expose();
+    let message =
+        |id: &str| json!({"type": "track", "messageId": id, "userId": "u", "event": "e", "writeKey": key});
+    let batch =
+        |id: &str| json!({"batch": [message(id)], "sentAt": "2026-11-23T05:00:02.000Z", "writeKey": key});
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(batch("kotlin").to_string().as_bytes()).unwrap();
+    let post = |path: &str, kind: &str| server.request(Method::POST, path).header("content-type", kind);
+    let (plain, json) = ("text/plain", "application/json; charset=utf-8");
+    let go = json!({"batch": [message("go")], "messageId": "b-1", "sentAt": "2026-11-23T05:00:02Z", "context": null});
+    for (library, request) in [
+        ("Kotlin", post("/v1/b", plain).header("content-encoding", "gzip").body(packed.finish().unwrap())),
+        ("Swift", post("/v1/b", json).body(batch("swift").to_string())),
+        ("Go", post("//v1/batch", json).basic_auth(key, Some("")).body(go.to_string())),
+        ("Ruby", post("/v1/import", json).basic_auth(key, Some("")).body(batch("ruby").to_string())),
+        ("analytics.js", post("/v1/t", plain).basic_auth(key, Some("")).body(message("js").to_string())),
+        ("analytics.js without a header", post("/v1/t", plain).body(message("js-1").to_string())),
+        ("analytics.js in batches", post("/v1/b", plain).body(batch("js-2").to_string())),
+    ] {
+        // Other spellings of paths are not in the contract.
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{library}");
+        assert_eq!(answer.json::<Value>().await.unwrap(), json!({"success": true}), "{library}");
+    }
+    let mut ids: Vec<_> = server.queued().await.into_iter().map(|event| event.event_id).collect();
+    ids.sort();
+    assert_eq!(ids, ["go", "js", "js-1", "js-2", "kotlin", "ruby", "swift"]);
+    let nowhere = post("//v1/nowhere/", json).body("{}").send().await.unwrap();
+    assert_eq!(nowhere.status(), 404);
+    assert_eq!(nowhere.json::<Value>().await.unwrap()["code"], "not-found");
 }
 
 #[tokio::test]

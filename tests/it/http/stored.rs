@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use campaign_manager::store::Partitions;
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{DEADLINE, Settings, TestServer, start_worker, until_rows};
+use crate::support::{DEADLINE, Reply, Settings, TestServer, start_worker, until_rows};
 
 /// A server with stored events `(id, user, type, age, campaigns)` in partitions of a day.
 async fn server(events: &[(&str, &str, &str, SignedDuration, &[i64])]) -> (TestServer, Timestamp) {
@@ -88,23 +89,25 @@ async fn events_are_listed_from_the_newest_to_the_oldest_across_partitions() {
 async fn events_are_filtered_by_user_type_campaign_and_time() {
     let (server, now) = server(&[
         ("a", "u-1", "login", minutes(1), &[]),
-        ("b", "u-1", "purchase", minutes(2), &[7]),
-        ("c", "u-2", "purchase", minutes(3), &[7, 8]),
+        ("b", "u-1", "purchase", minutes(2), &[1]),
+        ("c", "u-2", "purchase", minutes(3), &[1, 2]),
         ("d", "u-2", "purchase", minutes(4), &[]),
     ])
     .await;
+    for id in [1, 2] {
+        assert_eq!(server.activate(&json!({"event_type": ["test"]})).await, id);
+    }
     let at = |age: i64| now - minutes(age);
 
     for (query, expected) in [
         ("user_id=u-1".to_owned(), &["a", "b"][..]),
         ("event_type=purchase".to_owned(), &["b", "c", "d"]),
-        ("campaign_id=7".to_owned(), &["b", "c"]),
-        ("campaign_id=8&user_id=u-1".to_owned(), &[]),
-        ("campaign_id=7&user_id=u-1&event_type=purchase".to_owned(), &["b"]),
+        ("campaign_id=1".to_owned(), &["b", "c"]),
+        ("campaign_id=2&user_id=u-1".to_owned(), &[]),
+        ("campaign_id=1&user_id=u-1&event_type=purchase".to_owned(), &["b"]),
         (format!("from={}", at(2)), &["a", "b"]),
         (format!("to={}", at(2)), &["c", "d"]),
         (format!("from={}&to={}", at(3), at(1)), &["b", "c"]),
-        (format!("from={}&to={}", at(1), at(3)), &[]),
         ("from=0001-01-01T00:00:00Z&to=9999-01-01T00:00:00Z".to_owned(), &["a", "b", "c", "d"]),
     ] {
         assert_eq!(ids(&server.get(&format!("/events?{query}")).await.expect(200)), expected, "{query}");
@@ -197,5 +200,55 @@ async fn bad_parameters_are_named() {
     ] {
         let detail = server.get(&format!("/events?{query}")).await.problem(400);
         assert!(detail.starts_with(&format!("{named}: ")), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_found_a_plus_is_said_to_be_a_space() {
+    let minute = minutes(1);
+    let (server, _) =
+        server(&[("a", "user tag", "t", minute, &[]), ("b", "user+tag", "t", minute, &[])]).await;
+    let note = |list: &Value| list["note"].as_str().map(|note| note.contains("%2B"));
+    for (query, found, noted) in [
+        ("user_id=user+tag", &["a"][..], None),
+        ("user_id=user%2Btag", &["b"], None),
+        ("user_id=no+body", &[], Some(true)),
+        ("user_id=no%20body", &[], None),
+    ] {
+        let list = server.get(&format!("/events?{query}")).await.expect(200);
+        assert_eq!((ids(&list), note(&list)), (found.to_vec(), noted), "{query}");
+    }
+    assert!(server.get("/events/a?user_id=no+body").await.problem(404).contains("%2B"));
+    assert!(!server.get("/events/a?user_id=nobody").await.problem(404).contains("%2B"));
+    let campaigns = server.get("/campaigns?q=no+such").await.expect(200);
+    assert_eq!(note(&campaigns), Some(true));
+}
+
+#[tokio::test]
+async fn a_question_that_nothing_can_answer_is_refused() {
+    let server = TestServer::start().await;
+    let id = server.activate(&json!({"event_type": ["test"]})).await;
+    let range = "from=2026-11-24T00:00:00Z&to=2026-11-24T00:00:00Z";
+    for (path, said) in [
+        ("/events?campaign_id=99".to_owned(), "there is no campaign 99"),
+        (format!("/events?campaign_id=0{id}"), "is not a campaign's number"),
+        (format!("/events?{range}"), "from: must be before to"),
+        (format!("/campaigns/{id}/triggers?{range}"), "from: must be before to"),
+        (format!("/campaigns/{id}/stats?{range}"), "from: must be before to"),
+        ("/events?user_id=%ff".to_owned(), "user_id: is not UTF-8"),
+        ("/dead-letters?reason=%C3".to_owned(), "reason: is not UTF-8"),
+        ("/ledger?days=%2B7".to_owned(), "is not a number"),
+    ] {
+        let detail = server.get(&path).await.problem(400);
+        assert!(detail.contains(said), "{path}: {detail}");
+    }
+    server.get(&format!("/events?campaign_id={id}")).await.expect(200);
+    for id in [format!("0{id}"), format!("%2B{id}"), format!("{id}%20")] {
+        for path in ["campaigns", "keys", "dead-letters"] {
+            let method = if path == "keys" { Method::DELETE } else { Method::GET };
+            let reply = Reply::of(server.request(method, &format!("/{path}/{id}"))).await;
+            reply.problem(404);
+        }
+        server.get(&format!("/campaigns/{id}/triggers")).await.problem(404);
     }
 }

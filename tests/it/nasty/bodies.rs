@@ -37,8 +37,8 @@ async fn bodies_that_are_no_json_are_refused_whole_and_their_events_are_not_stor
         Vec::new(),
         b"\0".to_vec(),
         b"\xff\xfe[\0]\0".to_vec(),
-        format!("\u{feff}{good}").into_bytes(),
-        format!("\u{feff}[{good}]").into_bytes(),
+        format!("\u{feff}\u{feff}{good}").into_bytes(),
+        format!("[\u{feff}{good}]").into_bytes(),
         format!("[{good}").into_bytes(),
         format!("[{good},").into_bytes(),
         format!("[{good},]").into_bytes(),
@@ -97,6 +97,26 @@ async fn an_array_of_more_events_than_allowed_is_refused_whole() {
     let body = format!("[{}{}]", "{},".repeat(9_999), event("last", ""));
     assert_eq!(pipeline.post("application/json", body).await.expect(207)["accepted"], 1);
     pipeline.accepted.push(event("last", "").into_bytes());
+    pipeline.assert_all_stored().await;
+    pipeline.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_byte_order_mark_before_a_body_is_skipped_and_one_elsewhere_is_named() {
+    let mut pipeline = Pipeline::start().await;
+    let events = ["a", "b", "c"].map(|id| event(id, ""));
+    let [a, b, c] = &events;
+    pipeline.post("application/json", format!("\u{feff}{a}")).await.expect(202);
+    pipeline.post("application/json", format!("\u{feff} [{b}]")).await.expect(202);
+    let lines = pipeline.post("application/x-ndjson", format!("\u{feff}{c}\n\u{feff}{a}")).await.expect(207);
+    assert_eq!(
+        lines["rejected"][0]["detail"],
+        "not valid JSON: a byte order mark stands before it at line 2 column 1"
+    );
+    let wide: Vec<u8> = a.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let reply = pipeline.post("application/json", [b"\xff\xfe".to_vec(), wide].concat()).await;
+    assert!(reply.problem(400).contains("UTF-16"), "{}", reply.text);
+    pipeline.accepted.extend(events.map(String::into_bytes));
     pipeline.assert_all_stored().await;
     pipeline.end().await;
 }

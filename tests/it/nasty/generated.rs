@@ -13,8 +13,9 @@ use rand_mt::Mt64;
 use super::{Pipeline, event, shown};
 
 const SEED: u64 = 20_261_124;
-const BATCHES: usize = 4;
-const LINES: usize = 300;
+const BATCHES: usize = 12;
+/// As many refusals as an answer describes.
+const LINES: usize = 100;
 
 #[expect(clippy::print_stdout, reason = "the seed of what failed; allowed in tests")]
 fn print_seed() {

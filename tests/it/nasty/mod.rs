@@ -67,6 +67,18 @@ impl Pipeline {
         }
         assert_eq!(stored.len(), self.accepted.len());
         assert_eq!(count(&self.server.stores, "dead_letters").await, 0, "what ingest accepts can be stored");
+        self.assert_postgres_reads_all().await;
+    }
+
+    /// Postgres' own functions can read every payload, whichever they are.
+    async fn assert_postgres_reads_all(&self) {
+        const READING: &str = "select count(payload->>'event_type'), count(payload #> '{properties,v}'),
+            sum(length(payload::jsonb::text)), sum((select count(*) from jsonb_path_query(payload::jsonb, 'lax $.**'))),
+            sum((select sum(length(value)) from json_each_text(payload)))
+            from events";
+        let read = self.server.stores.postgres().await.query_one(READING, &[]).await;
+        let read = read.expect("every payload can be read");
+        assert_eq!(usize::try_from(read.get::<_, i64>(0)).unwrap(), self.accepted.len());
     }
 
     async fn end(self) {

@@ -46,6 +46,8 @@ fn in_properties<'a>(
 async fn numbers_and_texts_are_stored_as_they_were_written_or_refused() {
     let mut pipeline = Pipeline::start().await;
     let digits = "1".repeat(400);
+    let [long_zero, too_long_zero] = [16_383, 16_384].map(|decimals| format!("0.{}", "0".repeat(decimals)));
+    let [long_half, too_long_half] = [16_382, 16_383].map(|decimals| format!("0.5{}", "0".repeat(decimals)));
     let numbers: Vec<(&[u8], Expected)> = vec![
         (b"-0", Stored),
         (b"-0.0e-0", Stored),
@@ -53,6 +55,18 @@ async fn numbers_and_texts_are_stored_as_they_were_written_or_refused() {
         (b"1e+05", Stored),
         (b"5e-324", Stored),
         (b"1e-400", Stored),
+        (b"1e-16383", Stored),
+        (b"-12.5e-16382", Stored),
+        (b"0e1073741822", Stored),
+        (b"1e-16384", Refused("decimal places")),
+        (b"-12.5E-16383", Refused("decimal places")),
+        (b"0e-20000", Refused("decimal places")),
+        (b"1e-99999999999999999999", Refused("decimal places")),
+        (long_zero.as_bytes(), Stored),
+        (too_long_zero.as_bytes(), Refused("decimal places")),
+        (long_half.as_bytes(), Stored),
+        (too_long_half.as_bytes(), Refused("decimal places")),
+        (b"0e1073741823", Refused("exponent")),
         (b"1.7976931348623157e308", Stored),
         (b"18446744073709551615", Stored),
         (b"18446744073709551616", Stored),
@@ -75,9 +89,12 @@ async fn numbers_and_texts_are_stored_as_they_were_written_or_refused() {
     let numbers: Vec<_> = in_properties("number", &numbers).collect();
     assert_fates(&mut pipeline, &numbers).await;
 
-    let texts: [(&[u8], Expected); 32] = [
-        (br#""\u0000""#, Stored),
-        (br#"{"\u0000":1}"#, Stored),
+    let texts: [(&[u8], Expected); 35] = [
+        (br#""\u0000""#, NUL),
+        (br#"{"\u0000":1}"#, NUL),
+        (br#"[{"a":"\\\u0000"}]"#, NUL),
+        (br#""\\u0000""#, Stored),
+        (br#"{"\\u0000":"\\\\u0000"}"#, Stored),
         (br#""\u0001\u001f\b\f\n\r\t\/\\\"""#, Stored),
         (br#""\ud83d\ude00""#, Stored),
         (br#""\uFFFF\uFFFE\uDBFF\uDFFF""#, Stored),
@@ -227,7 +244,7 @@ async fn members_that_are_unknown_repeated_or_of_another_type_are_refused() {
         (with("g", &format!("\"{}\":1", "k".repeat(60_000))), Refused("is not a member")),
         (with("h", r#""Context":{}"#), Refused("is not a member")),
         (with("i", r#""context":[]"#), Refused("must be an object")),
-        (with("j", r#""context":{"\u0000":"\u0000"}"#), Stored),
+        (with("j", r#""context":{"\u0000":"\u0000"}"#), NUL),
         ("[]".to_owned(), Refused("an event is a JSON object")),
         ("null".to_owned(), Refused("an event is a JSON object")),
         ("\"x\"".to_owned(), Refused("an event is a JSON object")),
