@@ -71,6 +71,6 @@ fn table(ledger: &Ledger) -> String {
 }
 
 fn row([day, numbers @ ..]: [String; 8]) -> String {
-    let columns: String = numbers.iter().map(|number| format!("{number:>15}")).collect();
+    let columns = numbers.map(|number| format!("{number:>15}")).concat();
     format!("{day:<10}{columns}\n")
 }

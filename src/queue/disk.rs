@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// How long something that Redis holds must last to be more than what every fsync holds up.
 const SLOW: Duration = Duration::from_millis(500);
 /// How long a slow disk is remembered.
-const REMEMBER: Duration = Duration::from_secs(60);
+const REMEMBER: Duration = Duration::from_mins(1);
 
 /// What a server said of its disk; of a cluster, all servers together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
