@@ -32,13 +32,15 @@ async fn worker_with_wrong_clock(ahead: i32, fault: &str) {
     let right = system.worker().await;
     system.oracle.start();
     system.oracle.until_recovered(&system.stores).await;
+    rest(&mut system).await;
     make_ancient_partition(&system).await;
 
-    let flags = [&SMALL_BATCHES[..], &[RETENTION]].concat();
+    let flags = [&SMALL_BATCHES[..], &[RETENTION, "--transaction-timeout=10s"]].concat();
     let mut wrong = Running::doomed_worker(&system.urls, &flags, &clock(ahead));
     wrong.until_logged("working").await;
     // So it has decided what is past retention.
     until_ancient_partition_dropped(&system).await;
+    system.oracle.start();
     system.oracle.until_recovered(&system.stores).await;
     right.drain().await;
     system.oracle.until_recovered(&system.stores).await;
@@ -101,6 +103,57 @@ async fn events_bear_the_time_of_redis_while_postgres_has_not_answered_yet() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_dropped_where_the_clock_of_postgres_jumps_ahead() {
+    postgres_with_wrong_clock(AHEAD, "clock of Postgres set three days ahead").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_where_the_clock_of_postgres_jumps_back() {
+    postgres_with_wrong_clock(BEHIND, "clock of Postgres set back by three days").await;
+}
+
+/// The clock jumps under load; then a worker decides what is past retention.
+async fn postgres_with_wrong_clock(ahead: i32, fault: &str) {
+    let mut system = System::start().await;
+    let worker = worker_with_retention(&system).await;
+    system.oracle.start();
+    system.oracle.until_recovered(&system.stores).await;
+    set_clock_of_postgres(&system, ahead).await;
+    let client = system.stores.postgres().await;
+    let follows = "select exists (select from events
+        where abs(extract(epoch from received_at - pg_catalog.now()) - $1::int) < 3600)";
+    until("events that bear the new time", DEADLINE, async || {
+        client.query_one(follows, &[&ahead]).await.unwrap().get(0)
+    })
+    .await;
+
+    rest(&mut system).await;
+    make_ancient_partition(&system).await;
+    let another = worker_with_retention(&system).await;
+    until_ancient_partition_dropped(&system).await;
+    system.oracle.start();
+    system.oracle.until_acknowledged(500).await;
+    system.assert_kept(fault, vec![worker, another]).await;
+}
+
+/// Has all new sessions find these functions where they look for those of Postgres, and ends the sessions there are.
+async fn set_clock_of_postgres(system: &System, ahead: i32) {
+    let set = format!(
+        "create function public.clock_timestamp() returns timestamptz language sql volatile
+            as 'select pg_catalog.clock_timestamp() + make_interval(secs => {ahead})';
+        create function public.now() returns timestamptz language sql stable
+            as 'select pg_catalog.now() + make_interval(secs => {ahead})';
+        alter table frames alter column stored_at set default public.now();
+        do $$ begin
+            execute format('alter database %I set search_path = public, pg_catalog', current_database());
+        end $$;
+        select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()"
+    );
+    system.stores.postgres().await.batch_execute(&set).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_says_that_its_clock_is_wrong_and_stays_ready() {
     let system = System::start().await;
     for (ahead, said) in [(AHEAD, "ahead of"), (BEHIND, "behind")] {
@@ -144,7 +197,8 @@ async fn readiness(admin: &str) -> (u16, String) {
 }
 
 async fn worker_with_retention(system: &System) -> Running {
-    Running::worker(&system.urls, &[&SMALL_BATCHES[..], &[RETENTION]].concat()).await
+    let flags = [&SMALL_BATCHES[..], &[RETENTION, "--transaction-timeout=10s"]].concat();
+    Running::worker(&system.urls, &flags).await
 }
 
 /// Has the oracle send to a server with this clock; what is returned is the server before.
@@ -152,6 +206,12 @@ async fn serve_with_clock(system: &mut System, ahead: i32) -> Running {
     let (serve, addr) = Running::serve(&system.urls, &[], &clock(ahead)).await;
     system.oracle.redirect(addr);
     std::mem::replace(&mut system.serve, serve)
+}
+
+/// Ends the load for a while: a worker that is held up by a lock looks after the tables again only after a minute.
+async fn rest(system: &mut System) {
+    system.oracle.stop().await;
+    until_drained(&system.stores).await;
 }
 
 /// A partition that is past retention by anybody's clock.
