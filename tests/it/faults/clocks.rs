@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{SMALL_BATCHES, System};
-use crate::support::{DEADLINE, Running, scrape, until, until_drained};
+use super::System;
+use crate::support::{DEADLINE, Running, scrape, until, until_drained, until_drained_within};
 
 /// By how much the clock is wrong, in seconds: three days.
 const AHEAD: i32 = 259_200;
 const BEHIND: i32 = -AHEAD;
-/// All of what is stored meanwhile would be past it.
-const RETENTION: &str = "--retention=24h";
+/// All that is stored meanwhile would be past this retention. A lock that is not to be had at once is waited for.
+const UPKEEP: [&str; 2] = ["--retention=24h", "--transaction-timeout=10s"];
 
 /// The fail point that sets a machine's clock.
 fn clock(ahead: i32) -> String {
@@ -29,14 +29,13 @@ async fn a_worker_whose_clock_is_behind_loses_nothing() {
 /// The worker looks after the tables beside one whose clock is right, and then alone.
 async fn worker_with_wrong_clock(ahead: i32, fault: &str) {
     let mut system = System::start().await;
-    let right = system.worker().await;
+    let right = Running::worker(&system.urls, &[]).await;
     system.oracle.start();
     system.oracle.until_recovered(&system.stores).await;
     rest(&mut system).await;
     make_ancient_partition(&system).await;
 
-    let flags = [&SMALL_BATCHES[..], &[RETENTION, "--transaction-timeout=10s"]].concat();
-    let mut wrong = Running::doomed_worker(&system.urls, &flags, &clock(ahead));
+    let mut wrong = Running::doomed_worker(&system.urls, &UPKEEP, &clock(ahead));
     wrong.until_logged("working").await;
     // So it has decided what is past retention.
     until_ancient_partition_dropped(&system).await;
@@ -119,15 +118,14 @@ async fn postgres_with_wrong_clock(ahead: i32, fault: &str) {
     system.oracle.start();
     system.oracle.until_recovered(&system.stores).await;
     set_clock_of_postgres(&system, ahead).await;
-    let client = system.stores.postgres().await;
-    let follows = "select exists (select from events
-        where abs(extract(epoch from received_at - pg_catalog.now()) - $1::int) < 3600)";
-    until("events that bear the new time", DEADLINE, async || {
-        client.query_one(follows, &[&ahead]).await.unwrap().get(0)
-    })
-    .await;
-
+    system.serve.until_logged("ready, with a warning").await;
+    system.oracle.until_acknowledged(500).await;
     rest(&mut system).await;
+    let follow = "select count(*) from events
+        where abs(extract(epoch from received_at - pg_catalog.now()) - $1::int) < 3600";
+    let followed = system.stores.postgres().await.query_one(follow, &[&ahead]).await.unwrap();
+    assert!(followed.get::<_, i64>(0) > 0, "events bear the new time");
+
     make_ancient_partition(&system).await;
     let another = worker_with_retention(&system).await;
     until_ancient_partition_dropped(&system).await;
@@ -197,8 +195,7 @@ async fn readiness(admin: &str) -> (u16, String) {
 }
 
 async fn worker_with_retention(system: &System) -> Running {
-    let flags = [&SMALL_BATCHES[..], &[RETENTION, "--transaction-timeout=10s"]].concat();
-    Running::worker(&system.urls, &flags).await
+    Running::worker(&system.urls, &UPKEEP).await
 }
 
 /// Has the oracle send to a server with this clock; what is returned is the server before.
@@ -211,7 +208,7 @@ async fn serve_with_clock(system: &mut System, ahead: i32) -> Running {
 /// Ends the load for a while: a worker that is held up by a lock looks after the tables again only after a minute.
 async fn rest(system: &mut System) {
     system.oracle.stop().await;
-    until_drained(&system.stores).await;
+    until_drained_within(&system.stores, 3 * DEADLINE).await;
 }
 
 /// A partition that is past retention by anybody's clock.
