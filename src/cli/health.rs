@@ -1,5 +1,6 @@
 //! `campaign-manager health`: what a running process says of itself, for health checks of containers without a shell.
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub(super) struct HealthArgs {
     live: bool,
 }
 
-/// Asks the process on this machine. That it is not well, or not there, is an error.
+/// Asks the process on this machine, and prints its warnings. That it is not well, or not there, is an error.
 pub(super) async fn run(args: &HealthArgs) -> anyhow::Result<()> {
     let addr = reached_at(args.admin.addr);
     let route = if args.live { "/healthz" } else { "/readyz" };
@@ -34,6 +35,9 @@ pub(super) async fn run(args: &HealthArgs) -> anyhow::Result<()> {
     let said = answer.split_once("\r\n\r\n").map_or("", |(_, said)| said);
     if !answer.starts_with("HTTP/1.1 200 ") {
         bail!("not well\n{}", said.trim_end());
+    }
+    for warning in said.lines().filter(|line| line.contains(": warning: ")) {
+        writeln!(std::io::stdout(), "{warning}")?;
     }
     Ok(())
 }

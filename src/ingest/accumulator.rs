@@ -17,13 +17,16 @@ use super::gate::{Closed, Gate};
 use super::gathering::{Departure, Gathering, Held};
 use super::reports::Reports;
 use super::staged::Staged;
+use super::writes::Writes;
 use crate::config::IngestConfig;
-use crate::ops::fail_point;
 use crate::ops::metrics::{self, IngestRefusal};
+use crate::ops::{Condition, Periodic, fail_point};
 use crate::queue::{self, OutgoingFrame, Pool, Shards};
 
 /// Round trips to Redis under way at once.
 const ROUND_TRIPS: usize = 4;
+/// Between two questions whether Redis takes writes.
+const PROBE_PERIOD: Duration = Duration::from_millis(500);
 /// The most bytes of frames in one of them: on their way they are there five times, twice of it in Redis' client.
 const ROUND_TRIP: usize = 512 * 1024;
 
@@ -37,6 +40,7 @@ struct Inner {
     frame_bytes: usize,
     gate: Gate,
     reports: Reports,
+    writes: Writes,
     state: Mutex<State>,
     /// Wakes the sending task: something came in, or the accumulator was closed.
     wake: Notify,
@@ -93,6 +97,7 @@ impl Accumulator {
             frame_bytes,
             gate,
             reports: Reports::default(),
+            writes: Writes::new(),
             state,
             wake: Notify::new(),
             line: sync::Mutex::new(()),
@@ -115,6 +120,21 @@ impl Accumulator {
     #[must_use]
     pub fn reports(&self) -> &Reports {
         &self.0.reports
+    }
+
+    /// Whether Redis takes frames, if [`Self::probe_writes`] is run.
+    #[must_use]
+    pub fn writes(&self) -> &Condition {
+        self.0.writes.condition()
+    }
+
+    /// Asks Redis again and again whether it takes writes, until it is dropped.
+    pub async fn probe_writes(&self, pool: Pool) {
+        let mut probes = Periodic::every(PROBE_PERIOD);
+        loop {
+            probes.next().await;
+            self.0.writes.probed(queue::takes_writes(&pool, self.0.shards).await);
+        }
     }
 
     /// An empty stage for one request's events, once there is room for them; who came first has it first. Nobody waits
@@ -256,6 +276,7 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
         departures.into_iter().map(|d| (d.frame, d.waiting)).unzip();
     let fate = match queue::append(&pool, &frames).await {
         Ok(depths) => {
+            accumulator.0.writes.taken();
             accumulator.0.gate.note(&depths);
             fail_point::reached("frames-appended");
             for frame in &frames {
@@ -265,7 +286,7 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
             Fate::Acknowledged
         }
         Err(error) => {
-            tracing::warn!(frames = frames.len(), %error, "frames were not accepted by Redis; their requests are answered with 503");
+            accumulator.0.writes.refused(frames.len(), &error);
             Fate::Failed(error.to_string().into())
         }
     };

@@ -18,6 +18,7 @@ mod staged;
 mod gate;
 mod gathering;
 mod reports;
+mod writes;
 mod accumulator;
 
 pub use accumulator::{Accumulator, SubmitError};

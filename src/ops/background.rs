@@ -38,7 +38,7 @@ impl Background {
         let named = async move {
             task.await;
         }
-        .instrument(tracing::error_span!("background", name));
+        .instrument(tracing::error_span!("background", task = name));
         let running = self.tasks.spawn(named);
         self.names.insert(running.id(), name);
     }

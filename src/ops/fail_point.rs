@@ -1,7 +1,8 @@
 //! Places where a test may end the process: the edges between steps that a crash must not tear apart.
 //!
 //! Only builds with the feature `fail-points` have them. `FAILPOINTS="committed=3*off->return"` in the environment ends the
-//! process with SIGKILL when it gets to `committed` for the fourth time; the syntax is that of the crate `fail`.
+//! process with SIGKILL when it gets to `committed` for the fourth time; the syntax is that of the crate `fail`. With `panic` in
+//! place of `return` only the task that gets there ends.
 
 use jiff::SignedDuration;
 

@@ -7,6 +7,7 @@ pub mod fail_point;
 mod health;
 pub mod metrics;
 mod open_files;
+mod repeated;
 mod shutdown;
 mod telemetry;
 
@@ -14,5 +15,6 @@ pub use admin::Admin;
 pub use background::{Background, Periodic, TaskEnded, panic_message};
 pub use health::{Condition, Readiness, Status};
 pub use open_files::allow_open_files;
+pub use repeated::Repeated;
 pub use shutdown::Signals;
 pub use telemetry::start_logging;

@@ -5,7 +5,7 @@
 //! A node of a cluster is asked whether it is what it was instead.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bb8_redis::bb8::{self, ManageConnection};
@@ -14,11 +14,17 @@ use bb8_redis::redis::{
     self, AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict, Pipeline,
     RedisError, TlsCertificates,
 };
+use rand::RngExt as _;
 
 use super::QueueError;
-use super::error::describe;
+use super::error::{code_of, describe};
+use crate::ops::Repeated;
 use crate::tls;
 
+/// Between two attempts to connect while somebody waits for a connection, at most.
+const PROBE_PERIOD: Duration = Duration::from_millis(200);
+/// A failure to connect that stays the same is logged once in this time.
+const LOG_PERIOD: Duration = Duration::from_secs(10);
 /// A connection that answered this recently is lent without asking it first.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -27,6 +33,15 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(super) struct Connector {
     client: Client,
     timeout: Duration,
+    trouble: Arc<Trouble>,
+}
+
+/// The last failure to connect, for whoever has waited for a connection in vain.
+#[derive(Debug)]
+struct Trouble {
+    server: Arc<str>,
+    last: Mutex<Option<Arc<str>>>,
+    logged: Repeated,
 }
 
 /// Which run of which Redis server: another one after each start, and for a node of a cluster after each change of its role,
@@ -78,7 +93,7 @@ pub(super) struct Connection {
 impl Connector {
     /// Connections to the server at `url`; each attempt to connect and each answer may take `timeout`.
     pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, QueueError> {
-        Ok(Self { client: client(url)?, timeout })
+        Ok(Self::of(client(url)?, timeout))
     }
 
     /// The same, but to another server.
@@ -91,7 +106,13 @@ impl Connector {
             _ => ConnectionAddr::Tcp(host, port),
         };
         let client = Client::open(known.clone().set_addr(addr)).map_err(QueueError::Url)?;
-        Ok(Self { client, timeout: self.timeout })
+        Ok(Self::of(client, self.timeout))
+    }
+
+    fn of(client: Client, timeout: Duration) -> Self {
+        let server = client.get_connection_info().addr().to_string().into();
+        let trouble = Trouble { server, last: Mutex::default(), logged: Repeated::every(LOG_PERIOD) };
+        Self { client, timeout, trouble: Arc::new(trouble) }
     }
 
     /// A pool of such connections; none is made before the first use.
@@ -99,7 +120,7 @@ impl Connector {
         bb8::Pool::builder()
             .max_size(size)
             .connection_timeout(self.timeout)
-            .error_sink(Box::new(Log { server: self.server().into() }))
+            .error_sink(Box::new(Log(Arc::clone(&self.trouble))))
             .build_unchecked(self.clone())
     }
 
@@ -112,8 +133,17 @@ impl Connector {
     }
 
     /// Where the server is.
-    pub(super) fn server(&self) -> String {
-        self.client.get_connection_info().addr().to_string()
+    pub(super) fn server(&self) -> Arc<str> {
+        Arc::clone(&self.trouble.server)
+    }
+
+    /// What is said to whoever has waited for a connection in vain.
+    pub(super) fn failure(&self) -> QueueError {
+        let why = || "it does not answer, or all REDIS_CONNECTIONS are busy".into();
+        QueueError::NoConnection {
+            server: self.server(),
+            why: self.trouble.lock().clone().unwrap_or_else(why),
+        }
     }
 
     /// Connects.
@@ -210,24 +240,36 @@ impl Connection {
     fn note<T>(&mut self, reply: Result<T, RedisError>) -> Result<T, RedisError> {
         match &reply {
             Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.broken = true,
-            // It may have become a replica, and so another run.
-            Err(error) if error.is_cluster_error() => self.broken = true,
+            // It may have become a replica, and so another run; or its name leads to another server by now.
+            Err(error) if error.is_cluster_error() || is_replica(error) => self.broken = true,
             _ => self.answered_at = Instant::now(),
         }
         reply
     }
 }
 
-/// Tells of what a pool meets while it tries to connect: whoever waits for a connection learns only that there was none in
-/// time.
-#[derive(Clone, Debug)]
-struct Log {
-    server: Arc<str>,
+impl Trouble {
+    fn note(&self, error: &RedisError) {
+        let error: Arc<str> = describe(error).into();
+        if let Some(unlogged) = self.logged.note(&error) {
+            tracing::warn!(server = %self.server, %error, unlogged, "no connection to Redis");
+        }
+        *self.lock() = Some(error);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+        // Each change is a single step, so a panic elsewhere leaves it whole.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+/// Keeps what a pool meets while it tries to connect: whoever waits for a connection learns only that there was none in time.
+#[derive(Clone, Debug)]
+struct Log(Arc<Trouble>);
 
 impl bb8::ErrorSink<RedisError> for Log {
     fn sink(&self, error: RedisError) {
-        tracing::warn!(server = %self.server, error = %describe(&error), "no connection to Redis");
+        self.0.note(&error);
     }
 
     fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<RedisError>> {
@@ -235,12 +277,34 @@ impl bb8::ErrorSink<RedisError> for Log {
     }
 }
 
+/// Whether the server refuses because it is a replica.
+fn is_replica(error: &RedisError) -> bool {
+    matches!(code_of(error).as_deref(), Some("READONLY" | "MASTERDOWN"))
+}
+
 impl ManageConnection for Connector {
     type Connection = Connection;
     type Error = RedisError;
 
+    /// Tries again and again within the time-out: the pool itself waits for seconds between two attempts.
     async fn connect(&self) -> Result<Connection, RedisError> {
-        self.connection().await
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.connection().await {
+                Ok(connection) => {
+                    *self.trouble.lock() = None;
+                    return Ok(connection);
+                }
+                Err(error) => {
+                    let pause = PROBE_PERIOD.mul_f64(rand::rng().random_range(0.5..1.0));
+                    if Instant::now() + pause >= deadline {
+                        return Err(error);
+                    }
+                    self.trouble.note(&error);
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {

@@ -1,6 +1,7 @@
 //! What can go wrong with Redis.
 
-use bb8_redis::bb8::RunError;
+use std::sync::Arc;
+
 use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::ops::metrics::Failure;
@@ -23,11 +24,22 @@ pub enum QueueError {
     /// Redis refused, did not answer in time, or the connection broke.
     #[error("Redis: {}", describe(.0))]
     Redis(#[from] RedisError),
+    /// The same, of the server at this address.
+    #[error("Redis at {server}: {}", describe(.error))]
+    Server {
+        /// Where it is.
+        server: Arc<str>,
+        /// What it said, or what became of the connection.
+        error: RedisError,
+    },
     /// No connection could be had within the time-out.
-    #[error(
-        "no connection to Redis within REDIS_TIMEOUT: it does not answer, or all REDIS_CONNECTIONS are busy; the log says why"
-    )]
-    NoConnection,
+    #[error("no connection to Redis at {server} within REDIS_TIMEOUT: {why}")]
+    NoConnection {
+        /// Where it is.
+        server: Arc<str>,
+        /// The last failure to connect.
+        why: Arc<str>,
+    },
     /// Several servers are named, which are not the nodes of one cluster.
     #[error(
         "REDIS_URL names several servers, but {0} is no node of a Redis Cluster; name one server, or nodes of one cluster"
@@ -78,32 +90,63 @@ impl From<TlsError> for QueueError {
     }
 }
 
-impl From<RunError<RedisError>> for QueueError {
-    fn from(error: RunError<RedisError>) -> Self {
-        match error {
-            RunError::User(error) => Self::Redis(error),
-            RunError::TimedOut => Self::NoConnection,
+impl QueueError {
+    /// What the client says, where it was the client.
+    fn redis(&self) -> Option<&RedisError> {
+        match self {
+            Self::Redis(error) | Self::Server { error, .. } => Some(error),
+            Self::Node { source, .. } => source.redis(),
+            _ => None,
         }
     }
-}
 
-impl QueueError {
+    /// The word that begins a reply which is an error, as in `NOREPLICAS Not enough good replicas to write.`
+    pub(super) fn code(&self) -> Option<String> {
+        code_of(self.redis()?)
+    }
+
     /// Whether the shard has moved to another server, which did nothing for it here.
     pub(super) fn is_moved(&self) -> bool {
-        matches!(self, Self::Redis(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved))
+        self.redis().is_some_and(|error| error.kind() == ErrorKind::Server(ServerErrorKind::Moved))
     }
 
     /// Whether the consumer group is not there.
     pub(super) fn is_without_group(&self) -> bool {
-        matches!(self, Self::Redis(error) if error.code() == Some("NOGROUP"))
+        self.code().as_deref() == Some("NOGROUP")
+    }
+
+    /// Whether Redis' memory is full: it refuses writes until there is room.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        self.code().as_deref() == Some("OOM")
+    }
+
+    /// Whether Redis cannot be reached, or reads its file. An attempt then costs next to nothing.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        let is_away = |error: &RedisError| {
+            let code = code_of(error);
+            error.is_io_error() || matches!(code.as_deref(), Some("LOADING" | "MASTERDOWN" | "CLUSTERDOWN"))
+        };
+        match self {
+            Self::NoConnection { .. } | Self::ClusterDown(_) => true,
+            Self::Node { source, .. } => source.is_away(),
+            _ => self.redis().is_some_and(is_away),
+        }
     }
 
     /// Whether trying again later can help. Otherwise somebody has to change something first.
+    ///
+    /// That is so for every error that Redis replies with. Some pass of themselves: `LOADING`, `BUSY` (a script), `OOM`,
+    /// `TRYAGAIN`, `CLUSTERDOWN`. Others when somebody has changed something in Redis: `READONLY`, `MASTERDOWN`,
+    /// `NOREPLICAS`, `MISCONF`, and also `WRONGPASS` and `NOPERM`. Nothing is lost meanwhile, and readiness says what is
+    /// waited for.
     #[must_use]
     pub fn will_pass(&self) -> bool {
         match self {
             Self::Redis(_)
-            | Self::NoConnection
+            | Self::Server { .. }
+            | Self::NoConnection { .. }
             | Self::ClusterDown(_)
             | Self::Uncovered(_)
             | Self::LostAgain => true,
@@ -114,6 +157,12 @@ impl QueueError {
 }
 
 impl Failure for QueueError {}
+
+/// Of a pipeline's errors the first one's.
+pub(super) fn code_of(error: &RedisError) -> Option<String> {
+    let errors = error.clone().into_server_errors()?;
+    errors.first().map(|(_, error)| error.code().to_owned())
+}
 
 /// The error, or what to do about it where the handshake failed. Of a pipeline's errors the first.
 pub(super) fn describe(error: &RedisError) -> String {

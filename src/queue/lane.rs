@@ -127,7 +127,7 @@ pub(super) async fn create_groups(link: &mut Link, shards: &[Shard]) -> Result<(
         let mut create = redis::cmd("XGROUP");
         create.arg("CREATE").arg(shard.stream()).arg(GROUP).arg("0").arg("MKSTREAM");
         match link.ask::<()>(*shard, &create).await {
-            Err(QueueError::Redis(error)) if error.code() == Some("BUSYGROUP") => {}
+            Err(error) if error.code().as_deref() == Some("BUSYGROUP") => {}
             other => other?,
         }
     }

@@ -121,21 +121,22 @@ impl Link {
     ) -> Result<T, QueueError> {
         let place = self.layout.place_of(shard);
         let reply = self.lent[place].as_mut().expect(MADE_FOR_IT).connection_mut().ask(command).await;
-        self.noted(reply)
+        self.noted(place, reply)
     }
 
     /// Where its servers are, where they are nodes of a cluster.
     pub(super) fn nodes(&self) -> Vec<String> {
         let places =
             (0..self.lent.len()).filter(|place| self.layout.is_cluster() && self.lent[*place].is_some());
-        places.map(|place| self.layout.address(place)).collect()
+        places.map(|place| self.layout.address(place).to_string()).collect()
     }
 
     /// Sends one command to each server, and reads the replies, in the order of the servers.
     pub async fn ask_each<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<Vec<T>, QueueError> {
-        let asked = self.lent.iter_mut().flatten().map(|lent| lent.connection_mut().ask(command));
+        let lent = self.lent.iter_mut().enumerate().filter_map(|(place, lent)| Some((place, lent.as_mut()?)));
+        let asked = lent.map(async |(place, lent)| (place, lent.connection_mut().ask(command).await));
         let replies = join_all(asked).await;
-        replies.into_iter().map(|reply| self.noted(reply)).collect()
+        replies.into_iter().map(|(place, reply)| self.noted(place, reply)).collect()
     }
 
     /// Which of these shards each server has, in the order of the servers.
@@ -179,13 +180,14 @@ impl Link {
         Ok(())
     }
 
-    fn noted<T>(&self, reply: Result<T, redis::RedisError>) -> Result<T, QueueError> {
-        if let Err(error) = &reply
-            && self.layout.is_doubted(error)
-        {
-            self.nodes.forget(&self.layout);
-        }
-        Ok(reply?)
+    /// The reply of the server at this place.
+    fn noted<T>(&self, place: usize, reply: Result<T, redis::RedisError>) -> Result<T, QueueError> {
+        reply.map_err(|error| {
+            if self.layout.is_doubted(&error) {
+                self.nodes.forget(&self.layout);
+            }
+            QueueError::Server { server: self.layout.address(place), error }
+        })
     }
 }
 
@@ -213,7 +215,8 @@ impl Commands<'_> {
         });
         // Each is waited for: a lost answer would be taken for one that did not come.
         let answers = join_all(asked).await;
-        let answers: Result<Vec<Vec<T>>, _> = answers.into_iter().map(|answer| link.noted(answer)).collect();
+        let answers: Result<Vec<Vec<T>>, _> =
+            answers.into_iter().enumerate().map(|(place, answer)| link.noted(place, answer)).collect();
         let mut answers = answers?;
         if let [only] = answers.as_mut_slice() {
             return Ok(std::mem::take(only));

@@ -45,6 +45,6 @@ pub use look::{Node, Sight, look, oldest};
 pub use lots::{cramped, sweep};
 pub use members::{leave, remove_idle};
 pub use producer::{OutgoingFrame, Replay, append};
-pub use server::{answers, check, usable};
+pub use server::{answers, check, takes_writes, usable};
 pub use shard::{Shard, Shards};
 pub use suspects::note_trial;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bb8_redis::bb8;
+use bb8_redis::bb8::{self, RunError};
 use bb8_redis::redis::{self, RedisError, Value};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -123,16 +123,17 @@ impl Nodes {
         if !connection.is_of_cluster() {
             drop(lent);
             if self.seeds.len() > 1 {
-                return Err(QueueError::NotACluster(server.connector.server()));
+                return Err(QueueError::NotACluster(server.connector.server().to_string()));
             }
             return Ok(Layout { servers: vec![server], ranges: None });
         }
-        let slots: Value = connection.ask(redis::cmd("CLUSTER").arg("SLOTS")).await?;
+        let failed = |error| server.failed(error);
+        let slots: Value = connection.ask(redis::cmd("CLUSTER").arg("SLOTS")).await.map_err(failed)?;
         let ranges = slots::ranges(&slots, server.connector.host())?;
-        let about: String = connection.ask(redis::cmd("CLUSTER").arg("INFO")).await?;
+        let about: String = connection.ask(redis::cmd("CLUSTER").arg("INFO")).await.map_err(failed)?;
         // A node that is cut off from the others does not know what has become of their slots.
         if !about.lines().any(|line| line == "cluster_state:ok") {
-            return Err(QueueError::ClusterDown(server.connector.server()));
+            return Err(QueueError::ClusterDown(server.connector.server().to_string()));
         }
         self.layout_of(ranges)
     }
@@ -197,7 +198,7 @@ impl Layout {
 
     /// A new connection to it, which nobody else will be lent.
     pub(super) async fn connect(&self, place: usize) -> Result<Lent, QueueError> {
-        Ok(Lent::Own(self.servers[place].connector.connection().await?))
+        self.servers[place].connect().await
     }
 
     /// Whether this answer is a hint that it does not hold any more.
@@ -206,7 +207,7 @@ impl Layout {
     }
 
     /// Where the server at this place is.
-    pub(super) fn address(&self, place: usize) -> String {
+    pub(super) fn address(&self, place: usize) -> Arc<str> {
         self.servers[place].connector.server()
     }
 }
@@ -218,11 +219,24 @@ impl Server {
     }
 
     async fn lend(&self) -> Result<Lent, QueueError> {
-        let Some(pool) = &self.pool else { return Ok(Lent::Own(self.connector.connection().await?)) };
+        let Some(pool) = &self.pool else { return self.connect().await };
         let asked = Instant::now();
         let lent = pool.get_owned().await;
         metrics::redis_pool_wait(asked.elapsed(), lent.is_err());
-        Ok(Lent::Pooled(lent?))
+        match lent {
+            Ok(lent) => Ok(Lent::Pooled(lent)),
+            Err(RunError::User(error)) => Err(self.failed(error)),
+            Err(RunError::TimedOut) => Err(self.connector.failure()),
+        }
+    }
+
+    async fn connect(&self) -> Result<Lent, QueueError> {
+        self.connector.connection().await.map(Lent::Own).map_err(|error| self.failed(error))
+    }
+
+    /// The error, with the server that it is of.
+    fn failed(&self, error: RedisError) -> QueueError {
+        QueueError::Server { server: self.connector.server(), error }
     }
 }
 

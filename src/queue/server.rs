@@ -7,7 +7,7 @@ use bb8_redis::redis::{self, InfoDict};
 
 use super::depth::{Eviction, Memory};
 use super::disk::Disk;
-use super::{Link, Pool, QueueError, Shards};
+use super::{Link, Pool, QueueError, Shard, Shards};
 
 /// `SET … NX GET` came with it.
 const OLDEST_MAJOR: u32 = 7;
@@ -41,6 +41,19 @@ pub async fn answers(pool: Pool, shards: Shards) -> Result<(), String> {
         commands.send().await
     };
     asked.await.map_err(|error: QueueError| error.to_string())
+}
+
+/// Whether each server takes writes now: an append that would add nothing is refused for the same reasons as a frame.
+pub async fn takes_writes(pool: &Pool, shards: Shards) -> Result<(), QueueError> {
+    let mut link = pool.get(shards.all()).await?;
+    let of_each_server: Vec<Shard> =
+        link.shared_out(shards.all()).into_iter().filter_map(|shards| shards.into_iter().next()).collect();
+    let mut commands = link.commands(1);
+    for shard in of_each_server {
+        let probe = commands.of(shard).cmd("XADD").arg(format!("{}:probe", shard.stream()));
+        probe.arg("NOMKSTREAM").arg("*").arg("probe").arg("").ignore();
+    }
+    commands.send().await
 }
 
 /// How full each server of the link is; an error where one is too old, or may evict what is queued.

@@ -75,12 +75,15 @@ impl Serve {
         let accumulator = Accumulator::new(queue.shards, ingest);
         let gate = accumulator.gate().clone();
         let watched = gate.clone();
+        readiness.add(accumulator.writes());
         readiness.require("queue", move || std::future::ready(watched.ready()));
         readiness.add(gate.disk());
         let mut background = Background::default();
         let pool = redis.clone();
         background.spawn("gate", async move { gate.watch(pool, shards).await });
         background.spawn("clocks", clocks.watch(readiness.condition("clock")));
+        let (probing, pool) = (accumulator.clone(), redis.clone());
+        background.spawn("writes", async move { probing.probe_writes(pool).await });
         background.spawn("pools", watch_pools(redis.clone(), postgres.clone()));
         let ledger = (ServerRun::new(), postgres.clone());
         let (run, reported) = ledger.clone();

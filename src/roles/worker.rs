@@ -50,7 +50,7 @@ impl Worker {
     ) -> Result<Self, RoleError> {
         let WorkerSettings { worker, partitions } = settings;
         let postgres = store::connect(&urls.database_url, store)?;
-        let keeper = CatalogKeeper::load(postgres.clone()).await?;
+        let keeper = CatalogKeeper::load(postgres.clone()).await?.answered_within(store.transaction_timeout);
         let state = keeper.state();
         readiness.require("campaigns", move || std::future::ready(state.check()));
         let pool = postgres.clone();
@@ -68,6 +68,7 @@ impl Worker {
             postgres: postgres.clone(),
             transaction_timeout: store.transaction_timeout,
             catalog: keeper.catalog(),
+            confirmation: keeper.confirmation(),
         };
         let changed = Arc::new(Notify::new());
         let mut background = Background::default();
@@ -88,6 +89,7 @@ impl Worker {
         background.spawn("redis", watch_redis(membership.clone(), postgres, worker.reclaim_after));
         let name = membership.name.clone();
         let pipeline = Pipeline::start(&Handle::current(), servers, name, worker, queue, partitions)?;
+        pipeline.conditions().iter().for_each(|condition| readiness.add(condition));
         Ok(Self { pipeline, membership, background })
     }
 

@@ -12,8 +12,6 @@ use super::{Pool, StoreError};
 use crate::config::DatabaseUrl;
 use crate::ops::metrics::PostgresOperation;
 
-/// How long a look for changes may take.
-const LIMIT: Duration = Duration::from_secs(30);
 /// What the triggers of the table `campaigns` notify.
 const CHANNEL: &str = "campaigns_changed";
 
@@ -34,12 +32,16 @@ pub struct CampaignChange {
     pub rules: Option<String>,
 }
 
-/// The campaigns that changed after `revision`; at revision 0, those that are active.
-pub async fn campaign_changes_since(pool: &Pool, revision: i64) -> Result<Vec<CampaignChange>, StoreError> {
+/// The campaigns that changed after `revision`; at revision 0, those that are active. Postgres may take `limit` to answer.
+pub async fn campaign_changes_since(
+    pool: &Pool,
+    revision: i64,
+    limit: Duration,
+) -> Result<Vec<CampaignChange>, StoreError> {
     const SELECT: &str = "select id, version, revision, starts_at, ends_at,
             case when status = 'active' then rules::text end
         from campaigns where revision > $1 and ($1 > 0 or status = 'active')";
-    let rows = super::within(LIMIT, pool, PostgresOperation::Campaigns, async |client| {
+    let rows = super::within(limit, pool, PostgresOperation::Campaigns, async |client| {
         Ok(client.query(SELECT, &[&revision]).await?)
     })
     .await?;

@@ -99,7 +99,7 @@ pub async fn note_alive<E: From<StoreError>>(
     pool: &Pool,
     lives: impl AsyncFnOnce() -> Result<Vec<RunId>, E>,
 ) -> Result<(), E> {
-    let mut client = pool.get().await.map_err(StoreError::from)?;
+    let mut client = pool.get().await?;
     let beginning = async {
         let transaction = client.transaction().await?;
         transaction.batch_execute("select now()").await?;

@@ -1,9 +1,10 @@
 //! What can go wrong with Postgres.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::error::SqlState;
 
 use super::sqlstate::{Action, action_of};
@@ -17,8 +18,13 @@ pub enum StoreError {
     #[error("{0}")]
     Configuration(String),
     /// No connection could be had.
-    #[error("no connection to Postgres: {}", describe_pool(.0))]
-    Pool(#[from] PoolError),
+    #[error("no connection to Postgres: {} ({server})", describe_pool(.error))]
+    Pool {
+        /// Where it is.
+        server: Arc<str>,
+        /// Why.
+        error: PoolError,
+    },
     /// Postgres refused or the connection broke.
     #[error("Postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
@@ -71,7 +77,7 @@ fn describe_connection(error: &tokio_postgres::Error) -> String {
 
 fn describe_pool(error: &PoolError) -> String {
     match error {
-        PoolError::Backend(error) => describe(error),
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => describe(error),
         PoolError::Timeout(_) => {
             "none was free in time; raise DATABASE_CONNECTIONS or look why Postgres is slow".to_owned()
         }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime,
 };
 use tokio::time::{error::Elapsed, timeout};
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Connection, Row, Socket};
@@ -26,22 +27,30 @@ const KEEPALIVES: u32 = 3;
 
 /// A pool of connections to Postgres. Clones share the connections.
 #[derive(Clone, Debug)]
-pub struct Pool(deadpool_postgres::Pool);
+pub struct Pool {
+    connections: deadpool_postgres::Pool,
+    /// Where the server is.
+    server: Arc<str>,
+}
 
 impl Pool {
     /// Lends a connection, once there is one.
-    pub async fn get(&self) -> Result<Object, PoolError> {
+    pub async fn get(&self) -> Result<Object, StoreError> {
         let asked = Instant::now();
-        let lent = self.0.get().await;
+        let lent = self.connections.get().await;
         metrics::postgres_pool_wait(asked.elapsed(), lent.is_err());
-        lent
+        lent.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: PoolError) -> StoreError {
+        StoreError::Pool { server: Arc::clone(&self.server), error }
     }
 
     /// As [`Self::get`], given up after `limit`.
     async fn get_within(&self, limit: Duration) -> Result<Object, StoreError> {
         let asked = Instant::now();
-        let lent = match timeout(limit, self.0.get()).await {
-            Ok(lent) => lent.map_err(StoreError::from),
+        let lent = match timeout(limit, self.connections.get()).await {
+            Ok(lent) => lent.map_err(|error| self.failed(error)),
             Err(_) => Err(StoreError::NoAnswer(limit)),
         };
         metrics::postgres_pool_wait(asked.elapsed(), lent.is_err());
@@ -73,19 +82,19 @@ impl Pool {
     /// How many connections there may be.
     #[must_use]
     pub fn most(&self) -> usize {
-        self.0.status().max_size
+        self.connections.status().max_size
     }
 
     /// How many connections there are, and how many wait for one.
     #[must_use]
     pub fn state(&self) -> PoolState {
-        let deadpool_postgres::Status { size, available, waiting, .. } = self.0.status();
+        let deadpool_postgres::Status { size, available, waiting, .. } = self.connections.status();
         PoolState { idle: available, in_use: size.saturating_sub(available), waiting }
     }
 
     /// Closes the connections that are not lent.
     pub fn close_idle(&self) {
-        self.0.retain(|_, _| false);
+        self.connections.retain(|_, _| false);
     }
 }
 
@@ -93,6 +102,7 @@ impl Pool {
 pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreError> {
     let &StoreConfig { database_timeout: timeout, transaction_timeout, .. } = config;
     let Database { config: client, tls, .. } = Database::at(url, timeout)?;
+    let server = server_of(&client).into();
     let manager =
         Manager::from_config(client, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     let pool = deadpool_postgres::Pool::builder(manager)
@@ -107,7 +117,17 @@ pub fn connect(url: &DatabaseUrl, config: &StoreConfig) -> Result<Pool, StoreErr
         }))
         .build()
         .map_err(|error| StoreError::Configuration(error.to_string()))?;
-    Ok(Pool(pool))
+    Ok(Pool { connections: pool, server })
+}
+
+/// Where the server is, or the first of several.
+fn server_of(config: &Config) -> String {
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    match config.get_hosts().first() {
+        Some(Host::Tcp(host)) => format!("{host}:{port}"),
+        Some(Host::Unix(folder)) => folder.display().to_string(),
+        None => "no host".to_owned(),
+    }
 }
 
 /// What each session begins with. A process that stands still within a transaction, or is gone without a word, must not
@@ -212,6 +232,6 @@ pub async fn within<T>(
 
 /// Whether Postgres answers; the error says what a person can do about it.
 pub async fn answers(pool: Pool) -> Result<(), String> {
-    let client = pool.get().await.map_err(|error| StoreError::from(error).to_string())?;
+    let client = pool.get().await.map_err(|error| error.to_string())?;
     client.batch_execute("").await.map_err(|error| StoreError::from(error).to_string())
 }

@@ -1,5 +1,6 @@
 //! SQLSTATE → what to do about it: the one place that decides. Pure but for the client's error type.
 
+use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::error::SqlState;
 
 use super::{StoreError, partitions};
@@ -21,10 +22,24 @@ impl StoreError {
     pub fn action(&self) -> Action {
         match self {
             Self::Configuration(_) => Action::Stop,
-            Self::Pool(deadpool_postgres::PoolError::Backend(error)) | Self::Postgres(error) => {
-                action_of(error)
+            Self::Pool {
+                error: PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
+                ..
             }
-            Self::Pool(_) | Self::Searching | Self::NoAnswer(_) => Action::Retry,
+            | Self::Postgres(error) => action_of(error),
+            Self::Pool { .. } | Self::Searching | Self::NoAnswer(_) => Action::Retry,
+        }
+    }
+
+    /// Whether Postgres cannot be reached, shuts down or starts. An attempt then ends where it connects.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Configuration(_) | Self::Searching => false,
+            Self::Pool { error: PoolError::Backend(error), .. } | Self::Postgres(error) => {
+                error.code().is_none_or(|state| is_away(state.code()))
+            }
+            Self::Pool { .. } | Self::NoAnswer(_) => true,
         }
     }
 
@@ -68,23 +83,35 @@ pub(super) fn action_of(error: &tokio_postgres::Error) -> Action {
     }
 }
 
-/// The table. Classes are the first two characters (PostgreSQL manual, appendix A).
+/// The table: every class that a batch can meet (PostgreSQL manual, appendix A). A class is the first two characters.
 fn action_for(sqlstate: &str) -> Action {
     match sqlstate {
-        // serialization failure, deadlock; a server that shuts down, starts, or has become a standby
-        "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "25006"
-        // a session that was ended for being idle too long: this process stood still
-        | "25P03" | "25P04" | "57P05"
-        // a lock that somebody holds for too long
-        | "55P03"
+        // the database was dropped; a constraint was violated at COMMIT, by nobody knows which row
+        "57P04" | "40002" => Action::Stop,
+        // read only: the server has become a standby, or somebody set it so
+        "25006"
+        // a session that was ended for being idle, or in a transaction, too long: this process stood still
+        | "25P03" | "25P04"
         // a statement sent along with one that failed, and heard of first: the next attempt tells what failed
-        | "25P02" => Action::Retry,
-        // connection exceptions, insufficient resources
-        state if state.starts_with("08") || state.starts_with("53") => Action::Retry,
-        // data exceptions, violated constraints
-        state if state.starts_with("22") || state.starts_with("23") => Action::Refuse,
-        _ => Action::Stop,
+        | "25P02"
+        // an object in use, a lock that somebody holds for too long
+        | "55006" | "55P03"
+        // a system error, an I/O error of Postgres' disk
+        | "58000" | "58030" => Action::Retry,
+        _ => match sqlstate.get(..2).unwrap_or_default() {
+            // connection exceptions; rolled back for others' sake: serialization failures, deadlocks; insufficient resources;
+            // intervention by an operator: a cancelled statement, a server that shuts down or starts; a snapshot too old
+            "08" | "40" | "53" | "57" | "72" => Action::Retry,
+            // data exceptions; violated constraints and views' conditions; limits such as the size of a row or of an
+            // index' entry; what triggers and functions of an administrator raise, by SQL or in another language
+            "22" | "23" | "44" | "54" | "09" | "38" | "39" | "P0" => Action::Refuse,
+            _ => Action::Stop,
+        },
     }
+}
+
+fn is_away(sqlstate: &str) -> bool {
+    sqlstate.starts_with("08") || matches!(sqlstate, "57P01" | "57P02" | "57P03" | "53300")
 }
 
 fn is_stored_already(sqlstate: &str, table: Option<&str>, constraint: Option<&str>) -> bool {
@@ -106,18 +133,25 @@ mod tests {
     #[test]
     fn what_passes_is_retried_what_is_wrong_with_a_row_is_refused_the_rest_stops() {
         for state in [
-            "08006", "40001", "40P01", "53100", "53300", "57P01", "57P03", "25006", "25P03", "57P05",
-            "55P03", "25P02",
+            "08006", "40001", "40P01", "40003", "53100", "53200", "53300", "57P01", "57P03", "57P05",
+            "57014", "25006", "25P03", "25P02", "55P03", "55006", "58030", "72000",
         ] {
             assert_eq!(action_for(state), Action::Retry, "{state}");
         }
-        for state in ["22P02", "22021", "23505", "23514"] {
+        for state in ["22P02", "22021", "23505", "23514", "44000", "54000", "54001", "P0001", "38000"] {
             assert_eq!(action_for(state), Action::Refuse, "{state}");
         }
-        for state in ["42P01", "42501", "28P01", "3D000", "57014"] {
+        for state in ["42P01", "42501", "28P01", "3D000", "57P04", "40002", "58P01", "XX001", "0A000", ""] {
             assert_eq!(action_for(state), Action::Stop, "{state}");
         }
     }
+
+    #[test]
+    fn a_server_that_answers_is_not_away() {
+        assert!(["08006", "57P01", "57P03"].into_iter().all(is_away));
+        assert!(!["57014", "53100", "25006", "40001"].into_iter().any(is_away));
+    }
+
     #[test]
     fn only_a_second_row_of_an_id_in_a_sealed_partition_is_stored_already() {
         let (table, index) = (Some("events_20261123"), Some("events_20261123_event_id_key"));

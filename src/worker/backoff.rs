@@ -1,11 +1,15 @@
-//! How long to wait before another attempt: exponential, with full jitter.
+//! How long to wait before another attempt: exponential, with jitter.
 //!
-//! Source: Marc Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): a random time between nothing
-//! and the exponential bound spreads the attempts of many workers best.
+//! Source: Marc Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): random waits spread the attempts of
+//! many workers. Waits are short, as an attempt costs little while its server is away: it ends where it connects. So the
+//! batch is stored soon after the server is back, however long it was away.
 
 use std::time::Duration;
 
 use rand::RngExt as _;
+
+/// The least part of its bound that a wait takes.
+const LEAST: f64 = 0.4;
 
 /// The bounds of the waits.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +32,7 @@ impl Backoff {
 
     /// How long to wait before attempt `attempt`, counted from 0.
     pub(super) fn wait(self, attempt: u32) -> Duration {
-        self.bound(attempt).mul_f64(rand::rng().random::<f64>())
+        self.bound(attempt).mul_f64(rand::rng().random_range(LEAST..1.0))
     }
 }
 
@@ -46,9 +50,12 @@ mod tests {
     }
 
     #[test]
-    fn waits_stay_within_their_bound() {
+    fn waits_stay_within_their_bound_and_are_never_short() {
         let backoff = Backoff::new(SECOND, 5 * SECOND).expect("ordered");
-        assert!((0..1000).all(|attempt| backoff.wait(attempt % 8) <= backoff.bound(attempt % 8)));
+        assert!((0..1000).map(|attempt| attempt % 8).all(|attempt| {
+            let (wait, bound) = (backoff.wait(attempt), backoff.bound(attempt));
+            wait <= bound && wait >= bound.mul_f64(LEAST)
+        }));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::confirmation::{Confirmation, Confirmer, Moment};
 use crate::campaign::{ActiveCampaign, ActiveCampaigns, Catalog, Settled, UnreadableRule};
-use crate::ops::metrics;
+use crate::ops::{fail_point, metrics};
 use crate::store::{self, CampaignChange, Pool, StoreError};
 
 /// The catalog, and how it is kept.
@@ -25,6 +26,9 @@ pub struct CatalogKeeper {
     campaigns: Arc<ActiveCampaigns>,
     revision: i64,
     state: CatalogState,
+    confirmer: Confirmer,
+    /// How long Postgres may take to answer.
+    limit: Duration,
     settled_at: Instant,
     /// The settling that is under way.
     settling: Option<JoinHandle<Settled>>,
@@ -32,6 +36,11 @@ pub struct CatalogKeeper {
 
 /// How long a few changed campaigns may be matched beside the settled ones, before all are settled anew.
 const SETTLE_AFTER: Duration = Duration::from_mins(1);
+
+/// How long all campaigns may take to be read.
+const LOAD_LIMIT: Duration = Duration::from_secs(30);
+/// Between two looks while Postgres does not answer.
+const PROBE_PERIOD: Duration = Duration::from_millis(200);
 
 /// Why the catalog is not up to date; shared with readiness.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +84,8 @@ impl CatalogKeeper {
             campaigns: Arc::default(),
             revision: 0,
             state: CatalogState::default(),
+            confirmer: Confirmer::new(Moment::now()),
+            limit: LOAD_LIMIT,
             settled_at: Instant::now(),
             settling: None,
         };
@@ -88,21 +99,38 @@ impl CatalogKeeper {
         Arc::clone(&self.catalog)
     }
 
+    /// When the catalog was last confirmed to be up to date.
+    #[must_use]
+    pub fn confirmation(&self) -> Confirmation {
+        self.confirmer.confirmation()
+    }
+
+    /// Gives up a look for changes after `limit`, and looks again on another connection.
+    #[must_use]
+    pub fn answered_within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Whether the catalog is up to date.
     #[must_use]
     pub fn state(&self) -> CatalogState {
         self.state.clone()
     }
 
-    /// Follows changes: at once when `changed` says so, else every `poll`.
+    /// Follows changes: at once when `changed` says so or a stage wants a confirmation, else every `poll`.
     pub async fn follow(mut self, changed: Arc<tokio::sync::Notify>, poll: Duration) {
+        let mut pause = poll;
         loop {
             tokio::select! {
                 settled = ended(&mut self.settling) => self.settle(settled),
                 () = changed.notified() => {}
-                () = tokio::time::sleep(poll) => {}
+                () = self.confirmer.wanted() => {}
+                () = tokio::time::sleep(pause) => {}
             }
+            fail_point::reached("catalog-looked-at");
             let refreshed = self.refresh().await;
+            let is_away = matches!(refreshed, Err(CatalogError::Store(_)));
+            pause = if is_away { poll.min(PROBE_PERIOD) } else { poll };
             self.note(refreshed);
             self.begin_settling();
         }
@@ -116,13 +144,21 @@ impl CatalogKeeper {
         };
         metrics::catalog_failed();
         if self.state.set(Some(error.to_string())) {
-            tracing::warn!(%error, revision = self.revision, "campaigns not reloaded; matching goes on with the last good ones");
+            tracing::warn!(%error, revision = self.revision, "campaigns not reloaded");
         }
     }
 
-    /// Reads what changed, and swaps in a new catalog if anything did.
+    /// Reads what changed, and swaps in a new catalog if anything did. That confirms it, also where a rule cannot be read:
+    /// this is shown, and matching goes on with the campaigns before.
     async fn refresh(&mut self) -> Result<(), CatalogError> {
-        let changes = store::campaign_changes_since(&self.postgres, self.revision).await?;
+        let began = Moment::now();
+        let changes = store::campaign_changes_since(&self.postgres, self.revision, self.limit).await?;
+        let applied = self.apply(changes).await;
+        self.confirmer.confirm(began);
+        applied
+    }
+
+    async fn apply(&mut self, changes: Vec<CampaignChange>) -> Result<(), CatalogError> {
         let Some(revision) = changes.iter().map(|change| change.revision).max() else { return Ok(()) };
         let started = Instant::now();
         let (mut campaigns, settled) = (Arc::clone(&self.campaigns), self.catalog.load().settled());

@@ -145,6 +145,13 @@ impl ServerFailure for ClaimError {
         }
     }
 
+    fn is_away(&self) -> bool {
+        match self {
+            Self::Queue(error) => error.is_away(),
+            Self::Store(error) => error.is_away(),
+        }
+    }
+
     fn stops(self, stage: &'static str) -> WorkerError {
         match self {
             Self::Queue(error) => error.stops(stage),

@@ -47,11 +47,17 @@ pub enum WorkerError {
 pub(super) trait ServerFailure: std::error::Error {
     /// Whether trying again later can help.
     fn will_pass(&self) -> bool;
+    /// Whether the server cannot be reached, so that an attempt costs next to nothing until it is back.
+    fn is_away(&self) -> bool;
     /// The end of `stage`, where it cannot.
     fn stops(self, stage: &'static str) -> WorkerError;
 }
 
 impl ServerFailure for QueueError {
+    fn is_away(&self) -> bool {
+        self.is_away()
+    }
+
     fn will_pass(&self) -> bool {
         self.will_pass()
     }
@@ -62,6 +68,10 @@ impl ServerFailure for QueueError {
 }
 
 impl ServerFailure for StoreError {
+    fn is_away(&self) -> bool {
+        self.is_away()
+    }
+
     fn will_pass(&self) -> bool {
         self.action() == Action::Retry
     }

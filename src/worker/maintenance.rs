@@ -49,7 +49,7 @@ async fn maintain_once(
 ) -> Result<(), ClaimError> {
     let now = store::now(postgres).await?;
     let ahead = now.saturating_add(config.partitions_ahead).unwrap_or(Timestamp::MAX);
-    let mut client = postgres.get().await.map_err(StoreError::from)?;
+    let mut client = postgres.get().await?;
     timed(PostgresOperation::Partitions, known.ensure(&mut client, now, ahead)).await?;
     drop(client);
     // Last, since it gives up where it would have to wait for long.

@@ -1,5 +1,8 @@
 //! Stage 3: which campaigns each new event triggers. Pure CPU: no I/O, no lock, no allocation per event once the
 //! buffers have grown.
+//!
+//! Invariant: a batch is matched with a catalog that was confirmed at most a second before the batch came; where that is
+//! longer ago, the stage waits for a confirmation.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,6 +11,8 @@ use arc_swap::ArcSwap;
 
 use super::batch::{Deduplicated, Fate, Matched, events};
 use super::channel::{Inlet, Outlet};
+use super::confirmation::{Confirmation, Unconfirmed};
+use super::stage::{Ended, Stage};
 use crate::campaign::{Catalog, Scratch, Triggered};
 use crate::event::Parser;
 use crate::ops::{fail_point, metrics};
@@ -22,24 +27,33 @@ const CONDEMNED: &str = "each worker that tried this frame, at last alone, ended
 /// How a worker matches.
 #[derive(Debug)]
 pub(super) struct Matching {
-    pub(super) catalog: Arc<ArcSwap<Catalog>>,
+    stage: Stage,
+    catalog: Arc<ArcSwap<Catalog>>,
+    confirmation: Confirmation,
     parser: Parser,
     scratch: Scratch,
     matches: metrics::Matches,
 }
 
 impl Matching {
-    pub(super) fn new(catalog: Arc<ArcSwap<Catalog>>) -> Self {
+    pub(super) fn new(stage: Stage, catalog: Arc<ArcSwap<Catalog>>, confirmation: Confirmation) -> Self {
         Self {
+            stage,
             catalog,
+            confirmation,
             parser: Parser::new(MAX_DEPTH),
             scratch: Scratch::default(),
             matches: metrics::Matches::default(),
         }
     }
 
-    pub(super) fn run(mut self, batches: &Inlet<Deduplicated>, matched: &Outlet<Matched>) {
+    pub(super) fn run(
+        mut self,
+        batches: &Inlet<Deduplicated>,
+        matched: &Outlet<Matched>,
+    ) -> Result<(), Ended> {
         for Deduplicated { deliveries, condemned, is_new, epochs } in batches.joined() {
+            self.until_confirmed()?;
             let started = Instant::now();
             let mut triggered = Vec::new();
             let fates = if condemned {
@@ -51,9 +65,20 @@ impl Matching {
             metrics::stage_done(metrics::Stage::Match, fates.len());
             metrics::stage_took(metrics::Stage::Match, started.elapsed());
             if matched.send(Matched { deliveries, condemned, fates, triggered, epochs }).is_err() {
-                return;
+                return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Waits until the catalog may be used for the batch at hand.
+    fn until_confirmed(&self) -> Result<(), Ended> {
+        if self.confirmation.is_fresh() {
+            return Ok(());
+        }
+        let late = "the campaigns are waited for: Postgres has not confirmed them for more than a second";
+        // Without the task that follows campaigns the process ends; another worker takes the batch over.
+        self.stage.wait_visibly(self.confirmation.fresh(), late)?.map_err(|Unconfirmed| Ended::Abandoned)
     }
 
     fn fates(
@@ -72,7 +97,8 @@ impl Matching {
     }
 
     /// After a batch was claimed again: what is not new any more is a duplicate, and what was one and is new is matched.
-    pub(super) fn match_again(&mut self, batch: &mut Matched, is_new: &[bool]) {
+    pub(super) fn match_again(&mut self, batch: &mut Matched, is_new: &[bool]) -> Result<(), Ended> {
+        self.until_confirmed()?;
         let catalog = self.catalog.load_full();
         let Matched { deliveries, fates, triggered, .. } = batch;
         for ((event, is_new), fate) in events(deliveries).zip(is_new).zip(fates) {
@@ -83,6 +109,7 @@ impl Matching {
             }
         }
         self.matches.report();
+        Ok(())
     }
 
     fn fate(&mut self, catalog: &Catalog, event: &EventRecord<'_>, triggered: &mut Vec<Triggered>) -> Fate {

@@ -6,6 +6,7 @@ mod backoff;
 mod stage;
 mod batch;
 mod channel;
+mod confirmation;
 mod catalog;
 mod maintenance;
 mod watch;
@@ -25,6 +26,7 @@ mod store;
 mod ack;
 
 pub use catalog::{CatalogError, CatalogKeeper, CatalogState};
+pub use confirmation::Confirmation;
 pub use error::WorkerError;
 pub use ledger::watch_ledger;
 pub use maintenance::maintain;

@@ -21,6 +21,7 @@ use super::ack::Ack;
 use super::batch::BatchLimits;
 use super::channel::channel;
 use super::claimant::{Claimant, Known};
+use super::confirmation::Confirmation;
 use super::dedupe::Dedupe;
 use super::fetch::Fetch;
 use super::halt::Halt;
@@ -30,7 +31,7 @@ use super::stage::{Ended, Stage};
 use super::store::Store;
 use crate::campaign::Catalog;
 use crate::config::{PartitionConfig, QueueConfig, WorkerConfig};
-use crate::ops::{metrics, panic_message};
+use crate::ops::{Condition, metrics, panic_message};
 use crate::queue::{Consumer, Links, Pool};
 use crate::store::Partitions;
 
@@ -47,6 +48,8 @@ pub struct Servers {
     pub transaction_timeout: Duration,
     /// The campaigns to match against; may be exchanged at any time.
     pub catalog: Arc<ArcSwap<Catalog>>,
+    /// When they were last confirmed.
+    pub confirmation: Confirmation,
 }
 
 /// A running pipeline.
@@ -61,6 +64,7 @@ pub struct Pipeline {
     has_failed: bool,
     /// The failure of the stage that failed first, until somebody takes it.
     failure: Option<WorkerError>,
+    conditions: [Condition; STAGES],
 }
 
 const STAGES: usize = NAMES.len();
@@ -78,15 +82,17 @@ impl Pipeline {
     ) -> Result<Self, WorkerError> {
         let (tell, ends) = mpsc::channel(STAGES);
         let halt = Halt::new();
-        let mut pipeline =
-            Self { halt: halt.clone(), running: 0, tell, ends, has_failed: false, failure: None };
         let stages: [Stage; STAGES] = std::array::from_fn(|place| Stage {
             name: NAMES[place],
             runtime: runtime.clone(),
             halt: halt.at(place),
+            condition: Condition::new(NAMES[place]),
         });
+        let conditions = stages.each_ref().map(|stage| stage.condition.clone());
+        let mut pipeline =
+            Self { halt, running: 0, tell, ends, has_failed: false, failure: None, conditions };
         let [fetching, deduplicating, matching_stage, storing, acknowledging] = &stages;
-        let Servers { redis, links, postgres, transaction_timeout, catalog } = servers;
+        let Servers { redis, links, postgres, transaction_timeout, catalog, confirmation } = servers;
 
         let claimant = Claimant {
             redis: redis.clone(),
@@ -113,10 +119,10 @@ impl Pipeline {
             sent: 0,
         };
         let dedupe = Dedupe { stage: deduplicating.clone(), claimant: claimant.clone() };
-        let matching = Matching::new(Arc::clone(&catalog));
+        let matching = Matching::new(matching_stage.clone(), Arc::clone(&catalog), confirmation.clone());
         let partitions = Partitions::new(partitions.partition_interval);
         let timeout = transaction_timeout;
-        let again = Matching::new(catalog);
+        let again = Matching::new(storing.clone(), catalog, confirmation);
         let store =
             Store { stage: storing.clone(), postgres, partitions, claimant, matching: again, timeout };
         let ack = Ack { stage: acknowledging.clone(), redis, done };
@@ -129,13 +135,16 @@ impl Pipeline {
         let (committed_in, committed_out) = channel(metrics::Stage::Store, metrics::Stage::Ack, room, limits);
         pipeline.spawn(fetching, move || fetch.run(&fetched_in))?;
         pipeline.spawn(deduplicating, move || dedupe.run(&fetched_out, &deduplicated_in))?;
-        pipeline.spawn(matching_stage, move || {
-            matching.run(&deduplicated_out, &matched_in);
-            Ok(())
-        })?;
+        pipeline.spawn(matching_stage, move || matching.run(&deduplicated_out, &matched_in))?;
         pipeline.spawn(storing, move || store.run(&matched_out, &committed_in))?;
         pipeline.spawn(acknowledging, move || ack.run(&committed_out))?;
         Ok(pipeline)
+    }
+
+    /// Whether each stage gets on.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
     }
 
     /// Stops fetching; what is in flight is finished and acknowledged.

@@ -37,7 +37,7 @@ pub(super) async fn whole_epochs(
     shards: Shards,
     settings: &RestoreSettings,
 ) -> Result<Epochs, ClaimError> {
-    let mut client = postgres.get().await.map_err(StoreError::from)?;
+    let mut client = postgres.get().await?;
     let (transaction, mut recorded) = in_postgres(begin(&mut client, shards)).await?;
     // One link from here to the end: a restoration does not outlive a run of Redis that it began in.
     let mut link = redis.get(shards.all()).await?;

@@ -124,7 +124,7 @@ impl Store {
         let wanted = batch.wanted();
         let laid = self.stage.persist(async || self.claimant.claim(&batch.deliveries, &wanted).await)?;
         if !batch.condemned {
-            self.matching.match_again(batch, &laid.is_new);
+            self.matching.match_again(batch, &laid.is_new)?;
         }
         batch.epochs = laid.epochs;
         Ok(())

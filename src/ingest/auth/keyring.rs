@@ -14,11 +14,15 @@ use tokio::time::timeout;
 use super::cache::{Cache, Known, Recall};
 use crate::api::{Kind, Problem};
 use crate::ingest::rate::RateLimit;
+use crate::ops::Repeated;
 use crate::store::keys::{self, KeyHash, KeyId};
 use crate::store::{Pool, StoreError};
 
 /// How long a request waits: for its turn to have a key looked up, or for a valid key to be looked up again.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A failure that stays the same is logged once in this time.
+const LOG_PERIOD: Duration = Duration::from_secs(10);
 
 /// Where keys are kept, and what was looked up lately.
 #[derive(Debug)]
@@ -29,12 +33,14 @@ pub(in crate::ingest) struct Keyring {
     turns: Semaphore,
     /// How many events may be sent at once with a key that has a rate limit.
     burst: NonZeroU32,
+    /// While Postgres is away each request would log that.
+    logged: Repeated,
 }
 
 impl Keyring {
     pub(super) fn new(pool: Pool, burst: NonZeroU32) -> Self {
         let turns = Semaphore::new((pool.most() / 2).max(1));
-        Self { pool, cache: Cache::new(), turns, burst }
+        Self { pool, cache: Cache::new(), turns, burst, logged: Repeated::every(LOG_PERIOD) }
     }
 
     /// The key with this hash; `None` when it is not valid.
@@ -56,9 +62,11 @@ impl Keyring {
     async fn renew(self: &Arc<Self>, hash: KeyHash, known: Known) -> Option<Known> {
         let keyring = Arc::clone(self);
         let renewal = tokio::spawn(async move {
-            keyring.look_up(hash).await.inspect_err(
-                |error| tracing::warn!(%error, "an API key could not be looked up again; it stays valid meanwhile"),
-            )
+            keyring.look_up(hash).await.inspect_err(|error| {
+                if let Some(unlogged) = keyring.logged.note(&error.to_string()) {
+                    tracing::warn!(%error, unlogged, "an API key could not be looked up again; it stays valid meanwhile");
+                }
+            })
         });
         match timeout(PATIENCE, renewal).await {
             Ok(Ok(Ok(found))) => found,

@@ -48,8 +48,9 @@ const VARIABLES_OF_OTHERS: [&str; 9] = [
 ];
 
 /// Words in capitals that are no variables: commands and answers of Redis, SQL and HTTP, names of Linux.
-const OTHER_WORDS: [&str; 49] = [
+const OTHER_WORDS: [&str; 55] = [
     "ASK",
+    "BUSY",
     "CAP_SYS_NICE",
     "CLUSTER",
     "COMMIT",
@@ -64,10 +65,14 @@ const OTHER_WORDS: [&str; 49] = [
     "HSETNX",
     "INFO",
     "LISTEN",
+    "LOADING",
     "MGET",
     "MISCONF",
     "MSETNX",
     "MULTI",
+    "NOMKSTREAM",
+    "NOPERM",
+    "NOREPLICAS",
     "NOTIFY",
     "OOM",
     "PATCH",
@@ -87,6 +92,7 @@ const OTHER_WORDS: [&str; 49] = [
     "SLOTS",
     "SLOWLOG",
     "UPDATE",
+    "WRONGPASS",
     "XACK",
     "WAITAOF",
     "XADD",

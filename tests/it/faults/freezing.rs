@@ -1,11 +1,13 @@
 //! A worker that stands still for longer than its frames are left to it, and then goes on as if nothing had happened.
 
+use std::time::{Duration, Instant};
+
 use bb8_redis::redis::{self, Value};
 use rustix::process::Signal;
 use tokio_postgres::Client;
 
 use super::{SMALL_BATCHES, System};
-use crate::support::{DEADLINE, Running, TestStores, Urls, until, until_drained};
+use crate::support::{DEADLINE, Running, TestStores, Urls, count, until, until_drained, until_rows};
 
 /// The consumer that is frozen, and its role in Postgres.
 const FROZEN: &str = "frozen";
@@ -50,6 +52,47 @@ async fn a_worker_frozen_within_a_transaction_holds_up_another_only_until_postgr
     system.oracle.start();
     system.oracle.until_recovered(&system.stores).await;
     system.assert_kept("worker frozen within a transaction", vec![frozen, other]).await;
+}
+
+/// Enough that taking over a change of one takes longer than a batch needs to be matched.
+const CAMPAIGNS: i32 = 100_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_frozen_while_a_campaign_is_paused_matches_nothing_with_it_when_thawed() {
+    let system = System::start().await;
+    let client = system.stores.postgres().await;
+    let insert = format!(
+        r#"insert into campaigns (version, name, status, rules)
+           select 1, 'frozen', 'active', '{{"event_type": ["frozen"]}}'
+           union all
+           select 1, 'c', 'active', json_build_object('event_type', json_build_array('other-' || n))
+           from generate_series(1, {CAMPAIGNS}) n"#
+    );
+    client.batch_execute(&insert).await.unwrap();
+    let worker = Running::worker(&system.urls, &[]).await;
+    send(&system, "before").await;
+    until_rows(&system.stores, "triggers", 1).await;
+
+    worker.signal(Signal::STOP);
+    let pause = "update campaigns set status = 'paused', version = 2 where name = 'frozen'";
+    assert_eq!(client.execute(pause, &[]).await.unwrap(), 1);
+    let paused = Instant::now();
+    until("the second that a change may take", DEADLINE, async || paused.elapsed() > Duration::from_secs(1))
+        .await;
+    send(&system, "after").await;
+    worker.signal(Signal::CONT);
+    until_rows(&system.stores, "events", 2).await;
+    assert_eq!(count(&system.stores, "triggers").await, 1, "the event after the pause triggers nothing");
+    worker.drain().await;
+}
+
+/// Sends an event that the campaign is for.
+async fn send(system: &System, id: &str) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.post(format!("http://{}/events", system.oracle.target()));
+    let event = format!(r#"{{"event_id":"{id}","event_type":"frozen","user_id":"u"}}"#);
+    let answer = request.header("content-type", "application/json").body(event).send().await.unwrap();
+    assert_eq!(answer.status(), 202);
 }
 
 /// The state of the frozen worker's session that stores, and has written something; empty without one, "changing" where what

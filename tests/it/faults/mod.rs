@@ -17,6 +17,8 @@ mod overload;
 mod poison;
 mod postgres;
 mod press;
+mod quiet;
+mod refusals;
 mod redis;
 #[cfg(feature = "fail-points")]
 mod restoring;

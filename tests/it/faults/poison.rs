@@ -30,6 +30,22 @@ async fn an_event_that_an_administrators_trigger_refuses_becomes_a_dead_letter_w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_for_which_a_trigger_raises_any_exception_becomes_a_dead_letter() {
+    let refusal = format!(
+        "create function refuse() returns trigger language plpgsql as $$
+        begin
+            if new.event_id = '{}' then
+                raise exception 'not on my watch';
+            end if;
+            return new;
+        end $$;
+        create trigger refuse before insert on events for each row execute function refuse()",
+        event_id(613)
+    );
+    refused_among_a_thousand("poison: a trigger without an error code", &refusal, "not on my watch").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_too_long_for_a_changed_column_becomes_a_dead_letter_with_its_reason() {
     // Only numbers of four digits do not fit.
     let narrowing = "drop index events_lookup; alter table events alter column event_id type varchar(4)";

@@ -170,6 +170,12 @@ impl Running {
         Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
     }
 
+    /// Where it shows how it fares, once it has said so.
+    pub(crate) fn admin(&self) -> String {
+        let started = ["serving", "working"].map(|message| self.logged(message)).concat();
+        started[0]["admin"].as_str().unwrap().to_owned()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended_within(&mut self, deadline: Duration) -> ExitStatus {
         let end = format!("the end of {}", self.role);
