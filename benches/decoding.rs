@@ -80,6 +80,7 @@ fn encode(events: &[String]) -> Vec<Vec<u8>> {
         let mut records = Records::default();
         for event in events {
             records.push(&EventRecord {
+                sender: campaign_manager::queue::Sender::default(),
                 received_at: Timestamp::UNIX_EPOCH,
                 event_id: "0199c8c2-7a5e-7c41-9d4a-3f0f6a1c2b3d",
                 event_type: "purchase",

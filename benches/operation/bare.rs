@@ -60,7 +60,8 @@ impl Bare {
         let (mut link, id) = (links.link(shards.all()).await?, Uuid::now_v7());
         let all: Vec<_> = shards.all().collect();
         queue::mark_restoration(&mut link, &all, id).await?;
-        queue::show_epoch(&mut link, &all, id).await?;
+        let shown = queue::Shown { id, seen_at: Timestamp::now() };
+        queue::show_epoch(&mut link, &all, shown).await?;
         let epoch = Epoch { id, keyspace: 0, run_id: link.run_id(all[0]).clone() };
         let transaction = postgres.transaction().await?;
         epochs::record(&transaction, &[(all[0], epoch.clone())]).await?;
@@ -82,6 +83,7 @@ impl Bare {
         let mut records = queue::Records::default();
         let (user_id, payload) = ("u", br#"{"event_type":"t"}"#);
         records.push(&EventRecord {
+            sender: queue::Sender::default(),
             received_at: Timestamp::now(),
             event_id: id,
             event_type: "t",
@@ -94,9 +96,9 @@ impl Bare {
         let frame = delivered.frame.as_ref().map_err(|corrupt| anyhow::anyhow!("{}", corrupt.error))?;
         let frames = [(shard, delivered.entry, frame.received_at())];
         ensure!(store::have_receipts(&mut self.postgres, &frames).await? == [false], "it has a receipt");
-        let claim = [Claim::new(shard, delivered.entry, [id].into_iter(), &self.epochs)];
+        let claim = [Claim::new(shard, delivered.entry, frame.identities(), &self.epochs)];
         let mut link = self.pool.get([shard]).await?;
-        let claimed = queue::claim(&mut link, &claim, WINDOW, &self.epochs).await?;
+        let claimed = queue::claim(&mut link, &claim, WINDOW, &self.epochs, None).await?;
         ensure!(claimed == Claimed::Told(vec![vec![true]]), "{claimed:?}");
         let at = frame.received_at();
         let (letter, stored, duplicates, dead_lettered) = (None, 1, 0, 0);
@@ -115,9 +117,9 @@ fn rows_of(frame: &queue::Frame) -> Rows {
     let [mut events, mut triggers, dead_letters] = [0; 3].map(CopyRows::with_capacity);
     for event in frame.events() {
         let [id, user, kind] = [event.event_id, event.user_id, event.event_type].map(str::as_bytes);
-        events.row(6).bytes(id).bytes(user).bytes(kind).timestamp(event.received_at);
-        events.int8_array([1].into_iter()).bytes(event.payload);
-        triggers.row(5).int8(1).int4(1).bytes(id).bytes(user).timestamp(event.received_at);
+        events.row(8).bytes(id).bytes(user).bytes(kind).timestamp(event.received_at);
+        events.int8_array([1].into_iter()).bytes(event.payload).optional_int8(None).bool(false);
+        triggers.row(6).int8(1).int4(1).bytes(id).bytes(user).timestamp(event.received_at).bool(false);
     }
     Rows { events, triggers, dead_letters }
 }

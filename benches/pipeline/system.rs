@@ -142,6 +142,7 @@ impl System {
             let mut records = Records::default();
             for event in events {
                 records.push(&EventRecord {
+                    sender: queue::Sender::default(),
                     received_at: now,
                     event_id: &event.id,
                     event_type: event.kind,

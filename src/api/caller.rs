@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::queue::Sender;
 use crate::store::keys::KnownKey;
 
 /// Who sent a request.
@@ -21,6 +22,13 @@ impl Caller {
             Self::Anybody => None,
             Self::Key(key) => Some(key),
         }
+    }
+
+    /// The sender of what is sent in the request.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        let of_key = |key: &KnownKey| Sender { class: key.scope.sender_class(), key: Some(key.id.0) };
+        self.key().map(of_key).unwrap_or_default()
     }
 
     /// The name of the key; `None` where anybody may call.

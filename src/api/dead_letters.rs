@@ -35,6 +35,8 @@ pub struct View<'a> {
     replayable: bool,
     requeued_at: Option<Timestamp>,
     replayed_at: Option<Timestamp>,
+    key_id: Option<i64>,
+    from_browser: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +116,8 @@ impl<'a> View<'a> {
             replayable: letter.has_frame && letter.replayed_at.is_none(),
             requeued_at: letter.requeued_at,
             replayed_at: letter.replayed_at,
+            key_id: letter.sender.key,
+            from_browser: letter.sender.class.is_browser(),
             payload: None,
             payload_base64: None,
         }

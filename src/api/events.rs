@@ -27,6 +27,8 @@ struct View<'a> {
     event_type: &'a str,
     received_at: Timestamp,
     campaign_ids: &'a [i64],
+    key_id: Option<i64>,
+    from_browser: bool,
     event: &'a RawValue,
 }
 
@@ -72,6 +74,7 @@ pub async fn search(pool: &Pool, searches: &Searches, query: Option<&str>) -> Re
     let (from, to) = parameters.take_range()?;
     let filter = Filter {
         event_id: None,
+        class: None,
         user_id: parameters.take_text("user_id")?,
         event_type: parameters.take_text("event_type")?,
         campaign_id: parameters.take_number("campaign_id", "a campaign's number")?.map(CampaignId),
@@ -101,6 +104,8 @@ impl<'a> View<'a> {
             event_type: &stored.event_type,
             received_at: stored.received_at,
             campaign_ids: &stored.campaign_ids,
+            key_id: stored.sender.key,
+            from_browser: stored.sender.class.is_browser(),
             event: serde_json::from_str(&stored.payload).expect("the column holds JSON"),
         }
     }

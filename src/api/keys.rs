@@ -96,10 +96,11 @@ fn described(body: &[u8]) -> Result<(String, Scope, Option<NonZeroU32>), Problem
     let name = members.require_text("name", MAX_NAME);
     let scope = match members.require_text("scope", MAX_NAME).as_str() {
         "admin" => Scope::Admin,
+        "browser" => Scope::Browser,
         // That an empty one is missing was said already.
         "ingest" | "" => Scope::Ingest,
         _ => {
-            members.fault("/scope", "a scope is ingest or admin");
+            members.fault("/scope", "a scope is browser, ingest or admin");
             Scope::Ingest
         }
     };

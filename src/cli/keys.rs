@@ -36,7 +36,7 @@ pub(super) struct CreateArgs {
     /// What the key is for, to recognise it by
     #[arg(long, value_parser = name)]
     name: String,
-    /// `ingest` may send events, `admin` may do everything
+    /// `browser` may send events and be seen in pages and apps, `ingest` may send events and is a secret of servers, `admin` may do everything
     #[arg(long, value_enum)]
     scope: Scope,
     /// The most events a second that each server takes with it; none if not given
@@ -105,7 +105,7 @@ fn line(record: &KeyRecord) -> String {
     let (scope, name) = (scope.name(), printable(name, NAME));
     let rate = rate_limit.map_or("no limit".to_owned(), |rate| format!("{rate}/s"));
     let state = revoked_at.map_or("valid".to_owned(), |at| format!("revoked {at:.0}"));
-    format!("{id:>6}  {created_at:.0}  {scope:<6}  {rate:>9}  {state:<28}  {name}")
+    format!("{id:>6}  {created_at:.0}  {scope:<7}  {rate:>9}  {state:<28}  {name}")
 }
 
 async fn revoke(id: KeyId, database: &Database) -> anyhow::Result<()> {

@@ -40,7 +40,7 @@ pub(super) async fn accept(
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
     let form = form_of(headers, caller)?;
-    let (body, stage) = intake::receive(service, headers, body).await?;
+    let (body, stage) = intake::receive(service, caller, headers, body).await?;
     let Intake { accepted, event_ids, rejected } = if let Some(form) = form {
         intake::take(service, allowance, form, body, stage).await?
     } else {

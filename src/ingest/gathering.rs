@@ -148,6 +148,7 @@ mod tests {
         let mut records = Records::default();
         records.push(&EventRecord {
             received_at: jiff::Timestamp::UNIX_EPOCH,
+            sender: crate::queue::Sender::default(),
             event_id: "e",
             event_type: "t",
             user_id: "u",

@@ -14,7 +14,7 @@ use super::gate::Closed;
 use super::rate::Allowance;
 use super::service::Service;
 use super::staged::Staged;
-use crate::api::{Fault, Kind, Problem};
+use crate::api::{Caller, Fault, Kind, Problem};
 use crate::config::HttpConfig;
 use crate::event::split::{Elements, lines, trim, without_mark};
 use crate::event::{
@@ -54,6 +54,7 @@ pub(super) struct Intake {
 /// Receives a body, and waits for room for its events. Both must then be used without a pause.
 pub(super) async fn receive<'a>(
     service: &'a Service,
+    caller: &Caller,
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<(Body<'a>, Staged), Problem> {
@@ -61,7 +62,7 @@ pub(super) async fn receive<'a>(
     service.accumulator.check()?;
     let body = service.bodies.receive(headers, body, max_body.get()).await?;
     let stage = service.accumulator.stage(buffer_patience).await?;
-    Ok((body.unpack()?, stage))
+    Ok((body.unpack()?, stage.sent_by(caller.sender())))
 }
 
 /// Takes the events of a body, which is dropped as soon as they are read.
@@ -241,7 +242,8 @@ impl Reading<'_> {
 impl Batch {
     fn add(&mut self, envelope: Envelope<'_>, received_at: Timestamp) {
         let Envelope { event_id, event_type, user_id, payload } = envelope;
-        self.staged.push(&EventRecord { received_at, event_id, event_type, user_id, payload });
+        let sender = self.staged.sender();
+        self.staged.push(&EventRecord { received_at, sender, event_id, event_type, user_id, payload });
         if !self.event_ids.is_empty() {
             self.event_ids.push(b',');
         }

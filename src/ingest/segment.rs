@@ -48,7 +48,7 @@ pub(super) async fn accept(
     if !is_plain_text(headers, caller)? && !is_of_type(headers, "application/json") {
         return Err(unsupported(headers, &["application/json"]));
     }
-    let (body, stage) = intake::receive(service, headers, body).await?;
+    let (body, stage) = intake::receive(service, caller, headers, body).await?;
     Ok(answered(intake::take(service, allowance, Form::Segment(call), body, stage).await?))
 }
 
@@ -100,10 +100,11 @@ impl Message<'_> {
     pub(super) async fn accept(
         self,
         service: &Service,
+        caller: &Caller,
         allowance: &mut Allowance,
     ) -> Result<Answer, Problem> {
         service.accumulator.check()?;
-        let stage = service.accumulator.stage(service.config.buffer_patience).await?;
+        let stage = service.accumulator.stage(service.config.buffer_patience).await?.sent_by(caller.sender());
         Ok(answered(intake::take(service, allowance, Form::Segment(self.call), self.body, stage).await?))
     }
 }

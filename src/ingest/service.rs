@@ -138,7 +138,7 @@ impl Service {
         let (caller, mut allowance) = self.access.check(&head.headers, open, endpoint.scope).await?;
         let answer = match (allowance.take(1), early) {
             (Err(refused), _) => Err(refused),
-            (Ok(()), Some(message)) => message.accept(self, &mut allowance).await,
+            (Ok(()), Some(message)) => message.accept(self, &caller, &mut allowance).await,
             (Ok(()), None) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
         };
         let mut answer = answer.unwrap_or_else(told(head));

@@ -1,11 +1,12 @@
 //! One request's events, encoded and sorted by shard before any lock is taken.
 
-use crate::queue::{EventRecord, Records, Shard, Shards};
+use crate::queue::{EventRecord, Records, Sender, Shard, Shards};
 
 /// Events that a request will submit together.
 #[derive(Debug)]
 pub struct Staged {
     shards: Shards,
+    sender: Sender,
     frame_bytes: usize,
     events: usize,
     bytes: usize,
@@ -17,7 +18,17 @@ pub struct Staged {
 impl Staged {
     pub(super) fn new(shards: Shards, frame_bytes: usize) -> Self {
         let open = shards.all().map(|_| Records::default()).collect();
-        Self { shards, frame_bytes, events: 0, bytes: 0, open, full: Vec::new() }
+        Self { shards, sender: Sender::default(), frame_bytes, events: 0, bytes: 0, open, full: Vec::new() }
+    }
+
+    /// The same, for the events of this sender.
+    pub(super) fn sent_by(self, sender: Sender) -> Self {
+        Self { sender, ..self }
+    }
+
+    /// Who sends them.
+    pub(super) fn sender(&self) -> Sender {
+        self.sender
     }
 
     /// Adds an event.
@@ -63,6 +74,7 @@ mod tests {
         for index in 0..60 {
             staged.push(&EventRecord {
                 received_at: jiff::Timestamp::UNIX_EPOCH,
+                sender: Sender::default(),
                 event_id: &index.to_string(),
                 event_type: "t",
                 user_id: users[index % users.len()],
@@ -74,6 +86,6 @@ mod tests {
         assert_eq!(events, 60);
         assert_eq!(runs.iter().map(|(_, records)| records.events()).sum::<usize>(), 60);
         assert_eq!(runs.iter().map(|(_, records)| records.bytes()).sum::<usize>(), bytes);
-        assert!(runs.iter().all(|(_, records)| records.bytes() < 200 + 30));
+        assert!(runs.iter().all(|(_, records)| records.bytes() < 200 + 40));
     }
 }

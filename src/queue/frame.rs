@@ -4,8 +4,11 @@
 //! frame   = magic "cf" · version u8 · reserved u8 · events u32 · received_at i64 · body length u32 · checksum u32 · body
 //! body    = event …
 //! event   = received_at i64 · id length u16 · type length u16 · user length u16 · payload length u32
-//!         · id · type · user · payload
+//!         · class u8 · key id i64 · id · type · user · payload
 //! ```
+//!
+//! `class` is 0 for a server and 1 for a browser; `key id` is 0 where the event was sent without a key. An event of version
+//! 1 has neither: a server sent it. Version 2 is written, both are read.
 //!
 //! Integers are little-endian, times are microseconds since the Unix epoch, `checksum` is the CRC-32 of everything else
 //! in the frame. `received_at` of the frame is that of its first event.
@@ -16,18 +19,27 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::sender::{Identity, Sender, SenderClass};
+
 const MAGIC: [u8; 2] = *b"cf";
-const VERSION: u8 = 1;
+/// The version that is written.
+const VERSION: u8 = 2;
 /// Bytes of a frame before its body.
 pub const HEADER: usize = 24;
 const CHECKSUM_AT: usize = HEADER - 4;
-const EVENT_HEADER: usize = 18;
+/// Bytes of an event before its texts, in version 1.
+const EVENT_HEADER_1: usize = 18;
+const EVENT_HEADER: usize = EVENT_HEADER_1 + 9;
+/// In place of a key's id; ids begin with 1.
+const NO_KEY: i64 = 0;
 
 /// An event as it travels in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventRecord<'a> {
     /// When ingest accepted it; kept to the microsecond.
     pub received_at: Timestamp,
+    /// Who sent it.
+    pub sender: Sender,
     /// 1 to 65,535 bytes; ingest's own limit is lower.
     pub event_id: &'a str,
     /// At most 65,535 bytes; ingest's own limit is lower.
@@ -38,7 +50,13 @@ pub struct EventRecord<'a> {
     pub payload: &'a [u8],
 }
 
-impl EventRecord<'_> {
+impl<'a> EventRecord<'a> {
+    /// What tells it from other events.
+    #[must_use]
+    pub fn identity(&self) -> Identity<'a> {
+        Identity { class: self.sender.class, user_id: self.user_id, event_id: self.event_id }
+    }
+
     /// How many bytes the event takes in a frame.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
@@ -101,6 +119,8 @@ impl Records {
         self.frame.extend_from_slice(&text_len(event.event_type));
         self.frame.extend_from_slice(&text_len(event.user_id));
         self.frame.extend_from_slice(&payload_len.to_le_bytes());
+        self.frame.push(u8::from(event.sender.class == SenderClass::Browser));
+        self.frame.extend_from_slice(&event.sender.key.unwrap_or(NO_KEY).to_le_bytes());
         self.frame.extend_from_slice(event.event_id.as_bytes());
         self.frame.extend_from_slice(event.event_type.as_bytes());
         self.frame.extend_from_slice(event.user_id.as_bytes());
@@ -154,6 +174,7 @@ pub struct Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     received_at: Timestamp,
+    sender: Sender,
     start: usize,
     event_type: usize,
     user_id: usize,
@@ -169,7 +190,7 @@ pub enum FrameError {
     NotAFrame,
     /// Written by a newer release.
     #[error(
-        "frame version {0} is not known to this release, which reads version {VERSION}; upgrade the worker"
+        "frame version {0} is not known to this release, which reads up to version {VERSION}; upgrade the worker"
     )]
     UnknownVersion(u8),
     /// Shorter or longer than its header says.
@@ -196,11 +217,12 @@ pub enum FrameError {
 impl Frame {
     /// Decodes and checks a frame.
     pub fn decode(bytes: Bytes) -> Result<Self, FrameError> {
-        let (events, received_at) = check_header(&bytes)?;
-        let mut spans = Vec::with_capacity(events.min(bytes.len() / EVENT_HEADER));
+        let (version, events, received_at) = check_header(&bytes)?;
+        let mut spans = Vec::with_capacity(events.min(bytes.len() / EVENT_HEADER_1));
         let mut at = HEADER;
         for index in 0..events {
-            let span = Span::decode(&bytes, at).map_err(|what| FrameError::MalformedEvent { index, what })?;
+            let span = Span::decode(&bytes, at, version)
+                .map_err(|what| FrameError::MalformedEvent { index, what })?;
             at = span.end;
             spans.push(span);
         }
@@ -247,20 +269,21 @@ impl Frame {
         self.spans.iter().map(|span| span.record(&self.bytes))
     }
 
-    /// The ids of the events in order: cheaper than all of them.
-    pub fn event_ids(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
-        self.spans.iter().map(|span| span.event_id(&self.bytes))
+    /// What tells the events apart, in order.
+    pub fn identities(&self) -> impl ExactSizeIterator<Item = Identity<'_>> + Clone {
+        self.events().map(|event| event.identity())
     }
 }
 
-fn check_header(bytes: &[u8]) -> Result<(usize, i64), FrameError> {
+/// The version, the number of events, and the frame's time.
+fn check_header(bytes: &[u8]) -> Result<(u8, usize, i64), FrameError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER>() else {
         return Err(FrameError::WrongLength { expected: HEADER, actual: bytes.len() });
     };
     if header[..2] != MAGIC {
         return Err(FrameError::NotAFrame);
     }
-    if header[2] != VERSION {
+    if !(1..=VERSION).contains(&header[2]) {
         return Err(FrameError::UnknownVersion(header[2]));
     }
     let body_len = u32_at(header, 16) as usize;
@@ -270,15 +293,17 @@ fn check_header(bytes: &[u8]) -> Result<(usize, i64), FrameError> {
     if u32_at(header, CHECKSUM_AT) != checksum(&header[..CHECKSUM_AT], body) {
         return Err(FrameError::WrongChecksum);
     }
-    Ok((u32_at(header, 4) as usize, i64_at(header, 8)))
+    Ok((header[2], u32_at(header, 4) as usize, i64_at(header, 8)))
 }
 
 impl Span {
-    fn decode(bytes: &[u8], at: usize) -> Result<Self, &'static str> {
-        let header = bytes.get(at..at + EVENT_HEADER).ok_or("its header is cut off")?;
+    fn decode(bytes: &[u8], at: usize, version: u8) -> Result<Self, &'static str> {
+        let length = if version == 1 { EVENT_HEADER_1 } else { EVENT_HEADER };
+        let header = bytes.get(at..at + length).ok_or("its header is cut off")?;
+        let sender = sender_in(&header[EVENT_HEADER_1..])?;
         let received_at =
             Timestamp::from_microsecond(i64_at(header, 0)).map_err(|_| "its time is out of range")?;
-        let start = at + EVENT_HEADER;
+        let start = at + length;
         let event_type = start + u16_at(header, 8);
         let user_id = event_type + u16_at(header, 10);
         let payload = user_id + u16_at(header, 12);
@@ -289,7 +314,7 @@ impl Span {
         for text in [start..event_type, event_type..user_id, user_id..payload] {
             std::str::from_utf8(&bytes[text]).map_err(|_| "its id, type or user is not UTF-8")?;
         }
-        Ok(Self { received_at, start, event_type, user_id, payload, end })
+        Ok(Self { received_at, sender, start, event_type, user_id, payload, end })
     }
 
     fn record<'a>(&self, bytes: &'a [u8]) -> EventRecord<'a> {
@@ -298,12 +323,24 @@ impl Span {
         let (event_id, rest) = texts.split_at(self.event_type - self.start);
         let (event_type, user_id) = rest.split_at(self.user_id - self.event_type);
         let payload = &bytes[self.payload..self.end];
-        EventRecord { received_at: self.received_at, event_id, event_type, user_id, payload }
+        let Self { received_at, sender, .. } = *self;
+        EventRecord { received_at, sender, event_id, event_type, user_id, payload }
     }
+}
 
-    fn event_id<'a>(&self, bytes: &'a [u8]) -> &'a str {
-        text(&bytes[self.start..self.event_type])
+/// The sender, as the end of an event's header says; of version 1, where it says nothing, a server.
+fn sender_in(bytes: &[u8]) -> Result<Sender, &'static str> {
+    let Some((class, key)) = bytes.split_first() else { return Ok(Sender::default()) };
+    let class = match class {
+        0 => SenderClass::Server,
+        1 => SenderClass::Browser,
+        _ => return Err("its class is not known"),
+    };
+    let key = i64_at(key, 0);
+    if key < NO_KEY {
+        return Err("the id of its key is negative");
     }
+    Ok(Sender { class, key: (key != NO_KEY).then_some(key) })
 }
 
 fn text(bytes: &[u8]) -> &str {

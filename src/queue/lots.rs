@@ -13,7 +13,8 @@
 //!   early, the next to go first, as Redis' memory is nearly full and its policy lets claims go.
 //! - A claim that has got another value meanwhile, by an attempt that came later or a restoration, is in another lot too,
 //!   and goes with that.
-//! - The time is Redis' own.
+//! - A lot is due when both Redis' clock and Postgres' say so, and a window begins at the later of the two. So no claim goes
+//!   early while one of these clocks is right; where one is wrong, claims may stay for longer.
 
 use std::time::Duration;
 
@@ -21,7 +22,6 @@ use bb8_redis::redis::Pipeline;
 use jiff::Timestamp;
 
 use super::{Link, QueueError, Shard, Shards, server};
-use crate::ops::metrics::Sweep;
 
 /// Bytes of a hash.
 pub(super) const HASH: usize = 16;
@@ -37,9 +37,9 @@ const ELEMENTS: usize = 8;
 const SWEEP: &str = "#!lua flags=allow-oom
 local due = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
 if not due then return -1 end
-if ARGV[1] == 'due' then
+if ARGV[1] ~= 'early' then
   local time = redis.call('TIME')
-  if tonumber(due) > time[1] * 1000 + time[2] / 1000 then return -1 end
+  if tonumber(due) > math.min(time[1] * 1000 + time[2] / 1000, tonumber(ARGV[1])) then return -1 end
 end
 local lot, swept = KEYS[1] .. ':' .. due, 0
 for _, element in ipairs(redis.call('LPOP', lot, ARGV[2]) or {}) do
@@ -63,23 +63,38 @@ pub async fn cramped(link: &mut Link, shards: Shards) -> Result<Vec<Shard>, Queu
     Ok(held.filter(|(_, memory)| memory.lets_claims_go()).flat_map(|(shards, _)| shards).collect())
 }
 
+/// Which lots are swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that are due at this time of Postgres', and by Redis' clock too.
+    DueAt(Timestamp),
+    /// The next ones, due or not.
+    Early,
+}
+
 /// Sweeps a part of the next lot of each of these shards. How many claims went; `None` where there was no lot to sweep.
 pub async fn sweep(
     link: &mut Link,
     shards: impl IntoIterator<Item = Shard>,
-    which: Sweep,
+    which: Which,
 ) -> Result<Option<u64>, QueueError> {
     let which = match which {
-        Sweep::Due => "due",
-        Sweep::Early => "early",
+        Which::DueAt(now) => since_epoch(now).to_string(),
+        Which::Early => "early".to_owned(),
     };
     let mut commands = link.commands(0);
     for shard in shards {
         let script = commands.of(shard).cmd("EVAL").arg(SWEEP).arg(2);
-        script.arg(shard.lots()).arg(shard.claim_prefix()).arg(which).arg(ELEMENTS);
+        script.arg(shard.lots()).arg(shard.claim_prefix()).arg(&which).arg(ELEMENTS);
     }
     let swept: Vec<i64> = commands.run().await?;
     Ok(swept.into_iter().filter_map(|swept| u64::try_from(swept).ok()).reduce(|all, swept| all + swept))
+}
+
+/// Drops all lots of these shards, with their claims.
+pub async fn drop_all(link: &mut Link, shards: &[Shard]) -> Result<(), QueueError> {
+    while sweep(link, shards.iter().copied(), Which::Early).await?.is_some() {}
+    Ok(())
 }
 
 /// Adds what writes these claims, at most [`MOST`], into the lot that falls `due`, all at once: a lot may be swept at any
@@ -99,7 +114,12 @@ pub(super) fn restore(pipeline: &mut Pipeline, shard: Shard, due: u64, owner: &s
 
 /// When claims are due whose window ends then, in milliseconds since the Unix epoch.
 pub(super) fn due(ends_at: Timestamp, window: Duration) -> u64 {
-    u64::try_from(ends_at.as_millisecond()).unwrap_or(0).next_multiple_of(tick(window))
+    since_epoch(ends_at).next_multiple_of(tick(window))
+}
+
+/// A time in milliseconds since the Unix epoch.
+pub(super) fn since_epoch(time: Timestamp) -> u64 {
+    u64::try_from(time.as_millisecond()).unwrap_or(0)
 }
 
 /// How far apart the lots of a window are, in milliseconds.

@@ -2,6 +2,7 @@
 
 mod shard;
 mod entry_id;
+mod sender;
 mod frame;
 mod error;
 mod address;
@@ -35,16 +36,18 @@ pub use depth::{CLAIM_BYTES, Depth, Eviction, Memory};
 pub use disk::{Disk, DiskWatch};
 pub use entry_id::{EntryId, NotAnEntryId};
 pub use epoch::{
-    Epoch, Epochs, Gap, RestoredClaim, gap, mark_restoration, restore_claims, show_epoch, shown_epochs,
+    Epoch, Epochs, Gap, RestoredClaim, Shown, gap, mark_restoration, note_seen, restore_claims, show_epoch,
+    shown_epochs,
 };
 pub use error::QueueError;
 pub use frame::{EventRecord, Frame, FrameError, HEADER, Records};
 pub use ledger::{Accepted, accepted, forget_before, queued};
 pub use link::{Link, Links, Pool, pool};
 pub use look::{Node, Sight, look, oldest};
-pub use lots::{cramped, sweep};
+pub use lots::{Which, cramped, drop_all, sweep};
 pub use members::{leave, remove_idle};
 pub use producer::{OutgoingFrame, Replay, append};
+pub use sender::{Identity, Sender, SenderClass};
 pub use server::{answers, check, takes_writes, usable};
 pub use shard::{Shard, Shards};
 pub use suspects::note_trial;

@@ -40,6 +40,12 @@ impl Shard {
     /// The key of the epoch that the shard's claims belong to.
     #[must_use]
     pub fn epoch(self) -> String {
+        format!("claim-epoch:{{{}}}", self.0)
+    }
+
+    /// Where releases look for the epoch whose claims do not tell users apart.
+    #[must_use]
+    pub fn older_epoch(self) -> String {
         format!("epoch:{{{}}}", self.0)
     }
 

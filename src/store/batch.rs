@@ -55,12 +55,13 @@ pub struct Rows {
 
 impl Rows {
     /// The fields of a row of `events`.
-    pub const EVENT_COLUMNS: &str = "event_id, user_id, event_type, received_at, campaign_ids, payload";
+    pub const EVENT_COLUMNS: &str =
+        "event_id, user_id, event_type, received_at, campaign_ids, payload, key_id, from_browser";
     /// The fields of a row of `triggers`.
-    pub const TRIGGER_COLUMNS: &str = "campaign_id, campaign_version, event_id, user_id, received_at";
+    pub const TRIGGER_COLUMNS: &str =
+        "campaign_id, campaign_version, event_id, user_id, received_at, from_browser";
     /// The fields of a row of `dead_letters`.
-    pub const DEAD_LETTER_COLUMNS: &str =
-        "reason, detail, shard, entry_ms, entry_seq, events, event_id, user_id, event_type, payload, frame";
+    pub const DEAD_LETTER_COLUMNS: &str = "reason, detail, shard, entry_ms, entry_seq, events, event_id, user_id, event_type, payload, frame, key_id, from_browser";
 }
 
 /// How storing a batch ended.

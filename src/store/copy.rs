@@ -80,6 +80,19 @@ impl CopyRows {
         self
     }
 
+    /// A `bigint` field, or null.
+    pub fn optional_int8(&mut self, value: Option<i64>) -> &mut Self {
+        match value {
+            Some(value) => self.int8(value),
+            None => self.optional(None),
+        }
+    }
+
+    /// A `boolean` field.
+    pub fn bool(&mut self, value: bool) -> &mut Self {
+        self.bytes(&[u8::from(value)])
+    }
+
     /// A `timestamptz` field.
     pub fn timestamp(&mut self, value: Timestamp) -> &mut Self {
         self.int8(value.as_microsecond() - POSTGRES_EPOCH)

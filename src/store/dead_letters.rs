@@ -9,11 +9,11 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::{Pool, StoreError};
 use crate::ops::metrics::PostgresOperation;
-use crate::queue::EntryId;
+use crate::queue::{EntryId, Sender, SenderClass};
 
 /// All that is shown of a letter, but for its payload, which may be large.
 const COLUMNS: &str = "id, created_at, reason, detail, shard, entry_ms, entry_seq, events, event_id, user_id,
-    event_type, frame is not null, requeued_at, replayed_at";
+    event_type, frame is not null, requeued_at, replayed_at, key_id, from_browser";
 const WAITING: &str = "requeued_at is null and replayed_at is null";
 
 /// Which dead letter.
@@ -97,6 +97,8 @@ pub struct DeadLetter {
     pub requeued_at: Option<Timestamp>,
     /// When it left the pipeline again.
     pub replayed_at: Option<Timestamp>,
+    /// Of a single event, who sent it.
+    pub sender: Sender,
 }
 
 impl DeadLetter {
@@ -150,7 +152,7 @@ async fn find_with(
 ) -> Result<Option<(DeadLetter, Option<Vec<u8>>)>, StoreError> {
     let sql = format!("select {COLUMNS}, {bytes} from dead_letters where id = $1");
     let row = pool.row(PostgresOperation::Read, &sql, &[(&id.0, Type::INT8)]).await?;
-    row.map(|row| Ok((letter(&row)?, row.try_get(14)?))).transpose()
+    row.map(|row| Ok((letter(&row)?, row.try_get(16)?))).transpose()
 }
 
 /// At most `limit` waiting letters that have a frame, with it; the newest first, below `before` if that is given.
@@ -167,7 +169,7 @@ pub async fn waiting_frames(
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&reason, Type::TEXT), (&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)];
     let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
-    let letters = rows.iter().map(|row| Ok((letter(row)?, row.try_get(14)?)));
+    let letters = rows.iter().map(|row| Ok((letter(row)?, row.try_get(16)?)));
     Ok(letters.collect::<Result<_, tokio_postgres::Error>>()?)
 }
 
@@ -208,5 +210,6 @@ fn letter(row: &Row) -> Result<DeadLetter, tokio_postgres::Error> {
         has_frame: row.try_get(11)?,
         requeued_at: row.try_get(12)?,
         replayed_at: row.try_get(13)?,
+        sender: Sender { key: row.try_get(14)?, class: SenderClass::of(row.try_get(15)?) },
     })
 }

@@ -4,6 +4,9 @@
 //! whoever restores claims holds it alone, from before he reads what is stored until the new epoch is recorded. So what was
 //! claimed under the old epoch is either committed before the claims are restored, and among them, or not stored at all but
 //! claimed again.
+//!
+//! Epochs of an older [form](FORM) count for nothing: their claims do not tell users or classes of senders apart. Once one of
+//! this form is recorded, Postgres refuses those of older workers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +17,10 @@ use tokio_postgres::{Portal, Statement, Transaction};
 
 use super::{Pool, StoreError};
 use crate::ops::metrics::{PostgresOperation, timed};
-use crate::queue::{EntryId, Epoch, Epochs, RunId, Shard, Shards};
+use crate::queue::{EntryId, Epoch, Epochs, RunId, SenderClass, Shard, Shards};
+
+/// What claims stand for in this release: an identity. 1 is an `event_id` of a shard.
+const FORM: i16 = 2;
 
 /// The statements of whoever stores: prepared before the first is sent, so that none of others comes before the lock.
 pub(super) struct Hold {
@@ -55,9 +61,16 @@ impl Hold {
     }
 }
 
-/// Takes the lock alone, until the transaction ends.
-pub async fn lock(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    Ok(transaction.batch_execute("select pg_advisory_xact_lock(hashtext('claims'))").await?)
+/// Takes the lock alone, until the transaction ends. What time it is then.
+pub async fn lock(transaction: &Transaction<'_>) -> Result<Timestamp, StoreError> {
+    transaction.batch_execute("select pg_advisory_xact_lock(hashtext('claims'))").await?;
+    now(transaction).await
+}
+
+/// Whether epochs of an older form are recorded: the claims in Redis are those of a release before.
+pub async fn are_older(transaction: &Transaction<'_>) -> Result<bool, StoreError> {
+    const SELECT: &str = "select exists (select from claim_epochs where form < $1)";
+    Ok(transaction.query_one(SELECT, &[&FORM]).await?.get(0))
 }
 
 /// What time it is at Postgres.
@@ -67,9 +80,9 @@ pub async fn now(transaction: &Transaction<'_>) -> Result<Timestamp, StoreError>
 
 /// The recorded epochs, by shard.
 pub async fn read(transaction: &Transaction<'_>, shards: Shards) -> Result<Vec<Option<Epoch>>, StoreError> {
-    const SELECT: &str = "select shard, epoch::text, keyspace, run_id from claim_epochs";
+    const SELECT: &str = "select shard, epoch::text, keyspace, run_id from claim_epochs where form = $1";
     let mut epochs = vec![None; shards.count()];
-    for row in transaction.query(SELECT, &[]).await? {
+    for row in transaction.query(SELECT, &[&FORM]).await? {
         let shard: i16 = row.get(0);
         let place = usize::try_from(shard).ok().and_then(|index| epochs.get_mut(index));
         if let (Some(place), Ok(id)) = (place, row.get::<_, &str>(1).parse()) {
@@ -82,31 +95,34 @@ pub async fn read(transaction: &Transaction<'_>, shards: Shards) -> Result<Vec<O
 
 /// Records the epochs under which these shards' claims are whole.
 pub async fn record(transaction: &Transaction<'_>, epochs: &[(Shard, Epoch)]) -> Result<(), StoreError> {
-    const RECORD: &str = "insert into claim_epochs (shard, epoch, keyspace, run_id, rebuilt_at, seen_at)
-        values ($1, $2::text::uuid, $3, $4, now(), now())
-        on conflict (shard) do update set epoch = excluded.epoch, keyspace = excluded.keyspace,
+    const RECORD: &str = "insert into claim_epochs (shard, epoch, keyspace, run_id, rebuilt_at, seen_at, form)
+        values ($1, $2::text::uuid, $3, $4, now(), now(), $5)
+        on conflict (shard) do update set epoch = excluded.epoch, keyspace = excluded.keyspace, form = excluded.form,
             run_id = excluded.run_id, rebuilt_at = excluded.rebuilt_at, seen_at = excluded.seen_at";
     let statement = transaction.prepare(RECORD).await?;
     for (shard, Epoch { id, keyspace, run_id }) in epochs {
         let (id, keyspace) = (id.to_string(), keyspace.cast_signed());
-        transaction.execute(&statement, &[&number(*shard), &id, &keyspace, &run_id.as_str()]).await?;
+        transaction.execute(&statement, &[&number(*shard), &id, &keyspace, &run_id.as_str(), &FORM]).await?;
     }
     Ok(())
 }
 
-/// Notes that runs live: those that `lives` finds out to, after the moment that is noted.
+/// Notes that runs live: those that `lives` finds out to, after the moment that is noted. It is told that moment, and the
+/// epochs as they were recorded then.
 pub async fn note_alive<E: From<StoreError>>(
     pool: &Pool,
-    lives: impl AsyncFnOnce() -> Result<Vec<RunId>, E>,
+    shards: Shards,
+    lives: impl AsyncFnOnce(Timestamp, Vec<Option<Epoch>>) -> Result<Vec<RunId>, E>,
 ) -> Result<(), E> {
     let mut client = pool.get().await?;
     let beginning = async {
         let transaction = client.transaction().await?;
-        transaction.batch_execute("select now()").await?;
-        Ok::<_, StoreError>(transaction)
+        let now = transaction.query_one("select now()", &[]).await?.get(0);
+        let recorded = read(&transaction, shards).await?;
+        Ok::<_, StoreError>((transaction, now, recorded))
     };
-    let transaction = timed(PostgresOperation::Epochs, beginning).await?;
-    let runs = lives().await?;
+    let (transaction, now, recorded) = timed(PostgresOperation::Epochs, beginning).await?;
+    let runs = lives(now, recorded).await?;
     let noting = async {
         let note = "update claim_epochs set seen_at = now() where run_id = any($1)";
         let runs: Vec<&str> = runs.iter().map(RunId::as_str).collect();
@@ -117,14 +133,16 @@ pub async fn note_alive<E: From<StoreError>>(
 }
 
 /// The times between which the events were accepted whose claims a restarted Redis may have lost: those stored since
-/// `loss` before the run was last known to live. `None` if there are none.
+/// `loss` before the run was last known to live, or before the time that Redis itself shows, if that is earlier. `None` if
+/// there are none.
 pub async fn times_stored_lately(
     transaction: &Transaction<'_>,
+    shown: Timestamp,
     loss: Duration,
 ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
     const SELECT: &str = "select min(earliest_at), max(latest_at) from frames
-        where stored_at >= (select min(seen_at) from claim_epochs) - make_interval(secs => $1)";
-    let row = transaction.query_one(SELECT, &[&loss.as_secs_f64()]).await?;
+        where stored_at >= least($1, (select min(seen_at) from claim_epochs)) - make_interval(secs => $2)";
+    let row = transaction.query_one(SELECT, &[&shown, &loss.as_secs_f64()]).await?;
     let (earliest, latest): (Option<Timestamp>, Option<Timestamp>) = (row.get(0), row.get(1));
     Ok(earliest.zip(latest))
 }
@@ -136,6 +154,8 @@ pub struct ClaimedEvent {
     pub event_id: String,
     /// To whom it happened, which decides its shard.
     pub user_id: String,
+    /// The class of its sender.
+    pub class: SenderClass,
     /// When it was accepted.
     pub received_at: Timestamp,
     /// The entry that it came in, where it is a dead letter.
@@ -151,10 +171,10 @@ pub async fn claimed_events(
     transaction: &Transaction<'_>,
     (from, to): (Timestamp, Timestamp),
 ) -> Result<ClaimedEvents, StoreError> {
-    const SELECT: &str = "select event_id, user_id, created_at, entry_ms, entry_seq from dead_letters
+    const SELECT: &str = "select event_id, user_id, created_at, entry_ms, entry_seq, from_browser from dead_letters
             where created_at >= $1 and event_id is not null and user_id is not null
         union all
-        select event_id, user_id, received_at, null, null from events where received_at between $1 and $2";
+        select event_id, user_id, received_at, null, null, from_browser from events where received_at between $1 and $2";
     let statement = transaction.prepare(SELECT).await?;
     Ok(ClaimedEvents(transaction.bind(&statement, &[&from, &to]).await?))
 }
@@ -176,7 +196,14 @@ impl ClaimedEvents {
                     milliseconds: number(milliseconds),
                     sequence: number(sequence),
                 });
-                ClaimedEvent { event_id: row.get(0), user_id: row.get(1), received_at: row.get(2), origin }
+                let class = SenderClass::of(row.get(5));
+                ClaimedEvent {
+                    event_id: row.get(0),
+                    user_id: row.get(1),
+                    class,
+                    received_at: row.get(2),
+                    origin,
+                }
             })
             .collect())
     }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::windows::{self, Page, Position, Search, Selection};
-use super::{Searches, StoreError};
+use super::{Pool, Searches, StoreError};
 use crate::campaign::CampaignId;
+use crate::ops::metrics::PostgresOperation;
+use crate::queue::{Identity, Sender, SenderClass};
 
 /// The first window of a search that the bloom indexes narrow.
 const FIRST_WINDOW_BY_ID: SignedDuration = SignedDuration::from_hours(24);
@@ -28,6 +30,8 @@ pub struct StoredEvent {
     pub campaign_ids: Vec<i64>,
     /// Its JSON text, byte for byte.
     pub payload: String,
+    /// Who sent it.
+    pub sender: Sender,
 }
 
 /// Which events are wanted.
@@ -37,6 +41,8 @@ pub struct Filter {
     pub event_id: Option<String>,
     /// Only those of this user.
     pub user_id: Option<String>,
+    /// Only those of this class of senders.
+    pub class: Option<SenderClass>,
     /// Only those of this type.
     pub event_type: Option<String>,
     /// Only those that triggered this campaign.
@@ -47,7 +53,8 @@ pub struct Filter {
     pub to: Option<Timestamp>,
 }
 
-/// Finds the event with this id; where several users have one, that of `user_id`, or else the newest.
+/// Finds the event with this id; where several users have one, that of `user_id`, or else the newest. What a browser sent
+/// hides no server's event.
 pub async fn find(
     searches: &Searches,
     event_id: &str,
@@ -58,9 +65,25 @@ pub async fn find(
         return Ok(None);
     }
     let (event_id, user_id) = (Some(event_id.to_owned()), user_id.map(str::to_owned));
-    let filter = Filter { event_id, user_id, ..Filter::default() };
-    let page = search(searches, &filter, None, 1, Duration::MAX).await?;
-    Ok(page.found.into_iter().next())
+    let mut filter = Filter { event_id, user_id, ..Filter::default() };
+    for class in [SenderClass::Server, SenderClass::Browser] {
+        filter.class = Some(class);
+        let page = search(searches, &filter, None, 1, Duration::MAX).await?;
+        if let Some(found) = page.found.into_iter().next() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether this partition of `events` holds an event. Its indexes may be those of an older release.
+pub async fn is_in(pool: &Pool, partition: &str, identity: &Identity<'_>) -> Result<bool, StoreError> {
+    let Identity { class, user_id, event_id } = identity;
+    let sql =
+        format!("select from {partition} where event_id = $1 and user_id = $2 and from_browser = $3 limit 1");
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(event_id, Type::TEXT), (user_id, Type::TEXT), (&class.is_browser(), Type::BOOL)];
+    Ok(pool.row(PostgresOperation::Read, &sql, &parameters).await?.is_some())
 }
 
 /// Finds at most `limit` events beyond `after`, in no more than about `patience`.
@@ -78,13 +101,18 @@ pub async fn search(
     let search = Search { from: filter.from, to: filter.to, after, first_window, limit, patience };
     let campaign_id = filter.campaign_id.map(|id| id.0);
     let mut selection = Selection::of(
-        "select event_id, user_id, event_type, received_at, campaign_ids, payload::text from events where true",
+        "select event_id, user_id, event_type, received_at, campaign_ids, payload::text, key_id, from_browser
+            from events where true",
     );
     if let Some(event_id) = &filter.event_id {
         selection.add(" and event_id = ?", event_id, Type::TEXT);
     }
     if let Some(user_id) = &filter.user_id {
         selection.add(" and user_id = ?", user_id, Type::TEXT);
+    }
+    let from_browser = filter.class.map(SenderClass::is_browser);
+    if let Some(from_browser) = &from_browser {
+        selection.add(" and from_browser = ?", from_browser, Type::BOOL);
     }
     if let Some(event_type) = &filter.event_type {
         selection.add(" and event_type = ?", event_type, Type::TEXT);
@@ -103,5 +131,6 @@ fn stored_event(row: &Row) -> Result<StoredEvent, tokio_postgres::Error> {
         received_at: row.try_get(3)?,
         campaign_ids: row.try_get(4)?,
         payload: row.try_get(5)?,
+        sender: Sender { key: row.try_get(6)?, class: SenderClass::of(row.try_get(7)?) },
     })
 }

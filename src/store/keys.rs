@@ -21,6 +21,7 @@ use tokio_postgres::{Client, Row};
 
 use super::{Pool, StoreError};
 use crate::ops::metrics::{PostgresOperation, timed};
+use crate::queue::SenderClass;
 
 /// The longest name of a key, in bytes.
 pub const MAX_NAME: usize = 200;
@@ -46,7 +47,9 @@ impl fmt::Display for KeyId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// To send events, nothing else; such a key may be seen by users, in a browser say
+    /// To send events, nothing else; such a key may be seen by everybody, in a web page or an app
+    Browser,
+    /// To send events, nothing else; such a key is a secret of a server
     Ingest,
     /// Everything
     Admin,
@@ -56,13 +59,23 @@ impl Scope {
     /// Whether a key of this scope may do what `needed` stands for.
     #[must_use]
     pub fn covers(self, needed: Self) -> bool {
-        self == Self::Admin || needed == Self::Ingest
+        self == Self::Admin || needed != Self::Admin
+    }
+
+    /// The class of those who send events with such a key.
+    #[must_use]
+    pub fn sender_class(self) -> SenderClass {
+        match self {
+            Self::Browser => SenderClass::Browser,
+            Self::Ingest | Self::Admin => SenderClass::Server,
+        }
     }
 
     /// Its name, in the API and in the store.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Browser => "browser",
             Self::Ingest => "ingest",
             Self::Admin => "admin",
         }
@@ -255,6 +268,7 @@ fn record(row: &Row) -> Result<KeyRecord, tokio_postgres::Error> {
 impl<'a> FromSql<'a> for Scope {
     fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         match <&str>::from_sql(kind, raw)? {
+            "browser" => Ok(Self::Browser),
             "ingest" => Ok(Self::Ingest),
             "admin" => Ok(Self::Admin),
             other => Err(format!("{other:?} is not a scope known to this release").into()),
@@ -298,8 +312,10 @@ mod tests {
     }
 
     #[test]
-    fn an_admin_key_may_send_events_and_an_ingest_key_may_do_nothing_else() {
+    fn an_admin_key_may_send_events_and_other_keys_may_do_nothing_else() {
         assert!(Scope::Admin.covers(Scope::Ingest) && Scope::Admin.covers(Scope::Admin));
-        assert!(Scope::Ingest.covers(Scope::Ingest) && !Scope::Ingest.covers(Scope::Admin));
+        for scope in [Scope::Ingest, Scope::Browser] {
+            assert!(scope.covers(Scope::Ingest) && !scope.covers(Scope::Admin), "{scope:?}");
+        }
     }
 }

@@ -43,13 +43,24 @@ impl StoreError {
         }
     }
 
-    /// Whether an event was refused because one with its id is in the partition already, which is sealed.
+    /// Whether an event was refused because it is in the partition already, which is sealed.
     #[must_use]
     pub fn is_stored_already(&self) -> bool {
-        let Self::Postgres(error) = self else { return false };
-        error.as_db_error().is_some_and(|refusal| {
-            is_stored_already(refusal.code().code(), refusal.table(), refusal.constraint())
-        })
+        self.violated(partitions::keeps_identities_unique).is_some()
+    }
+
+    /// Where an event was refused because one with its id, perhaps of another user, is in a partition that an older release
+    /// has sealed: that partition.
+    #[must_use]
+    pub fn has_id_in(&self) -> Option<&str> {
+        self.violated(partitions::keeps_event_ids_unique)
+    }
+
+    /// The table of the unique index that was violated, if it is such a one.
+    fn violated(&self, is_such: fn(&str, &str) -> bool) -> Option<&str> {
+        let Self::Postgres(error) = self else { return None };
+        let refusal = error.as_db_error()?;
+        violated(refusal.code().code(), refusal.table(), refusal.constraint(), is_such)
     }
 
     /// Whether the partition of a row was missing: it was dropped after it had been looked up.
@@ -114,11 +125,14 @@ fn is_away(sqlstate: &str) -> bool {
     sqlstate.starts_with("08") || matches!(sqlstate, "57P01" | "57P02" | "57P03" | "53300")
 }
 
-fn is_stored_already(sqlstate: &str, table: Option<&str>, constraint: Option<&str>) -> bool {
-    sqlstate == SqlState::UNIQUE_VIOLATION.code()
-        && table
-            .zip(constraint)
-            .is_some_and(|(table, index)| partitions::keeps_event_ids_unique(table, index))
+fn violated<'e>(
+    sqlstate: &str,
+    table: Option<&'e str>,
+    constraint: Option<&str>,
+    is_such: fn(&str, &str) -> bool,
+) -> Option<&'e str> {
+    let (table, index) = table.zip(constraint)?;
+    (sqlstate == SqlState::UNIQUE_VIOLATION.code() && is_such(table, index)).then_some(table)
 }
 
 /// A row that a check constraint refuses has the name of the constraint; one that no partition takes has none.
@@ -153,12 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn only_a_second_row_of_an_id_in_a_sealed_partition_is_stored_already() {
-        let (table, index) = (Some("events_20261123"), Some("events_20261123_event_id_key"));
-        assert!(is_stored_already("23505", table, index));
-        assert!(!is_stored_already("23505", table, Some("events_20261123_one_a_day")), "somebody's own");
-        assert!(!is_stored_already("23514", table, index), "a check");
-        assert!(!is_stored_already("23505", None, index));
+    fn only_a_second_row_of_an_event_in_a_sealed_partition_is_stored_already() {
+        let table = Some("events_20261123");
+        let index = Some("events_20261123_event_id_user_id_from_browser_key");
+        let by =
+            |sqlstate, table, index| violated(sqlstate, table, index, partitions::keeps_identities_unique);
+        assert_eq!(by("23505", table, index), table);
+        assert_eq!(by("23505", table, Some("events_20261123_one_a_day")), None, "somebody's own");
+        assert_eq!(by("23505", table, Some("events_20261123_event_id_key")), None, "perhaps another user's");
+        assert_eq!(by("23514", table, index), None, "a check");
+        assert_eq!(by("23505", None, index), None);
     }
 
     #[test]

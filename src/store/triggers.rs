@@ -23,6 +23,8 @@ pub struct Trigger {
     pub received_at: Timestamp,
     /// The version of the campaign that it triggered.
     pub campaign_version: i32,
+    /// Whether a browser sent it.
+    pub from_browser: bool,
 }
 
 /// Which triggers are wanted.
@@ -67,8 +69,9 @@ pub async fn search(
     // A campaign may be triggered by nearly every event, which a bloom index does not narrow.
     let first_window = windows::FIRST_WINDOW;
     let search = Search { from: filter.from, to: filter.to, after, first_window, limit, patience };
-    let mut selection =
-        Selection::of("select event_id, user_id, received_at, campaign_version from triggers where true");
+    let mut selection = Selection::of(
+        "select event_id, user_id, received_at, campaign_version, from_browser from triggers where true",
+    );
     selection.add(" and campaign_id = ?", &filter.campaign_id.0, Type::INT8);
     if let Some(user_id) = &filter.user_id {
         selection.add(" and user_id = ?", user_id, Type::TEXT);
@@ -83,13 +86,15 @@ pub async fn version_triggered(
     event: &StoredEvent,
 ) -> Result<Option<i32>, StoreError> {
     const SELECT: &str = "select campaign_version from triggers
-        where received_at = $1 and event_id = $2 and user_id = $3 and campaign_id = $4 limit 1";
+        where received_at = $1 and event_id = $2 and user_id = $3 and campaign_id = $4 and from_browser = $5 limit 1";
     let mut connection = searches.connection().await?;
-    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+    let from_browser = event.sender.class.is_browser();
+    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
         (&event.received_at, Type::TIMESTAMPTZ),
         (&event.event_id, Type::TEXT),
         (&event.user_id, Type::TEXT),
         (&id.0, Type::INT8),
+        (&from_browser, Type::BOOL),
     ];
     let looking = async {
         let transaction = connection.begin().await?;
@@ -129,5 +134,6 @@ fn trigger(row: &Row) -> Result<Trigger, tokio_postgres::Error> {
         user_id: row.try_get(1)?,
         received_at: row.try_get(2)?,
         campaign_version: row.try_get(3)?,
+        from_browser: row.try_get(4)?,
     })
 }

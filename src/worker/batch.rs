@@ -153,7 +153,7 @@ impl Fetched {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::queue::{EntryId, Epoch, Frame, Records, RunId, Shards};
+    use crate::queue::{EntryId, Epoch, Frame, Records, RunId, Sender, Shards};
 
     const LIMITS: BatchLimits = BatchLimits { events: 4, bytes: 1_000 };
 
@@ -163,6 +163,7 @@ pub(super) mod tests {
         for id in ids {
             records.push(&EventRecord {
                 received_at: jiff::Timestamp::UNIX_EPOCH,
+                sender: Sender::default(),
                 event_id: &id.to_string(),
                 event_type: "t",
                 user_id: "u",

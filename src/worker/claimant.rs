@@ -8,6 +8,7 @@ use super::batch::event_count;
 use super::error::ServerFailure;
 use super::restore::{self, RestoreSettings};
 use super::rows::frame_time;
+use crate::ops::clock;
 use crate::ops::metrics::{self, PostgresOperation, RedisOperation};
 use crate::queue::{self, Claim, Claimed, Delivery, Epochs, Pool, QueueError, Shards};
 use crate::store::{self, StoreError};
@@ -58,7 +59,7 @@ impl Claimant {
             clear_events_of(&mut is_new, deliveries, &stored);
             let claims = claims(deliveries, &is_new, &epochs);
             let mut link = self.redis.get(deliveries.iter().map(|delivery| delivery.shard)).await?;
-            let asked = queue::claim(&mut link, &claims, self.settings.window, &epochs);
+            let asked = queue::claim(&mut link, &claims, self.settings.window, &epochs, Some(clock::now()));
             match metrics::timed(RedisOperation::Claim, asked).await? {
                 Claimed::Told(ours) => {
                     let claimed = is_new.iter_mut().filter(|is_new| **is_new);
@@ -104,8 +105,9 @@ fn claims(deliveries: &[Delivery], wanted: &[bool], epochs: &Epochs) -> Vec<Clai
     let frames = deliveries.iter().filter_map(|delivery| Some((delivery, delivery.frame.as_ref().ok()?)));
     frames
         .map(|(delivery, frame)| {
-            let ids = frame.event_ids().zip(wanted.by_ref()).filter(|(_, wanted)| **wanted).map(|(id, _)| id);
-            Claim::new(delivery.shard, delivery.claims_as(), ids, epochs)
+            let wanted = frame.identities().zip(wanted.by_ref()).filter(|(_, wanted)| **wanted);
+            let events = wanted.map(|(identity, _)| identity);
+            Claim::new(delivery.shard, delivery.claims_as(), events, epochs)
         })
         .collect()
 }

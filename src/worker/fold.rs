@@ -1,7 +1,7 @@
 //! Duplicates inside one frame. Pure.
 //!
 //! All events of a frame lay the same claim, so claims cannot tell them apart. Between frames it is only claims that may
-//! decide: of two frames with one id, the one that is delivered first need not be the one that has claimed it.
+//! decide: of two frames with one event, the one that is delivered first need not be the one that has claimed it.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ pub(super) fn first_of_their_ids(deliveries: &[Delivery]) -> Vec<bool> {
     let mut first = Vec::with_capacity(events);
     for frame in deliveries.iter().filter_map(|delivery| delivery.frame.as_ref().ok()) {
         seen.clear();
-        first.extend(frame.event_ids().map(|id| seen.insert(id)));
+        first.extend(frame.identities().map(|identity| seen.insert(identity)));
     }
     first
 }

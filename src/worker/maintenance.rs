@@ -129,12 +129,12 @@ fn report(span: Span, took: Duration, duplicates: &Duplicates) {
             from = %span.lower,
             to = %span.upper,
             ids = duplicates.ids,
-            "a partition holds ids more than once: sent again after the dedupe window, used by several users, or stored twice"
+            "a partition holds events more than once: sent again after the dedupe window, or stored twice"
         );
     }
     for duplicate in &duplicates.named {
-        let partitions::Duplicate { event_id, rows, user_ids } = duplicate;
-        tracing::error!(event_id, rows, ?user_ids, "stored more than once");
+        let partitions::Duplicate { event_id, user_id, from_browser, rows } = duplicate;
+        tracing::error!(event_id, user_id, from_browser, rows, "stored more than once");
     }
 }
 

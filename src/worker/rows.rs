@@ -95,21 +95,24 @@ impl Matched {
             Fate::Stored(range) => {
                 let triggered = &self.triggered[range.clone()];
                 rows.events
-                    .row(6)
+                    .row(8)
                     .bytes(event.event_id.as_bytes())
                     .bytes(event.user_id.as_bytes())
                     .bytes(event.event_type.as_bytes())
                     .timestamp(event.received_at)
                     .int8_array(triggered.iter().map(|campaign| campaign.campaign_id))
-                    .bytes(event.payload);
+                    .bytes(event.payload)
+                    .optional_int8(event.sender.key)
+                    .bool(event.sender.class.is_browser());
                 for campaign in triggered {
                     rows.triggers
-                        .row(5)
+                        .row(6)
                         .int8(campaign.campaign_id)
                         .int4(campaign.version)
                         .bytes(event.event_id.as_bytes())
                         .bytes(event.user_id.as_bytes())
-                        .timestamp(event.received_at);
+                        .timestamp(event.received_at)
+                        .bool(event.sender.class.is_browser());
                 }
             }
         }
@@ -187,7 +190,7 @@ impl Letter<'_> {
     fn write(&self, rows: &mut Rows, delivery: &Delivery) {
         // It keeps the entry that its claims bear, also when it was replayed in vain.
         let (bigint, origin) = (|part: u64| i64::try_from(part).unwrap_or(i64::MAX), delivery.claims_as());
-        let row = rows.dead_letters.row(11).bytes(self.reason.as_bytes()).bytes(self.detail.as_bytes());
+        let row = rows.dead_letters.row(13).bytes(self.reason.as_bytes()).bytes(self.detail.as_bytes());
         row.int2(i16::try_from(delivery.shard.number()).expect("Shards allows no more than fit a smallint"));
         row.int8(bigint(origin.milliseconds)).int8(bigint(origin.sequence));
         row.int4(i32::try_from(self.events).unwrap_or(i32::MAX));
@@ -195,6 +198,8 @@ impl Letter<'_> {
         row.optional(self.event.map(|event| printable(event.user_id)).as_deref());
         row.optional(self.event.map(|event| printable(event.event_type)).as_deref());
         row.bytes(self.payload).optional(self.frame);
+        let sender = self.event.map(|event| event.sender).unwrap_or_default();
+        row.optional_int8(sender.key).bool(sender.class.is_browser());
     }
 }
 

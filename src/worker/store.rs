@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::ClientWrapper;
 
-use super::batch::{Fate, Matched, event_count};
+use super::batch::{Fate, Matched, event_count, events};
 use super::channel::{Inlet, Outlet};
 use super::claimant::Claimant;
 use super::error::ServerFailure as _;
@@ -138,9 +138,10 @@ impl Store {
         while let Some(range) = suspects.pop() {
             if let Some(refusal) = self.probe(batch, &range)? {
                 if range.len() == 1 {
+                    let is_held = self.is_held(batch, range.start, &refusal)?;
                     let fate = &mut batch.fates[range.start];
                     refused += usize::from(matches!(fate, Fate::Stored(_)));
-                    *fate = fate_of_refused(&refusal);
+                    *fate = fate_of_refused(&refusal, is_held);
                 } else {
                     let middle = range.start + range.len() / 2;
                     suspects.extend([range.start..middle, middle..range.end]);
@@ -148,6 +149,13 @@ impl Store {
             }
         }
         Ok(refused)
+    }
+
+    /// Whether the sealed partition that refused this event holds it already.
+    fn is_held(&self, batch: &Matched, index: usize, refusal: &StoreError) -> Result<bool, Ended> {
+        let Some(partition) = refusal.has_id_in() else { return Ok(refusal.is_stored_already()) };
+        let Some(event) = events(&batch.deliveries).nth(index) else { return Ok(false) };
+        self.stage.persist(async || store::events::is_in(&self.postgres, partition, &event.identity()).await)
     }
 
     /// Whether Postgres refuses the rows of these events; nothing of them stays.
@@ -197,10 +205,17 @@ impl Matched {
     }
 }
 
-fn fate_of_refused(refusal: &StoreError) -> Fate {
-    if refusal.is_stored_already() {
+/// `is_held` if its sealed partition holds the event already.
+fn fate_of_refused(refusal: &StoreError, is_held: bool) -> Fate {
+    if is_held {
         tracing::debug!(reason = %refusal, "a late event is in its sealed partition already: a duplicate");
         return Fate::Duplicate;
+    }
+    if let Some(partition) = refusal.has_id_in() {
+        tracing::warn!(partition, "an event became a dead letter, as another user's has its id");
+        return Fate::DeadLetter(format!(
+            "another user's event in {partition} has this id, and the partition still has the index of an older release; replay this letter when it has none of the name {partition}_event_id_key"
+        ));
     }
     tracing::warn!(reason = %refusal, "an event became a dead letter");
     Fate::DeadLetter(refusal.to_string())

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::claimant::ClaimError;
-use crate::ops::Periodic;
 use crate::ops::metrics::{self, RedisOperation, Sweep};
-use crate::queue::{self, Link, Pool, QueueError, Shard, Shards};
+use crate::ops::{Periodic, clock};
+use crate::queue::{self, Link, Pool, QueueError, Shard, Shards, Which};
 use crate::store::{Pool as PostgresPool, epochs};
 
 /// How often Redis is looked after.
@@ -67,8 +67,8 @@ async fn sweep_once(group: &Membership) -> Result<(), QueueError> {
     let mut link = group.redis.get(group.shards.all()).await?;
     loop {
         let cramped = queue::cramped(&mut link, group.shards).await?;
-        let early = sweep(&mut link, cramped, Sweep::Early).await?;
-        let due = sweep(&mut link, group.shards.all().collect(), Sweep::Due).await?;
+        let early = sweep(&mut link, cramped, Which::Early).await?;
+        let due = sweep(&mut link, group.shards.all().collect(), Which::DueAt(clock::now())).await?;
         if !early && !due {
             return Ok(());
         }
@@ -76,20 +76,23 @@ async fn sweep_once(group: &Membership) -> Result<(), QueueError> {
 }
 
 /// Sweeps a part of what there is to sweep; whether there was anything.
-async fn sweep(link: &mut Link, shards: Vec<Shard>, which: Sweep) -> Result<bool, QueueError> {
+async fn sweep(link: &mut Link, shards: Vec<Shard>, which: Which) -> Result<bool, QueueError> {
     let swept = metrics::timed(RedisOperation::Sweep, queue::sweep(link, shards, which)).await?;
-    metrics::claims_swept(which, swept.unwrap_or(0));
-    if let (Sweep::Early, Some(claims)) = (which, swept) {
+    let counted = if which == Which::Early { Sweep::Early } else { Sweep::Due };
+    metrics::claims_swept(counted, swept.unwrap_or(0));
+    if let (Which::Early, Some(claims)) = (which, swept) {
         tracing::debug!(claims, "Redis is nearly full; swept claims before they were due");
     }
     Ok(swept.is_some())
 }
 
 async fn watch_once(group: &Membership, postgres: &PostgresPool, idle: Duration) -> Result<(), ClaimError> {
-    epochs::note_alive(postgres, async || {
+    epochs::note_alive(postgres, group.shards, async |now, recorded| {
         let mut link = group.redis.get(group.shards.all()).await?;
+        // Each connection must be to the run that it was made to.
+        link.renew().await?;
         // It answers, so the run lives.
-        queue::shown_epochs(&mut link, group.shards).await?;
+        queue::note_seen(&mut link, group.shards, &recorded, now).await?;
         Ok::<_, ClaimError>(link.run_ids())
     })
     .await?;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::support::{Oracle, Urls, connect_redis};
 
 /// All keys that say what was claimed, at one moment: without the epochs, workers know that claims are missing.
-const FORGET: &str = "for _, pattern in ipairs({'dedupe:*', 'epoch:*'}) do
+const FORGET: &str = "for _, pattern in ipairs({'dedupe:*', 'claim-epoch:*'}) do
     for _, key in ipairs(redis.call('KEYS', pattern)) do redis.call('UNLINK', key) end
 end
 return 1";

@@ -11,7 +11,8 @@ use campaign_manager::store::epochs;
 use serde_json::json;
 
 use crate::support::{
-    DEADLINE, SHARDS, Settings, TestServer, TestStores, count, frame_of, start_worker, until, until_rows,
+    DEADLINE, SHARDS, Settings, TestServer, TestStores, count, frame_of, identity, start_worker, until,
+    until_rows,
 };
 
 const EVENTS: usize = 500;
@@ -79,7 +80,7 @@ async fn unlink(stores: &TestStores, pattern: &str) {
 async fn claims_and_epoch_deleted_in_the_middle_are_restored() {
     sent_again_after(async |stores| {
         unlink(stores, "dedupe:*").await;
-        unlink(stores, "epoch:*").await;
+        unlink(stores, "claim-epoch:*").await;
     })
     .await;
 }
@@ -98,8 +99,8 @@ async fn the_claims_of_a_redis_restored_from_an_old_copy_are_restored() {
         unlink(stores, "dedupe:*").await;
         let mut redis = stores.redis().await;
         for shard in 0..8 {
-            let of_old = "01936d00-0000-7000-8000-000000000000";
-            let set = redis::cmd("SET").arg(format!("epoch:{{{shard}}}")).arg(of_old).to_owned();
+            let of_old = "01936d00-0000-7000-8000-000000000000 1790000000000000";
+            let set = redis::cmd("SET").arg(format!("claim-epoch:{{{shard}}}")).arg(of_old).to_owned();
             let () = set.query_async(&mut redis).await.unwrap();
         }
     })
@@ -115,7 +116,8 @@ async fn the_claims_that_a_killed_redis_had_not_written_are_restored() {
         let mut redis = stores.redis().await;
         let left: Vec<Vec<u8>> = redis::cmd("KEYS").arg("dedupe:*").query_async(&mut redis).await.unwrap();
         assert!(left.len() < EVENTS, "claims are missing");
-        let epochs: Vec<String> = redis::cmd("KEYS").arg("epoch:*").query_async(&mut redis).await.unwrap();
+        let epochs: Vec<String> =
+            redis::cmd("KEYS").arg("claim-epoch:*").query_async(&mut redis).await.unwrap();
         assert_eq!(epochs.len(), 8, "the epoch alone does not tell");
     })
     .await;
@@ -149,7 +151,7 @@ async fn what_was_claimed_before_the_loss_and_is_stored_after_it_is_stored_once(
     .await;
 
     let () = redis::cmd("DEL")
-        .arg((0..8).map(|shard| format!("epoch:{{{shard}}}")).collect::<Vec<_>>())
+        .arg((0..8).map(|shard| format!("claim-epoch:{{{shard}}}")).collect::<Vec<_>>())
         .query_async(&mut server.stores.redis().await)
         .await
         .unwrap();
@@ -218,9 +220,10 @@ async fn claim_for(stores: &TestStores, entry: EntryId, event_id: &str, user_id:
     let transaction = postgres.transaction().await.unwrap();
     let known = epochs::read(&transaction, SHARDS).await.unwrap();
     let epochs = Epochs::new(known.into_iter().map(Option::unwrap).collect());
-    let claims = [Claim::new(SHARDS.of_user(user_id), entry, [event_id].into_iter(), &epochs)];
+    let claims =
+        [Claim::new(SHARDS.of_user(user_id), entry, [identity(event_id, user_id)].into_iter(), &epochs)];
     let mut link = links(stores).link(SHARDS.all()).await.unwrap();
-    let claimed = claim(&mut link, &claims, DEADLINE * 60, &epochs).await.unwrap();
+    let claimed = claim(&mut link, &claims, DEADLINE * 60, &epochs, None).await.unwrap();
     assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
 }
 
@@ -270,7 +273,7 @@ async fn given_the_second(server: &TestServer) -> Worker {
     let entry = last_entry(stores, "u1").await;
     until("a claim of each id", DEADLINE, async || claims(stores).await == 4).await;
 
-    unlink(stores, "epoch:*").await;
+    unlink(stores, "claim-epoch:*").await;
     unlink(stores, "dedupe:*").await;
     send(server, 3..4).await;
     // What the worker restores waits for what it is storing. Whoever stores next waits for this test.
@@ -326,7 +329,7 @@ async fn restored_elsewhere(stores: &TestStores) {
     client.batch_execute(&format!("update claim_epochs set epoch = '{ANOTHER}'")).await.unwrap();
     let mut redis = stores.redis().await;
     for shard in SHARDS.all() {
-        let set = redis::cmd("SET").arg(shard.epoch()).arg(ANOTHER).to_owned();
+        let set = redis::cmd("SET").arg(shard.epoch()).arg(format!("{ANOTHER} 1790000000000000")).to_owned();
         let () = set.query_async(&mut redis).await.unwrap();
     }
 }

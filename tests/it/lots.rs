@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use bb8_redis::redis;
-use campaign_manager::ops::metrics::Sweep;
 use campaign_manager::queue::{
-    Claim, Claimed, EntryId, Epochs, Link, Links, RestoredClaim, Shard, claim, restore_claims, sweep,
+    Claim, Claimed, EntryId, Epochs, Link, Links, RestoredClaim, Shard, Which, claim, restore_claims, sweep,
 };
 use jiff::Timestamp;
 
 use crate::queue::{entry, epochs, links, shard};
-use crate::support::{DEADLINE, SHARDS, TestStores, until};
+use crate::support::{DEADLINE, SHARDS, TestStores, identity, until};
 
 const LONG: Duration = Duration::from_hours(24);
 /// Over as soon as anybody looks.
@@ -21,6 +20,8 @@ struct Claims {
     _stores: TestStores,
     link: Link,
     epochs: Epochs,
+    /// What time it is by Postgres.
+    postgres_time: Option<Timestamp>,
 }
 
 impl Claims {
@@ -29,20 +30,20 @@ impl Claims {
         let links: Links = links(&stores);
         let mut link = links.link(SHARDS.all()).await.unwrap();
         let epochs = epochs(&mut link).await;
-        Self { _stores: stores, link, epochs }
+        Self { _stores: stores, link, epochs, postgres_time: None }
     }
 
     /// For each id, whether it is the frame's.
     async fn claim(&mut self, entry: EntryId, ids: &[&str], window: Duration) -> Vec<bool> {
-        let frame = Claim::new(shard(), entry, ids.iter().copied(), &self.epochs);
-        match claim(&mut self.link, &[frame], window, &self.epochs).await.unwrap() {
+        let frame = Claim::new(shard(), entry, ids.iter().map(|id| identity(id, "u")), &self.epochs);
+        match claim(&mut self.link, &[frame], window, &self.epochs, self.postgres_time).await.unwrap() {
             Claimed::Told(mut ours) => ours.remove(0),
             Claimed::Stale => unreachable!("the epochs hold"),
         }
     }
 
     /// Sweeps until there is nothing left to sweep; how many claims went.
-    async fn sweep(&mut self, which: Sweep) -> u64 {
+    async fn sweep(&mut self, which: Which) -> u64 {
         let mut all = 0;
         while let Some(swept) = sweep(&mut self.link, SHARDS.all(), which).await.unwrap() {
             all += swept;
@@ -55,7 +56,7 @@ impl Claims {
         let all = std::cell::Cell::new(0);
         let claims = tokio::sync::Mutex::new(&mut *self);
         until("claims to be due", DEADLINE, async || {
-            all.set(all.get() + claims.lock().await.sweep(Sweep::Due).await);
+            all.set(all.get() + claims.lock().await.sweep(Which::DueAt(Timestamp::now())).await);
             all.get() >= wanted
         })
         .await;
@@ -72,7 +73,7 @@ impl Claims {
 
 fn restored(event_id: &str, ends_at: Timestamp) -> RestoredClaim<'_> {
     let of: Shard = shard();
-    RestoredClaim { shard: of, keyspace: 7, event_id, origin: None, ends_at }
+    RestoredClaim { shard: of, keyspace: 7, identity: identity(event_id, "u"), origin: None, ends_at }
 }
 
 #[tokio::test]
@@ -134,8 +135,8 @@ async fn swept_early_the_next_to_go_go_first() {
     let mut claims = Claims::start().await;
     claims.claim(entry(1), &["later"], LONG).await;
     claims.claim(entry(2), &["sooner"], LONG / 2).await;
-    assert_eq!(sweep(&mut claims.link, SHARDS.all(), Sweep::Due).await.unwrap(), None);
-    assert_eq!(sweep(&mut claims.link, SHARDS.all(), Sweep::Early).await.unwrap(), Some(1));
+    assert_eq!(sweep(&mut claims.link, SHARDS.all(), Which::DueAt(Timestamp::now())).await.unwrap(), None);
+    assert_eq!(sweep(&mut claims.link, SHARDS.all(), Which::Early).await.unwrap(), Some(1));
     assert_eq!(claims.claim(entry(3), &["later", "sooner"], LONG).await, [false, true]);
 }
 
@@ -148,5 +149,21 @@ async fn a_restored_claim_goes_when_the_window_of_its_event_is_over() {
     restore_claims(&mut claims.link, &events, SHORT).await.unwrap();
     claims.until_swept(2).await;
     assert_eq!(claims.claim(entry(2), &["holds", "laid before"], LONG).await, [false, true]);
-    assert_eq!(claims.sweep(Sweep::Early).await, 2, "each in the lot that it came into last");
+    assert_eq!(claims.sweep(Which::Early).await, 2, "each in the lot that it came into last");
+}
+
+#[tokio::test]
+async fn a_claim_stays_while_one_of_the_two_clocks_says_that_its_window_is_not_over() {
+    let (mut claims, hour) = (Claims::start().await, Duration::from_hours(1));
+    let postgres = |time: Timestamp| Which::DueAt(time);
+    // Redis' clock has jumped ahead, as far as Postgres can tell.
+    claims.claim(entry(1), &["a"], SHORT).await;
+    let due = Timestamp::now() + 2 * SHORT;
+    until("the window to be over by Redis' clock", DEADLINE, async || Timestamp::now() > due).await;
+    assert_eq!(claims.sweep(postgres(Timestamp::now() - hour)).await, 0);
+    // Redis' clock is behind.
+    claims.postgres_time = Some(Timestamp::now() + hour);
+    claims.claim(entry(2), &["b"], SHORT).await;
+    assert_eq!(claims.sweep(postgres(Timestamp::now() + 2 * hour)).await, 1, "the first alone");
+    assert_eq!(claims.claim(entry(3), &["a", "b"], LONG).await, [true, false]);
 }

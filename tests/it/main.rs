@@ -12,7 +12,9 @@ mod migrate;
 
 mod accumulator;
 mod queue;
+mod identity;
 mod lots;
+mod older_claims;
 mod budget;
 mod store;
 mod summaries;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bb8_redis::redis;
 use campaign_manager::queue::{
     Acknowledgement, Claim, Claimed, Consumer, Delivery, EntryId, Epoch, Epochs, Frame, Link, Links,
-    OutgoingFrame, Pool, Shard, accepted, acknowledge, append, claim, leave, mark_restoration, remove_idle,
-    show_epoch,
+    OutgoingFrame, Pool, Shard, Shown, accepted, acknowledge, append, claim, leave, mark_restoration,
+    remove_idle, show_epoch,
 };
 
-use crate::support::{SHARDS, TestStores, frame_of};
+use crate::support::{SHARDS, TestStores, frame_of, identity};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_millis(1);
@@ -46,11 +46,15 @@ fn entries(deliveries: &[Delivery]) -> Vec<Acknowledgement> {
     deliveries.iter().map(Delivery::acknowledgement).collect()
 }
 
+fn shown(id: uuid::Uuid) -> Shown {
+    Shown { id, seen_at: jiff::Timestamp::UNIX_EPOCH }
+}
+
 /// Shows this epoch in Redis.
 async fn show(link: &mut Link, id: u128) -> uuid::Uuid {
     let (id, shards): (_, Vec<Shard>) = (uuid::Uuid::from_u128(id), SHARDS.all().collect());
     mark_restoration(link, &shards, id).await.unwrap();
-    assert!(show_epoch(link, &shards, id).await.unwrap());
+    assert!(show_epoch(link, &shards, shown(id)).await.unwrap());
     id
 }
 
@@ -64,9 +68,11 @@ pub(crate) async fn epochs(link: &mut Link) -> Epochs {
 
 async fn claim_all(link: &mut Link, frames: &[(EntryId, &[&str])]) -> Vec<Vec<bool>> {
     let epochs = epochs(link).await;
-    let frame = |(entry, ids): &(EntryId, &[&str])| Claim::new(shard(), *entry, ids.iter().copied(), &epochs);
+    let frame = |(entry, ids): &(EntryId, &[&str])| {
+        Claim::new(shard(), *entry, ids.iter().map(|id| identity(id, "u")), &epochs)
+    };
     let frames: Vec<Claim> = frames.iter().map(frame).collect();
-    let Claimed::Told(ours) = claim(link, &frames, WINDOW, &epochs).await.unwrap() else {
+    let Claimed::Told(ours) = claim(link, &frames, WINDOW, &epochs, None).await.unwrap() else {
         unreachable!("the epochs were just shown")
     };
     ours
@@ -193,8 +199,8 @@ async fn nothing_is_told_under_an_epoch_that_is_over_or_to_another_run_of_redis(
     let mut stores = TestStores::start().await;
     let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let epochs = epochs(&mut link).await;
-    let frame = || [Claim::new(shard(), entry(1), ["a"].into_iter(), &epochs)];
-    let lay = async |link: &mut Link| claim(link, &frame(), WINDOW, &epochs).await.unwrap();
+    let frame = || [Claim::new(shard(), entry(1), [identity("a", "u")].into_iter(), &epochs)];
+    let lay = async |link: &mut Link| claim(link, &frame(), WINDOW, &epochs, None).await.unwrap();
     assert_eq!(lay(&mut link).await, Claimed::Told(vec![vec![true]]));
 
     let () = redis::cmd("DEL").arg(shard().epoch()).query_async(&mut stores.redis().await).await.unwrap();
@@ -213,9 +219,9 @@ async fn an_epoch_is_not_shown_where_the_mark_of_its_restoration_is_gone() {
     let stores = TestStores::start().await;
     let mut link = links(&stores).link(SHARDS.all()).await.unwrap();
     let (id, known) = (uuid::Uuid::from_u128(2), show(&mut link, 1).await);
-    assert_eq!(mark_restoration(&mut link, &[shard()], id).await.unwrap(), [Some(known)]);
+    assert_eq!(mark_restoration(&mut link, &[shard()], id).await.unwrap(), [Some(shown(known))]);
     let () = redis::cmd("FLUSHALL").query_async(&mut stores.redis().await).await.unwrap();
-    assert!(!show_epoch(&mut link, &[shard()], id).await.unwrap());
+    assert!(!show_epoch(&mut link, &[shard()], shown(id)).await.unwrap());
 }
 
 #[tokio::test]
@@ -226,8 +232,8 @@ async fn claims_of_another_keyspace_are_not_met() {
     for (number, keyspace) in [(1, 7), (2, 8)] {
         let epoch = Epoch { id, keyspace, run_id: link.run_id(shard()).clone() };
         let epochs = Epochs::new(SHARDS.all().map(|_| epoch.clone()).collect());
-        let claims = [Claim::new(shard(), entry(number), ["a"].into_iter(), &epochs)];
-        let claimed = claim(&mut link, &claims, WINDOW, &epochs).await.unwrap();
+        let claims = [Claim::new(shard(), entry(number), [identity("a", "u")].into_iter(), &epochs)];
+        let claimed = claim(&mut link, &claims, WINDOW, &epochs, None).await.unwrap();
         assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign_manager::queue::{self, EventRecord, OutgoingFrame, Records};
+use campaign_manager::queue::{self, EventRecord, OutgoingFrame, Records, Sender};
 use campaign_manager::store::{Partitions, partitions};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Client;
@@ -18,7 +18,14 @@ async fn queue_event(stores: &TestStores, settings: &Settings, event_id: &str, f
 
 async fn queue_event_of(stores: &TestStores, settings: &Settings, event_id: &str, received_at: Timestamp) {
     let mut records = Records::default();
-    records.push(&EventRecord { received_at, event_id, event_type: "test", user_id: "u", payload: b"{}" });
+    records.push(&EventRecord {
+        received_at,
+        sender: Sender::default(),
+        event_id,
+        event_type: "test",
+        user_id: "u",
+        payload: b"{}",
+    });
     let frame = OutgoingFrame::new(SHARDS.of_user("u"), records);
     let redis = queue::pool(&stores.urls().redis_url, &settings.queue).unwrap();
     queue::append(&redis, &[frame]).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bb8_redis::redis;
-use campaign_manager::queue::{EventRecord, OutgoingFrame, Records, Shard, append, pool};
+use campaign_manager::queue::{EventRecord, OutgoingFrame, Records, Sender, Shard, append, pool};
 use campaign_manager::store::partitions::{self, Duplicate, Duplicates, Sealing, Span};
 use campaign_manager::store::{Partitions, Searches, StoreError, events};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::support::{
 const DAY: Duration = Duration::from_hours(24);
 /// The indexes that sealing adds.
 const SEALED: [(&str, bool); 4] = [
-    ("events_20261110_event_id_key", true),
+    ("events_20261110_event_id_user_id_from_browser_key", true),
     ("events_20261110_user_id_received_at_idx", false),
     ("triggers_20261110_campaign_id_received_at_idx", false),
     ("triggers_20261110_event_id_idx", false),
@@ -192,11 +192,8 @@ async fn ids_stored_twice_are_reported_and_indexed_all_the_same() {
     };
 
     assert_eq!((duplicates.ids, duplicates.named.len()), (25, 20));
-    let first = Duplicate {
-        event_id: "e05".to_owned(),
-        rows: 3,
-        user_ids: vec!["another".to_owned(), "u".to_owned()],
-    };
+    let first =
+        Duplicate { event_id: "e05".to_owned(), user_id: "u".to_owned(), from_browser: false, rows: 2 };
     assert_eq!(duplicates.named[0], first);
     assert_eq!(recorded(&client).await, (true, Some(25)));
     let built = indexes(&client).await;
@@ -208,8 +205,8 @@ async fn ids_stored_twice_are_reported_and_indexed_all_the_same() {
 async fn a_sealer_that_died_after_finding_duplicates_is_carried_on_by_the_next() {
     let stores = stores_with(&["a", "a"]).await;
     let client = stores.postgres().await;
-    let unique =
-        "create unique index concurrently events_20261110_event_id_key on events_20261110 (event_id)";
+    let unique = "create unique index concurrently events_20261110_event_id_user_id_from_browser_key
+        on events_20261110 (event_id, user_id, from_browser)";
     client.batch_execute(unique).await.unwrap_err();
     let plain = "create index concurrently events_20261110_event_id_idx on events_20261110 (event_id)";
     client.batch_execute(plain).await.unwrap();
@@ -228,14 +225,16 @@ async fn late_events_are_written_while_an_index_is_built() {
     let client = stores.postgres().await;
     for (holding, late) in [(WRITING, "late 1"), (READING, "late 2")] {
         let held_up = HeldUp::begin(&stores, holding).await;
-        let rows = format!("{late}\tu\tt\t2026-11-10 13:00:00+00\t{{}}\t{{}}\n");
+        let rows = format!("{late}\tu\tt\t2026-11-10 13:00:00+00\t{{}}\t{{}}\t\\N\tf\n");
         copy(&client, rows).await;
         assert_eq!(indexes(&client).await, [(SEALED[0].0.to_owned(), true, false)]);
         assert_eq!(held_up.let_go().await.unwrap(), done());
         assert_sealed(&client).await;
         assert!(insert(&client, late, "u").await.unwrap_err().is_stored_already());
         let unseal = SEALED.map(|(name, _)| format!("drop index {name};")).concat();
-        let unseal = format!("{unseal} update partitions set sealed_at = null, duplicate_ids = null");
+        let unseal = format!(
+            "{unseal} update partitions set sealed_at = null, seal_form = null, duplicate_ids = null"
+        );
         client.batch_execute(&unseal).await.unwrap();
     }
     assert_eq!(count(&stores, "events").await, 3);
@@ -301,7 +300,9 @@ async fn a_sealed_partition_is_searched_by_its_indexes() {
     assert_eq!((found.user_id.as_str(), page.found.len()), ("u42", 100));
     // Postgres counts the scans of a session no later than at its end.
     pool.close_idle();
-    for index in ["events_20261110_event_id_key", "events_20261110_user_id_received_at_idx"] {
+    for index in
+        ["events_20261110_event_id_user_id_from_browser_key", "events_20261110_user_id_received_at_idx"]
+    {
         until(&format!("a scan of {index}"), DEADLINE, async || scans(index).await == 1).await;
     }
     assert_eq!(scans("events_20261110_received_at_event_id_user_id_idx").await, 0, "the BRIN index");
@@ -311,8 +312,14 @@ async fn a_sealed_partition_is_searched_by_its_indexes() {
 fn late_frame(shard: Shard, ids: &[&str]) -> OutgoingFrame {
     let mut records = Records::default();
     for event_id in ids {
-        let event =
-            EventRecord { received_at: noon(), event_id, event_type: "test", user_id: "u", payload: b"{}" };
+        let event = EventRecord {
+            received_at: noon(),
+            sender: Sender::default(),
+            event_id,
+            event_type: "test",
+            user_id: "u",
+            payload: b"{}",
+        };
         records.push(&event);
     }
     OutgoingFrame::new(shard, records)
@@ -377,4 +384,82 @@ async fn retention_shorter_than_the_wait_for_sealing_drops_partitions_unsealed()
     worker.drain(DEADLINE).await.unwrap();
 
     assert_eq!(count(&stores, "events").await, 0);
+}
+
+/// Seals the day as older releases did, with these indexes on the ids.
+async fn seal_as_before(client: &Client, index: &str, duplicate_ids: i64) {
+    let rest = SEALED[1..].iter().map(|(name, _)| {
+        let (table, columns) = name.strip_suffix("_idx").unwrap().split_once("_20261110_").unwrap();
+        let columns = columns.replace("_received_at", ", received_at");
+        format!("create index {name} on {table}_20261110 ({columns});")
+    });
+    let sealed = format!(
+        "create {index} on events_20261110 (event_id); {}
+        update partitions set sealed_at = now(), duplicate_ids = {duplicate_ids}",
+        rest.collect::<String>()
+    );
+    client.batch_execute(&sealed).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_older_release_has_sealed_gets_the_index_of_this_one_in_place_of_its_own() {
+    for (index, users, duplicate_ids) in [
+        ("unique index events_20261110_event_id_key", vec!["u"], 0),
+        ("index events_20261110_event_id_idx", vec!["u", "v"], 1),
+    ] {
+        let stores = stores_with(&[]).await;
+        let client = stores.postgres().await;
+        for user in users {
+            insert(&client, "a", user).await.unwrap();
+        }
+        seal_as_before(&client, index, duplicate_ids).await;
+        let due = partitions::unsealed(&client, Timestamp::MAX, Timestamp::MIN).await.unwrap();
+        assert_eq!(due, [day()]);
+
+        assert_eq!(partitions::seal(&client, day()).await.unwrap(), done(), "{index}");
+
+        assert_sealed(&client).await;
+        insert(&client, "a", "w").await.unwrap();
+        assert!(insert(&client, "a", "u").await.unwrap_err().is_stored_already());
+        assert_eq!(partitions::unsealed(&client, Timestamp::MAX, Timestamp::MIN).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_an_older_release_has_stored_twice_is_found_when_its_partition_is_sealed_anew() {
+    let stores = stores_with(&["a", "a"]).await;
+    let client = stores.postgres().await;
+    seal_as_before(&client, "index events_20261110_event_id_idx", 1).await;
+
+    let Sealing::Done(duplicates) = partitions::seal(&client, day()).await.unwrap() else {
+        panic!("not sealed")
+    };
+
+    assert_eq!(duplicates.ids, 1);
+    assert_eq!(indexes(&client).await[0], ("events_20261110_event_id_idx".to_owned(), false, true));
+    assert_eq!(recorded(&client).await, (true, Some(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn until_it_is_sealed_anew_another_users_event_of_the_same_id_is_a_dead_letter_and_a_duplicate_is_one()
+{
+    let (stores, settings) = (stores_with(&["a", "b"]).await, Settings::with(&["--shards", "4"]));
+    let client = stores.postgres().await;
+    seal_as_before(&client, "unique index events_20261110_event_id_key", 0).await;
+    // Somebody else is at it.
+    let seal = "select pg_advisory_lock(hashtext('seal'), hashtext('20261110'))";
+    client.batch_execute(seal).await.unwrap();
+    client.batch_execute("update events set user_id = 'another' where event_id = 'b'").await.unwrap();
+    let worker = start_worker(&stores, &settings).await;
+
+    let frame = late_frame(SHARDS.all().next().unwrap(), &["a", "b", "c"]);
+    append(&pool(&stores.urls().redis_url, &settings.queue).unwrap(), &[frame]).await.unwrap();
+    until_rows(&stores, "frames", 1).await;
+
+    let receipt = "select stored, duplicates, dead_lettered from frames";
+    let receipt = client.query_one(receipt, &[]).await.unwrap();
+    assert_eq!((receipt.get(0), receipt.get(1), receipt.get(2)), (1, 1, 1));
+    let detail: String = client.query_one("select detail from dead_letters", &[]).await.unwrap().get(0);
+    assert!(detail.contains("events_20261110_event_id_key"), "{detail}");
+    worker.drain(DEADLINE).await.unwrap();
 }

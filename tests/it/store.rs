@@ -84,9 +84,9 @@ fn rows_with(members: &str, wanted: &[bool]) -> Rows {
     for (index, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
         let id = format!("event {index}");
         let payload = format!(r#"{{"event_id": "event {index}",  "amount": 1.0{members}}}"#);
-        rows.events.row(6).bytes(id.as_bytes()).bytes(b"u").bytes(b"t").timestamp(now());
-        rows.events.int8_array([7].into_iter()).bytes(payload.as_bytes());
-        rows.triggers.row(5).int8(7).int4(2).bytes(id.as_bytes()).bytes(b"u").timestamp(now());
+        rows.events.row(8).bytes(id.as_bytes()).bytes(b"u").bytes(b"t").timestamp(now());
+        rows.events.int8_array([7].into_iter()).bytes(payload.as_bytes()).optional_int8(None).bool(false);
+        rows.triggers.row(6).int8(7).int4(2).bytes(id.as_bytes()).bytes(b"u").timestamp(now()).bool(false);
     }
     rows
 }
@@ -219,8 +219,8 @@ async fn after_rows_were_refused_the_next_ones_are_stored_at_once() {
     // With triggers behind the events: what is sent with their end is refused too.
     let refused = || {
         let mut events = CopyRows::with_capacity(0);
-        events.row(6).bytes(b"id").bytes(b"u").bytes(b"t").timestamp(now()).int8_array([7].into_iter());
-        events.bytes(b"no JSON");
+        events.row(8).bytes(b"id").bytes(b"u").bytes(b"t").timestamp(now()).int8_array([7].into_iter());
+        events.bytes(b"no JSON").optional_int8(None).bool(false);
         Rows { events, ..rows(&[true]) }
     };
     probe(rows(&[true])).await.unwrap();

@@ -33,4 +33,14 @@ pub(crate) enum Flaw {
     RunIgnored,
     /// A receipt does not stop a frame from being stored again.
     ReceiptsIgnored,
+    /// A claim does not tell whose event it stands for: events of several users, or of several classes of senders, have one.
+    UsersNotTold,
+    /// The time that Redis shows beside the epoch is not looked at: only what Postgres knows decides how much is rebuilt.
+    TimeIgnored,
+    /// That time is raised in whatever run has the epoch.
+    TimeRaisedInAnyRun,
+    /// Claims of another form are laid beside those of the form before, under the epoch of those.
+    FormIgnored,
+    /// A claim goes when one of the two clocks says that it is due.
+    OneClock,
 }

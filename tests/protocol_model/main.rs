@@ -30,7 +30,18 @@ const B: Ids = Ids(0b10);
 const AB: Ids = Ids(0b11);
 const NOTHING: Ids = Ids::NONE;
 
-const NONE: Faults = Faults { crashes: 0, cuts: 0, losses: 0, evictions: 0, restarts: 0, replacements: 0 };
+const NONE: Faults = Faults {
+    crashes: 0,
+    cuts: 0,
+    losses: 0,
+    evictions: 0,
+    restarts: 0,
+    replacements: 0,
+    copies: 0,
+    jumps: 0,
+};
+const COPY: Faults = Faults { copies: 1, ..NONE };
+const JUMP: Faults = Faults { jumps: 1, ..NONE };
 const CRASH: Faults = Faults { crashes: 1, ..NONE };
 const LOSS: Faults = Faults { losses: 1, ..NONE };
 const EVICTION: Faults = Faults { evictions: 1, ..NONE };
@@ -43,7 +54,17 @@ const UNSTORED: &str = "what is acknowledged has a receipt";
 
 /// Explores every state. Returns what was seen of what should be seen sometimes.
 fn explore(frames: [Ids; 3], faults: Faults) -> BTreeSet<&'static str> {
-    let protocol = Protocol { flaws: &[], frames, faults, canonical: true };
+    explore_all(Protocol { flaws: &[], frames, faults, upgrade: false, canonical: true })
+}
+
+/// Explores every state where the claims at the begin, and a worker, are of the release before.
+fn explore_upgrade(faults: Faults) {
+    let frames = [A, AB, NOTHING];
+    explore_all(Protocol { flaws: &[], frames, faults, upgrade: true, canonical: true });
+}
+
+fn explore_all(protocol: Protocol) -> BTreeSet<&'static str> {
+    let faults = protocol.faults;
     let started = Instant::now();
     let checker = protocol.checker().threads(2).spawn_bfs().join();
     println!("{:>8} states in {:>6.2?}: {faults:?}", checker.unique_state_count(), started.elapsed());
@@ -59,7 +80,13 @@ fn explore(frames: [Ids; 3], faults: Faults) -> BTreeSet<&'static str> {
 /// Two frames that share an id are sent; then a protocol with these flaws does this damage, if such faults happen.
 #[track_caller]
 fn assert_breaks(flaws: &'static [Flaw], faults: Faults, damage: &'static str) {
-    let protocol = Protocol { flaws, frames: [A, A, NOTHING], faults, canonical: false };
+    let frames = [A, A, NOTHING];
+    assert_protocol_breaks(Protocol { flaws, frames, faults, upgrade: false, canonical: false }, damage);
+}
+
+#[track_caller]
+fn assert_protocol_breaks(protocol: Protocol, damage: &'static str) {
+    let flaws = protocol.flaws;
     let search = protocol.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([damage])));
     let checker = search.spawn_bfs().join();
     let path = checker.discovery(damage);
@@ -95,7 +122,63 @@ fn nothing_is_lost_or_stored_twice_where_three_frames_share_ids() {
     }
 }
 
+#[test]
+fn a_copy_of_redis_however_old_it_is_doubles_nothing() {
+    for faults in [COPY, Faults { copies: 1, ..CRASH }, Faults { copies: 1, ..LOSS }] {
+        explore([A, A, NOTHING], faults);
+    }
+}
+
+#[test]
+fn an_upgrade_with_a_worker_of_the_release_before_still_alive_loses_and_doubles_nothing() {
+    for faults in [CRASH, LOSS, RESTART] {
+        explore_upgrade(faults);
+    }
+}
+
+#[test]
+fn one_clock_that_jumps_ahead_doubles_nothing() {
+    explore([A, AB, NOTHING], Faults { jumps: 1, ..CRASH });
+}
+
 // Each of these is a part that one could think superfluous.
+
+#[test]
+fn claims_that_do_not_tell_users_apart_lose_the_event_of_the_second() {
+    let frames = [A, B, NOTHING];
+    let protocol =
+        Protocol { flaws: &[Flaw::UsersNotTold], frames, faults: NONE, upgrade: false, canonical: false };
+    assert_protocol_breaks(protocol, LOST);
+}
+
+#[test]
+fn an_older_copy_of_redis_that_shows_the_epoch_doubles_where_its_time_is_not_looked_at() {
+    assert_breaks(&[Flaw::TimeIgnored], COPY, TWICE);
+}
+
+#[test]
+fn a_time_that_is_raised_in_an_older_copy_hides_what_that_lacks() {
+    assert_breaks(&[Flaw::TimeRaisedInAnyRun], COPY, TWICE);
+}
+
+#[test]
+fn claims_of_two_forms_side_by_side_let_ids_be_stored_twice() {
+    let frames = [A, A, NOTHING];
+    let protocol =
+        Protocol { flaws: &[Flaw::FormIgnored], frames, faults: NONE, upgrade: true, canonical: false };
+    assert_protocol_breaks(protocol, TWICE);
+}
+
+#[test]
+fn claims_that_go_by_one_clock_let_ids_be_stored_twice_when_that_jumps_ahead() {
+    assert_breaks(&[Flaw::OneClock], JUMP, TWICE);
+}
+
+#[test]
+fn where_both_clocks_jump_ahead_claims_go_early() {
+    // This is beyond what is promised: see "What does not hold" in docs/guarantees.md.
+    assert_breaks(&[], Faults { jumps: 2, ..NONE }, TWICE);
+}
 
 #[test]
 fn a_frame_claimed_again_in_spite_of_its_receipt_takes_an_id_from_the_frame_that_should_store_it() {

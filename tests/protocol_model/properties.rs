@@ -3,7 +3,7 @@
 use stateright::Property;
 
 use super::protocol::Protocol;
-use super::state::{Claim, Entry, Epoch, FRAMES, IDS, Ids, State, Step};
+use super::state::{Claim, Entry, Epoch, FRAMES, IDS, Ids, NEW, State, Step};
 
 pub(crate) fn properties() -> Vec<Property<Protocol>> {
     vec![
@@ -48,12 +48,12 @@ pub(crate) fn properties() -> Vec<Property<Protocol>> {
             state.workers.iter().any(|worker| match worker.step {
                 Step::Contested(frame) => protocol.frames[usize::from(frame)]
                     .iter()
-                    .any(|id| state.redis.claims[id] == Claim::By(frame)),
+                    .any(|id| state.redis.claims[NEW][id] == Claim::By(frame)),
                 _ => false,
             })
         }),
         Property::sometimes("a rebuild died and left its mark", |_, state: &State| {
-            let is_marked = matches!(state.redis.epoch, Epoch::Rebuilding(_));
+            let is_marked = matches!(state.redis.epochs[NEW], Epoch::Rebuilding(_));
             is_marked && !state.workers.iter().any(|worker| worker.holds_exclusive())
         }),
         Property::sometimes("all is quiet", is_quiet),

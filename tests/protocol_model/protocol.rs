@@ -7,8 +7,8 @@ use stateright::{Model, Property};
 use super::flaw::Flaw;
 use super::properties::properties;
 use super::state::{
-    Claim, Entry, Epoch, FRAMES, Faults, Ids, Keyspace, Known, Persisted, Postgres, Rebuild, Receipt, State,
-    Step, Worker,
+    Claim, Entry, Epoch, FORMS, FRAMES, Faults, IDS, Ids, Keyspace, Known, NEW, OLD, Persisted, Postgres,
+    Rebuild, Receipt, State, Step, Worker,
 };
 
 /// A protocol, the frames that clients send, and the faults that happen.
@@ -18,6 +18,8 @@ pub(crate) struct Protocol {
     /// The ids of each frame; no ids for a frame that is not sent.
     pub(crate) frames: [Ids; FRAMES],
     pub(crate) faults: Faults,
+    /// Whether the claims at the begin are those of the release before, and one of the workers is of it.
+    pub(crate) upgrade: bool,
     /// Whether states that differ by names alone are one.
     pub(crate) canonical: bool,
 }
@@ -36,6 +38,16 @@ pub(crate) enum Action {
     CutFromPostgres(usize),
     /// Whether the epoch goes, and which claims.
     Delete(bool, Ids),
+    /// Redis' data as it is now is kept, to come back at any time.
+    Copy,
+    RestoreCopy,
+    /// What time it is by Postgres is read, to be shown in Redis.
+    ReadTime,
+    ShowTime,
+    /// Redis' clock jumps ahead, or Postgres'.
+    Jump(usize),
+    /// Claims go that are due.
+    Sweep,
     /// Redis' data as it is now is what a restart will bring back.
     Persist,
     RestartRedis,
@@ -48,16 +60,21 @@ impl Model for Protocol {
 
     fn init_states(&self) -> Vec<State> {
         let stream = self.frames.map(|ids| if ids.is_empty() { Entry::Lost } else { Entry::Unsent });
-        let redis = Keyspace { epoch: Epoch::Current(1), claims: [Claim::Free; 2], stream };
-        let row = Some(Known { epoch: 1, run: 1 });
+        let form = if self.upgrade { OLD } else { NEW };
+        let mut redis = Keyspace { stream, ..Self::EMPTY };
+        redis.epochs[form] = Epoch::Current(1);
+        let row = Some(Known { form, epoch: 1, run: 1 });
         let postgres = Postgres { row, rows: [0; 2], receipts: [None; FRAMES] };
         vec![State {
             redis,
             run: 1,
             persisted: None,
+            copy: None,
+            time: None,
+            ahead: [false; 2],
             settled: Ids::ALL,
             postgres,
-            workers: [Worker::NEW; 2],
+            workers: [Worker::new(form), Worker::new(NEW)],
             faults: self.faults,
             excused: Ids::NONE,
         }]
@@ -80,6 +97,8 @@ impl Model for Protocol {
         let deleted = [(true, Ids::ALL), (true, Ids::NONE), (false, Ids(0b01)), (false, Ids(0b10))];
         actions.extend(deleted.map(|(epoch, claims)| Action::Delete(epoch, claims)));
         actions.extend([Action::Persist, Action::RestartRedis, Action::ReplaceRedis]);
+        actions.extend([Action::Copy, Action::RestoreCopy, Action::ReadTime, Action::ShowTime]);
+        actions.extend([Action::Jump(0), Action::Jump(1), Action::Sweep]);
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -109,17 +128,18 @@ impl Protocol {
         match action {
             Action::Send(frame) => state.redis.stream[frame] = Entry::Queued,
             Action::Deliver { to, frame } => {
-                let known = state.workers[to].known;
+                let Worker { form, known, .. } = state.workers[to];
                 let step = Step::Fetched(u8::try_from(frame).ok()?);
-                state.workers[to] = Worker { known, step, ..Worker::NEW };
+                state.workers[to] = Worker { known, step, ..Worker::new(form) };
             }
             Action::Work(worker) => self.work(state, worker)?,
             Action::Crash(worker) => {
                 spend(&mut state.faults.crashes)?;
-                if state.workers[worker] == Worker::NEW {
+                let new = Worker::new(state.workers[worker].form);
+                if state.workers[worker] == new {
                     return None;
                 }
-                state.workers[worker] = Worker::NEW;
+                state.workers[worker] = new;
             }
             Action::LoseReplyToCommit(worker) => {
                 spend(&mut state.faults.cuts)?;
@@ -137,9 +157,11 @@ impl Protocol {
             Action::Delete(epoch, claims) => {
                 let Faults { losses, evictions, .. } = &mut state.faults;
                 spend(if epoch { losses } else { evictions })?;
-                claims.iter().for_each(|id| state.redis.claims[id] = Claim::Free);
+                for form in 0..FORMS {
+                    claims.iter().for_each(|id| state.redis.claims[form][id] = Claim::Free);
+                }
                 if epoch {
-                    state.redis.epoch = Epoch::None;
+                    state.redis.epochs = [Epoch::None; FORMS];
                 }
             }
             Action::Persist => {
@@ -159,10 +181,71 @@ impl Protocol {
                 let stream = self.init_states()[0].redis.stream;
                 // One fault at a time: what was persisted is of the Redis that is gone.
                 state.persisted = None;
-                self.come_back(state, Keyspace { epoch: Epoch::None, claims: [Claim::Free; 2], stream });
+                self.come_back(state, Keyspace { stream, ..Self::EMPTY });
+            }
+            Action::Copy => {
+                if state.faults.copies == 0 || state.copy.is_some() {
+                    return None;
+                }
+                state.copy = Some(state.redis);
+            }
+            Action::RestoreCopy => {
+                spend(&mut state.faults.copies)?;
+                let keyspace = state.copy.take()?;
+                self.come_back(state, keyspace);
+            }
+            Action::ReadTime => {
+                if state.faults.copies == 0 || state.time.is_some() {
+                    return None;
+                }
+                state.time = Some((state.postgres.stored(), state.postgres.row?));
+            }
+            Action::ShowTime => self.show_time(state)?,
+            Action::Jump(clock) => {
+                spend(&mut state.faults.jumps)?;
+                state.ahead[clock] = true;
+            }
+            Action::Sweep => {
+                let [redis, postgres] = state.ahead;
+                let is_due = if self.has(Flaw::OneClock) { redis || postgres } else { redis && postgres };
+                if !is_due {
+                    return None;
+                }
+                state.redis.claims = [[Claim::Free; IDS]; FORMS];
             }
         }
         Some(())
+    }
+
+    /// Nothing.
+    const EMPTY: Keyspace = Keyspace {
+        epochs: [Epoch::None; FORMS],
+        claims: [[Claim::Free; IDS]; FORMS],
+        seen: Ids::NONE,
+        stream: [Entry::Unsent; FRAMES],
+    };
+
+    /// Raises the time that Redis shows, in the run that it was read for. The connection does not outlive that.
+    fn show_time(&self, state: &mut State) -> Option<()> {
+        let (seen, known) = state.time.take()?;
+        let is_run = known.run == state.run || self.has(Flaw::TimeRaisedInAnyRun);
+        if is_run && state.redis.epochs[known.form] == Epoch::Current(known.epoch) {
+            state.redis.seen = seen;
+        }
+        Some(())
+    }
+
+    /// Where the claim of an id stands.
+    fn place(&self, id: usize) -> usize {
+        if self.has(Flaw::UsersNotTold) { 0 } else { id }
+    }
+
+    /// The form of the claims that a worker lays, and that under which it looks for the epoch.
+    fn forms(&self, worker: Worker) -> (usize, usize) {
+        match worker.known {
+            Some(known) if self.has(Flaw::FormIgnored) => (worker.form, known.form),
+            _ => (worker.form, worker.form),
+        }
     }
 
     /// Redis runs anew with these data; entries that it does not know any more are lost.
@@ -195,14 +278,15 @@ impl Protocol {
 
     /// The next step of a worker.
     fn work(&self, state: &mut State, worker: usize) -> Option<()> {
-        let Worker { known, step, kept } = state.workers[worker];
+        let Worker { known, step, kept, .. } = state.workers[worker];
+        let forms = self.forms(state.workers[worker]);
         let wanted = |frame: u8| (frame, self.frames[usize::from(frame)].without(kept));
         let next = match (step, known) {
             (Step::Idle, _) => return None,
             (Step::Fetched(frame), None) => Step::Stale(frame),
-            (Step::Fetched(frame), Some(known)) => self.look_up(state, wanted(frame), known),
-            (Step::LookedUp(frame), known) => self.claim_all(state, wanted(frame), known?),
-            (Step::Contested(frame), known) => self.claim_each(state, wanted(frame), known?),
+            (Step::Fetched(frame), Some(known)) => self.look_up(state, wanted(frame), (known, forms)),
+            (Step::LookedUp(frame), known) => self.claim_all(state, wanted(frame), (known?, forms)),
+            (Step::Contested(frame), known) => self.claim_each(state, wanted(frame), (known?, forms)),
             (Step::Claimed { frame, new }, known) => self.begin(state, worker, (frame, new), known?)?,
             (Step::Checked { frame, new }, _) => {
                 Self::unlocked(state, worker)?;
@@ -211,16 +295,18 @@ impl Protocol {
             (Step::Storing { frame, new }, _) => self.commit(state, frame, new),
             (Step::Committed(frame), _) => Self::acknowledge(state, frame),
             (Step::Stale(frame), _) => self.learn(state, worker, frame)?,
-            (Step::Locked(rebuild), _) => self.mark(state, rebuild),
-            (Step::Marked(rebuild), _) if !rebuild.ids.is_empty() => self.claim_stored(state, rebuild),
-            (Step::Marked(rebuild), _) => self.rename(state, rebuild),
+            (Step::Locked(rebuild), _) => self.mark(state, rebuild, forms.0)?,
+            (Step::Marked(rebuild), _) if !rebuild.ids.is_empty() => {
+                self.claim_stored(state, rebuild, forms.0)
+            }
+            (Step::Marked(rebuild), _) => self.rename(state, rebuild, forms.0),
             (Step::Renamed(rebuild), _) => Self::record(state, worker, rebuild),
         };
         state.workers[worker].step = next;
         Some(())
     }
 
-    fn look_up(&self, state: &mut State, wanted: (u8, Ids), known: Known) -> Step {
+    fn look_up(&self, state: &mut State, wanted: (u8, Ids), known: (Known, (usize, usize))) -> Step {
         let (frame, _) = wanted;
         if self.has(Flaw::NoReceiptLookup) {
             return self.claim_all(state, wanted, known);
@@ -232,14 +318,20 @@ impl Protocol {
     }
 
     /// `MSETNX`: all ids, or none.
-    fn claim_all(&self, state: &mut State, (frame, ids): (u8, Ids), known: Known) -> Step {
-        let holds = state.redis.epoch == Epoch::Current(known.epoch);
+    fn claim_all(
+        &self,
+        state: &mut State,
+        (frame, ids): (u8, Ids),
+        (known, (form, shown)): (Known, (usize, usize)),
+    ) -> Step {
+        let holds = state.redis.epochs[shown] == Epoch::Current(known.epoch);
         if self.is_other_run(state, known) || !holds && !self.has(Flaw::UnconditionalClaims) {
             return Step::Stale(frame);
         }
-        let all_new = ids.iter().all(|id| state.redis.claims[id] == Claim::Free);
+        let claims = &mut state.redis.claims[form];
+        let all_new = ids.iter().all(|id| claims[self.place(id)] == Claim::Free);
         if all_new {
-            ids.iter().for_each(|id| state.redis.claims[id] = Claim::By(frame));
+            ids.iter().for_each(|id| claims[self.place(id)] = Claim::By(frame));
         }
         match (holds, all_new) {
             (false, _) => Step::Stale(frame),
@@ -249,17 +341,23 @@ impl Protocol {
     }
 
     /// `SET … NX GET` of each id.
-    fn claim_each(&self, state: &mut State, (frame, ids): (u8, Ids), known: Known) -> Step {
+    fn claim_each(
+        &self,
+        state: &mut State,
+        (frame, ids): (u8, Ids),
+        (known, (form, shown)): (Known, (usize, usize)),
+    ) -> Step {
         let blind = self.has(Flaw::SecondTripWithoutEpoch);
-        let holds = blind || state.redis.epoch == Epoch::Current(known.epoch);
+        let holds = blind || state.redis.epochs[shown] == Epoch::Current(known.epoch);
         if self.is_other_run(state, known) || !holds && !self.has(Flaw::UnconditionalClaims) {
             return Step::Stale(frame);
         }
         let own = if self.has(Flaw::AnonymousClaims) { Claim::Free } else { Claim::By(frame) };
         let new = Ids::of(ids.iter().filter(|&id| {
-            let found = state.redis.claims[id];
+            let claim = &mut state.redis.claims[form][self.place(id)];
+            let found = *claim;
             if found == Claim::Free {
-                state.redis.claims[id] = Claim::By(frame);
+                *claim = Claim::By(frame);
             }
             found == Claim::Free || found == own
         }));
@@ -320,18 +418,28 @@ impl Protocol {
             return None;
         }
         let stored = state.postgres.stored();
+        let form = state.workers[worker].form;
+        let is_of_form = |row: Known| row.form == form || self.has(Flaw::FormIgnored);
         let ids = match state.postgres.row {
-            Some(row) if state.redis.epoch == Epoch::Current(row.epoch) => {
+            Some(row) if is_of_form(row) && state.redis.epochs[row.form] == Epoch::Current(row.epoch) => {
                 if !self.is_other_run(state, row) {
                     state.workers[worker].known = Some(row);
                     return Some(Step::Fetched(frame));
                 }
-                stored.without(state.settled)
+                self.missing(state)
             }
             _ => stored,
         };
         let (epoch, run) = (state.fresh().0, state.run);
-        Some(Step::Locked(Rebuild { frame, run, epoch, ids, locked: true }))
+        Some(Step::Locked(Rebuild { frame, run, epoch, ids, seen: stored, locked: true }))
+    }
+
+    /// The stored ids that Redis may lack the claims of, as another run that shows the epoch.
+    fn missing(&self, state: &State) -> Ids {
+        // Only copies are so old that it matters; a restart loses what was written last.
+        let is_looked_at = self.faults.copies > 0 && !self.has(Flaw::TimeIgnored);
+        let seen = if is_looked_at { state.redis.seen } else { Ids::ALL };
+        state.postgres.stored().without(state.settled.and(seen))
     }
 
     /// Whether the connection that the rebuild began on has ended.
@@ -340,31 +448,39 @@ impl Protocol {
     }
 
     /// `SET … GET` of the epoch. What stood there until now decides again how much is to be rebuilt.
-    fn mark(&self, state: &mut State, mut rebuild: Rebuild) -> Step {
+    /// A worker of the release before is refused where there are claims of this one, and waits.
+    fn mark(&self, state: &mut State, mut rebuild: Rebuild, form: usize) -> Option<Step> {
         if self.lost_redis(state, rebuild) {
-            return Step::Stale(rebuild.frame);
+            return Some(Step::Stale(rebuild.frame));
         }
         if self.has(Flaw::UnmarkedRebuild) {
-            return Step::Marked(rebuild);
+            return Some(Step::Marked(rebuild));
         }
-        let was = std::mem::replace(&mut state.redis.epoch, Epoch::Rebuilding(rebuild.epoch));
+        if state.redis.epochs[form] == Epoch::Refused {
+            // It gives the lock back, and fails. It is tried again, by whoever has the frame then.
+            return Some(Step::Idle);
+        }
+        let was = std::mem::replace(&mut state.redis.epochs[form], Epoch::Rebuilding(rebuild.epoch));
+        if form == NEW {
+            state.redis.epochs[OLD] = Epoch::Refused;
+        }
         let had_claims = state.postgres.row.is_some_and(|row| was == Epoch::Current(row.epoch));
         if !had_claims && !self.has(Flaw::MarkWithoutLook) {
             rebuild.ids = state.postgres.stored();
         }
         if !had_claims && !self.has(Flaw::ClaimsKept) {
-            state.redis.claims = [Claim::Free; 2];
+            state.redis.claims = [[Claim::Free; IDS]; FORMS];
         }
-        Step::Marked(rebuild)
+        Some(Step::Marked(rebuild))
     }
 
     /// `SET` of the next id.
-    fn claim_stored(&self, state: &mut State, mut rebuild: Rebuild) -> Step {
+    fn claim_stored(&self, state: &mut State, mut rebuild: Rebuild, form: usize) -> Step {
         if self.lost_redis(state, rebuild) {
             return Step::Stale(rebuild.frame);
         }
         if let Some(id) = rebuild.ids.iter().next() {
-            let claim = &mut state.redis.claims[id];
+            let claim = &mut state.redis.claims[form][self.place(id)];
             if *claim == Claim::Free || !self.has(Flaw::RebuildWithoutOverride) {
                 *claim = Claim::Stored;
             }
@@ -374,12 +490,14 @@ impl Protocol {
     }
 
     /// Sets the epoch, if the mark is still there.
-    fn rename(&self, state: &mut State, rebuild: Rebuild) -> Step {
-        let marked = state.redis.epoch == Epoch::Rebuilding(rebuild.epoch) || self.has(Flaw::UnmarkedRebuild);
+    fn rename(&self, state: &mut State, rebuild: Rebuild, form: usize) -> Step {
+        let marked =
+            state.redis.epochs[form] == Epoch::Rebuilding(rebuild.epoch) || self.has(Flaw::UnmarkedRebuild);
         if self.lost_redis(state, rebuild) || !marked {
             return Step::Stale(rebuild.frame);
         }
-        state.redis.epoch = Epoch::Current(rebuild.epoch);
+        state.redis.epochs[form] = Epoch::Current(rebuild.epoch);
+        state.redis.seen = rebuild.seen;
         Step::Renamed(rebuild)
     }
 
@@ -388,7 +506,13 @@ impl Protocol {
         if !locked {
             return Step::Stale(frame);
         }
-        let row = Some(Known { epoch, run });
+        let form = state.workers[worker].form;
+        if state.postgres.row.is_some_and(|row| row.form > form) {
+            // Postgres refuses it, and the worker ends.
+            state.workers[worker].known = None;
+            return Step::Idle;
+        }
+        let row = Some(Known { form, epoch, run });
         state.postgres.row = row;
         state.workers[worker].known = row;
         if state.run == run {

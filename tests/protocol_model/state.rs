@@ -44,6 +44,13 @@ impl Ids {
     }
 }
 
+/// How many forms of claims there are: that of the release before, and that of this one.
+pub(crate) const FORMS: usize = 2;
+/// The form of this release.
+pub(crate) const NEW: usize = 1;
+/// The form of the release before.
+pub(crate) const OLD: usize = 0;
+
 /// What stands at Redis' epoch key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Epoch {
@@ -51,6 +58,8 @@ pub(crate) enum Epoch {
     /// A rebuild that will give this epoch is under way, or died.
     Rebuilding(u8),
     Current(u8),
+    /// What workers of the release before find when there are claims of this one: no epoch, and nothing they could replace.
+    Refused,
 }
 
 /// The value of a claim.
@@ -77,8 +86,12 @@ pub(crate) enum Entry {
 /// Redis' data; a restart brings back an earlier state of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Keyspace {
-    pub(crate) epoch: Epoch,
-    pub(crate) claims: [Claim; IDS],
+    /// By form, at keys of their own.
+    pub(crate) epochs: [Epoch; FORMS],
+    /// By form.
+    pub(crate) claims: [[Claim; IDS]; FORMS],
+    /// What had been stored at the time that stands beside the epoch.
+    pub(crate) seen: Ids,
     pub(crate) stream: [Entry; FRAMES],
 }
 
@@ -92,6 +105,7 @@ pub(crate) struct Persisted {
 /// The epoch and the run of Redis for which claims hold: the row of Postgres, or what a worker knows of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Known {
+    pub(crate) form: usize,
     pub(crate) epoch: u8,
     pub(crate) run: u8,
 }
@@ -127,6 +141,8 @@ pub(crate) struct Rebuild {
     pub(crate) epoch: u8,
     /// The ids still to be claimed, as they were read from Postgres.
     pub(crate) ids: Ids,
+    /// What had been stored when the lock was had.
+    pub(crate) seen: Ids,
     /// Whether the connection to Postgres, and so the lock, still lives.
     pub(crate) locked: bool,
 }
@@ -167,6 +183,8 @@ pub(crate) enum Step {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Worker {
+    /// Of the claims that it lays.
+    pub(crate) form: usize,
     pub(crate) known: Option<Known>,
     pub(crate) step: Step,
     /// The ids of its frame that it does not claim again. None, but for a flaw.
@@ -174,7 +192,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) const NEW: Self = Self { known: None, step: Step::Idle, kept: Ids::NONE };
+    pub(crate) const fn new(form: usize) -> Self {
+        Self { form, known: None, step: Step::Idle, kept: Ids::NONE }
+    }
 
     /// The frame in its memory.
     pub(crate) fn frame(&self) -> Option<usize> {
@@ -224,6 +244,10 @@ pub(crate) struct Faults {
     pub(crate) restarts: u8,
     /// An empty Redis takes the place.
     pub(crate) replacements: u8,
+    /// Redis comes back from a copy, which may be as old as one likes.
+    pub(crate) copies: u8,
+    /// A clock jumps ahead, by more than the window.
+    pub(crate) jumps: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -231,6 +255,12 @@ pub(crate) struct State {
     pub(crate) redis: Keyspace,
     pub(crate) run: u8,
     pub(crate) persisted: Option<Persisted>,
+    /// A copy of Redis' data.
+    pub(crate) copy: Option<Keyspace>,
+    /// A time of Postgres', on its way to Redis: what had been stored then, and the epoch and run as they were recorded.
+    pub(crate) time: Option<(Ids, Known)>,
+    /// Whether Redis' clock is ahead, and Postgres'.
+    pub(crate) ahead: [bool; 2],
     /// The ids stored so long ago that a restart can have lost no claim to them; a rebuild after a restart leaves them out.
     pub(crate) settled: Ids,
     pub(crate) postgres: Postgres,
@@ -250,16 +280,18 @@ impl State {
 
     /// Calls with each epoch and with each run in the state.
     fn each_name(&mut self, mut epoch: impl FnMut(&mut u8), mut run: impl FnMut(&mut u8)) {
-        let keyspaces =
-            [Some(&mut self.redis), self.persisted.as_mut().map(|persisted| &mut persisted.keyspace)];
-        for keyspace in keyspaces.into_iter().flatten() {
-            if let Epoch::Current(name) | Epoch::Rebuilding(name) = &mut keyspace.epoch {
+        let persisted = self.persisted.as_mut().map(|persisted| &mut persisted.keyspace);
+        let keyspaces = [Some(&mut self.redis), persisted, self.copy.as_mut()];
+        for shown in keyspaces.into_iter().flatten().flat_map(|keyspace| &mut keyspace.epochs) {
+            if let Epoch::Current(name) | Epoch::Rebuilding(name) = shown {
                 epoch(name);
             }
         }
         run(&mut self.run);
         let [one, other] = &mut self.workers;
-        for known in [&mut self.postgres.row, &mut one.known, &mut other.known].into_iter().flatten() {
+        let time = self.time.as_mut().map(|(_, known)| known);
+        let known = [&mut self.postgres.row, &mut one.known, &mut other.known].into_iter().flatten();
+        for known in known.chain(time) {
             epoch(&mut known.epoch);
             run(&mut known.run);
         }

@@ -2,7 +2,7 @@
 
 use campaign_manager::event::split::lines;
 use campaign_manager::event::{Arrival, Envelope, EnvelopeReader, Limits};
-use campaign_manager::queue::{EventRecord, Records};
+use campaign_manager::queue::{EventRecord, Records, Sender};
 use jiff::Timestamp;
 use loadtest::workload::{RunId, Shape, Workload};
 
@@ -50,6 +50,7 @@ fn the_events_of_a_frame_that_was_put_aside_are_found_in_its_bytes() {
             let Envelope { event_id, event_type, user_id, payload } = event;
             records.push(&EventRecord {
                 received_at: arrival.time(),
+                sender: Sender::default(),
                 event_id,
                 event_type,
                 user_id,

@@ -18,6 +18,7 @@ struct View<'a> {
     user_id: &'a str,
     received_at: Timestamp,
     campaign_version: i32,
+    from_browser: bool,
 }
 
 #[derive(Serialize)]
@@ -57,6 +58,7 @@ impl<'a> View<'a> {
             user_id: &trigger.user_id,
             received_at: trigger.received_at,
             campaign_version: trigger.campaign_version,
+            from_browser: trigger.from_browser,
         }
     }
 }

@@ -200,6 +200,6 @@ catalogue! {
         partitions_sealed_total: Counter<()>, Worker, "Partitions sealed: their indexes were built";
         partition_seal_seconds: Histogram<()> in LONG_SECONDS, Worker, "Time to seal a partition";
         duplicate_ids_total: Counter<()>, Worker,
-            "Event ids that a sealed partition holds more than once; there should be none";
+            "Events that a sealed partition holds more than once; there should be none";
     }
 }

@@ -1,7 +1,7 @@
 //! The btree indexes of a sealed partition: their names and how they are built. Pure.
 //!
 //! Names are made of the partition's suffix, so that whoever comes next knows what was built already:
-//! `events_20261123_event_id_key` is the unique index on the ids of `events_20261123`.
+//! `events_20261123_event_id_user_id_from_browser_key` is the unique index on the identities in `events_20261123`.
 
 /// An index of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,12 +34,17 @@ impl Index {
     }
 }
 
-/// The unique index on the ids of events.
-pub(super) fn event_ids(suffix: &str) -> Index {
+/// The unique index on what tells events apart.
+pub(super) fn identities(suffix: &str) -> Index {
+    Index::new(format!("events_{suffix}"), "event_id, user_id, from_browser", true)
+}
+
+/// What older releases built in its place: unique, though several users may have one id.
+pub(super) fn unique_event_ids(suffix: &str) -> Index {
     Index::new(format!("events_{suffix}"), "event_id", true)
 }
 
-/// What stands for it where ids are there more than once.
+/// What stands for it where an event is there more than once.
 pub(super) fn repeated_event_ids(suffix: &str) -> Index {
     Index::new(format!("events_{suffix}"), "event_id", false)
 }
@@ -54,9 +59,14 @@ pub(super) fn lookups(suffix: &str) -> [Index; 3] {
     ]
 }
 
-/// Whether `constraint` on `table` is the unique index on the ids of a partition of `events`.
+/// Whether `constraint` on `table` is the unique index on the identities in a partition of `events`.
+pub(in crate::store) fn keeps_identities_unique(table: &str, constraint: &str) -> bool {
+    table.strip_prefix("events_").is_some_and(|suffix| identities(suffix).name == constraint)
+}
+
+/// Whether `constraint` on `table` is the unique index of an older release.
 pub(in crate::store) fn keeps_event_ids_unique(table: &str, constraint: &str) -> bool {
-    table.strip_prefix("events_").is_some_and(|suffix| event_ids(suffix).name == constraint)
+    table.strip_prefix("events_").is_some_and(|suffix| unique_event_ids(suffix).name == constraint)
 }
 
 #[cfg(test)]
@@ -66,7 +76,8 @@ mod tests {
     #[test]
     fn indexes_are_named_after_their_table_and_columns() {
         let [users, campaigns, triggers] = lookups("20261123").map(|index| index.name);
-        assert_eq!(event_ids("20261123").name, "events_20261123_event_id_key");
+        assert_eq!(identities("20261123").name, "events_20261123_event_id_user_id_from_browser_key");
+        assert_eq!(unique_event_ids("20261123").name, "events_20261123_event_id_key");
         assert_eq!(repeated_event_ids("20261123").name, "events_20261123_event_id_idx");
         assert_eq!(users, "events_20261123_user_id_received_at_idx");
         assert_eq!(campaigns, "triggers_20261123_campaign_id_received_at_idx");
@@ -75,19 +86,25 @@ mod tests {
 
     #[test]
     fn indexes_are_built_and_dropped_beside_the_writers() {
-        let unique = event_ids("20261123t060000");
+        let unique = identities("20261123t060000");
+        let name = "events_20261123t060000_event_id_user_id_from_browser_key";
+        assert!(name.len() < 64, "Postgres cuts off what is longer");
         assert_eq!(
             unique.creation(),
-            "create unique index concurrently events_20261123t060000_event_id_key
-            on events_20261123t060000 (event_id)"
-                .replace("\n            ", " ")
+            format!(
+                "create unique index concurrently {name} on events_20261123t060000 (event_id, user_id, from_browser)"
+            )
         );
-        assert_eq!(unique.removal(), "drop index concurrently if exists events_20261123t060000_event_id_key");
+        assert_eq!(unique.removal(), format!("drop index concurrently if exists {name}"));
     }
 
     #[test]
-    fn only_the_index_on_the_ids_of_a_partition_keeps_them_unique() {
+    fn only_the_index_on_the_identities_in_a_partition_keeps_them_unique() {
+        let identities = "events_20261123_event_id_user_id_from_browser_key";
+        assert!(keeps_identities_unique("events_20261123", identities));
+        assert!(!keeps_event_ids_unique("events_20261123", identities));
         assert!(keeps_event_ids_unique("events_20261123", "events_20261123_event_id_key"));
+        assert!(!keeps_identities_unique("events_20261123", "events_20261123_event_id_key"));
         for (table, constraint) in [
             ("events_20261123", "events_20261124_event_id_key"),
             ("events_20261123", "one_login_a_day"),
@@ -95,6 +112,7 @@ mod tests {
             ("events", "events_event_id_key"),
         ] {
             assert!(!keeps_event_ids_unique(table, constraint), "{table} {constraint}");
+            assert!(!keeps_identities_unique(table, constraint), "{table} {constraint}");
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
-pub(in crate::store) use indexes::keeps_event_ids_unique;
+pub(in crate::store) use indexes::{keeps_event_ids_unique, keeps_identities_unique};
 pub use plan::{Span, cutoff, missing, missing_at};
 pub use retention::{drop_before, expired_until};
 pub use seal::{Duplicate, Duplicates, Sealing, seal, sealing_connection, unsealed};

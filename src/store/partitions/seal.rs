@@ -7,7 +7,10 @@
 //!   connection, which therefore never returns to a pool.
 //! - Any step may be the last one: what is frozen is not vacuumed again, what is valid is not built again, what a death left
 //!   unfinished is dropped and built anew, and a partition is marked sealed only when all its indexes are valid.
-//! - The index on `event_id` is unique, or its violation was counted: Postgres' own proof that nothing was stored twice.
+//! - The index on what tells events apart is unique, or its violation was counted: Postgres' own proof that nothing was
+//!   stored twice.
+//! - What an older release has sealed, with an index that does not tell users apart, gets the index of this one beside it
+//!   first, and loses the other then.
 
 use deadpool_postgres::{ClientWrapper, Object};
 use jiff::Timestamp;
@@ -18,8 +21,10 @@ use super::vacuum::vacuum;
 use super::{Span, TABLES};
 use crate::store::{Pool, StoreError};
 
-/// How many ids that were stored more than once are named; all are counted.
+/// How many events that were stored more than once are named; all are counted.
 const NAMED: i64 = 20;
+/// What the unique index is on in this release; partitions sealed by others are sealed anew.
+const FORM: i16 = 2;
 
 /// What came of an attempt to seal a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +37,7 @@ pub enum Sealing {
     Over,
 }
 
-/// Ids that a partition holds more than once: there should be none.
+/// Events that a partition holds more than once: there should be none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Duplicates {
     /// How many there are.
@@ -41,25 +46,29 @@ pub struct Duplicates {
     pub named: Vec<Duplicate>,
 }
 
-/// An id that was stored more than once.
+/// An event that was stored more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Duplicate {
-    /// The id.
+    /// Its id.
     pub event_id: String,
+    /// Its user.
+    pub user_id: String,
+    /// Whether a browser sent it.
+    pub from_browser: bool,
     /// In how many rows.
     pub rows: i64,
-    /// Of which users: a client's ids may be unique for each user only.
-    pub user_ids: Vec<String>,
 }
 
-/// The partitions to be sealed, the oldest first: they ended before `closed_before`, and after `kept_from`.
+/// The partitions to be sealed, the oldest first: they ended before `closed_before`, and after `kept_from`. Those that an
+/// older release has sealed come last.
 pub async fn unsealed(
     client: &Client,
     closed_before: Timestamp,
     kept_from: Timestamp,
 ) -> Result<Vec<Span>, StoreError> {
-    const SELECT: &str = "select lower_bound, upper_bound from partitions where sealed_at is null order by 1";
-    let rows = client.query(SELECT, &[]).await?;
+    const SELECT: &str = "select lower_bound, upper_bound from partitions
+        where sealed_at is null or seal_form is distinct from $1 order by sealed_at is not null, 1";
+    let rows = client.query(SELECT, &[&FORM]).await?;
     let spans = rows.iter().map(|row| Span { lower: row.get(0), upper: row.get(1) });
     // Compared here, since Postgres would refuse times as far away as these may be.
     Ok(spans.filter(|span| span.upper <= closed_before && span.upper > kept_from).collect())
@@ -107,35 +116,66 @@ pub(super) async fn keep_away(transaction: &Transaction<'_>, suffix: &str) -> Re
 }
 
 async fn seal_locked(client: &Client, suffix: &str) -> Result<Sealing, StoreError> {
-    const DUE: &str = "select from partitions where suffix = $1 and sealed_at is null";
-    const SEALED: &str = "update partitions set sealed_at = now(), duplicate_ids = $2 where suffix = $1";
-    if client.query_opt(DUE, &[&suffix]).await?.is_none() {
-        return Ok(Sealing::Over);
-    }
-    // Before there are more indexes, which a vacuum would go through too.
-    for table in TABLES {
-        vacuum(client, &format!("{table}_{suffix}")).await?;
-    }
-    let duplicates = index_event_ids(client, suffix).await?;
+    const DUE: &str = "select sealed_at is not null from partitions
+        where suffix = $1 and (sealed_at is null or seal_form is distinct from $2)";
+    const SEALED: &str =
+        "update partitions set sealed_at = coalesce(sealed_at, now()), seal_form = $2, duplicate_ids = $3
+        where suffix = $1";
+    let Some(due) = client.query_opt(DUE, &[&suffix, &FORM]).await? else { return Ok(Sealing::Over) };
+    let duplicates = if due.get(0) {
+        index_anew(client, suffix).await?
+    } else {
+        // Before there are more indexes, which a vacuum would go through too.
+        for table in TABLES {
+            vacuum(client, &format!("{table}_{suffix}")).await?;
+        }
+        index_identities(client, suffix).await?
+    };
     for index in indexes::lookups(suffix) {
         build(client, &index).await?;
     }
-    client.execute(SEALED, &[&suffix, &duplicates.ids]).await?;
+    client.execute(SEALED, &[&suffix, &FORM, &duplicates.ids]).await?;
     Ok(Sealing::Done(duplicates))
 }
 
-/// Builds the index on the ids: the unique one, or, where ids are there more than once, the other.
-async fn index_event_ids(client: &Client, suffix: &str) -> Result<Duplicates, StoreError> {
-    let (unique, plain) = (indexes::event_ids(suffix), indexes::repeated_event_ids(suffix));
-    // The plain one is there if an earlier attempt found ids more than once, and went no further.
-    if state(client, &plain).await? == State::Missing {
-        match build(client, &unique).await {
-            Err(error) if error.is_stored_already() => {}
-            built => return built.map(|()| Duplicates::default()),
-        }
+/// Builds the index on what tells events apart: the unique one, or, where an event is there more than once, the other.
+async fn index_identities(client: &Client, suffix: &str) -> Result<Duplicates, StoreError> {
+    // A worker of an older release may have begun. Not valid, it would still refuse what is written.
+    client.batch_execute(&indexes::unique_event_ids(suffix).removal()).await?;
+    // The plain one is there if an earlier attempt found an event more than once, and went no further.
+    let is_clean = state(client, &indexes::repeated_event_ids(suffix)).await? == State::Missing;
+    if is_clean && build_unique(client, suffix).await? {
+        return Ok(Duplicates::default());
     }
+    index_repeated(client, suffix).await
+}
+
+/// The same where an older release has built its own indexes, which go when those of this one are there.
+async fn index_anew(client: &Client, suffix: &str) -> Result<Duplicates, StoreError> {
+    let plain = indexes::repeated_event_ids(suffix);
+    let duplicates = if build_unique(client, suffix).await? {
+        client.batch_execute(&plain.removal()).await?;
+        Duplicates::default()
+    } else {
+        index_repeated(client, suffix).await?
+    };
+    client.batch_execute(&indexes::unique_event_ids(suffix).removal()).await?;
+    Ok(duplicates)
+}
+
+/// Builds the unique index; `false` if an event is there more than once.
+async fn build_unique(client: &Client, suffix: &str) -> Result<bool, StoreError> {
+    match build(client, &indexes::identities(suffix)).await {
+        Err(error) if error.is_stored_already() => Ok(false),
+        built => built.map(|()| true),
+    }
+}
+
+/// Builds the index that stands for the unique one, and finds what is there more than once.
+async fn index_repeated(client: &Client, suffix: &str) -> Result<Duplicates, StoreError> {
+    let plain = indexes::repeated_event_ids(suffix);
     // Not valid, it would still refuse what is written.
-    client.batch_execute(&unique.removal()).await?;
+    client.batch_execute(&indexes::identities(suffix).removal()).await?;
     build(client, &plain).await?;
     find_duplicates(client, &plain.table).await
 }
@@ -172,18 +212,22 @@ async fn state(client: &Client, index: &Index) -> Result<State, StoreError> {
 
 async fn find_duplicates(client: &Client, table: &str) -> Result<Duplicates, StoreError> {
     let repeated = format!(
-        "with repeated as materialized (select event_id, count(*) as times from {table} group by 1 having count(*) > 1)"
+        "with repeated as materialized (
+            select event_id, user_id, from_browser, count(*) as times from {table} group by 1, 2, 3 having count(*) > 1
+        )"
     );
     let count = format!("{repeated} select count(*) from repeated");
-    let first = format!(
-        "{repeated} select event_id, times, (select array_agg(distinct user_id) from {table} e where e.event_id = r.event_id)
-        from repeated r order by 1 limit {NAMED}"
-    );
+    let first = format!("{repeated} select * from repeated order by 1, 2, 3 limit {NAMED}");
     let ids = client.query_one(&count, &[]).await?.get(0);
     let rows = client.query(&first, &[]).await?;
     let named = rows
         .iter()
-        .map(|row| Duplicate { event_id: row.get(0), rows: row.get(1), user_ids: row.get(2) })
+        .map(|row| Duplicate {
+            event_id: row.get(0),
+            user_id: row.get(1),
+            from_browser: row.get(2),
+            rows: row.get(3),
+        })
         .collect();
     Ok(Duplicates { ids, named })
 }

@@ -63,7 +63,7 @@ impl System {
         let mut redis = self.stores.redis().await;
         let mut keys: Vec<Vec<u8>> = Vec::new();
         until("claims that may be lost", DEADLINE, async || {
-            for pattern in ["dedupe:*", "epoch:*"] {
+            for pattern in ["dedupe:*", "claim-epoch:*"] {
                 let found = bb8_redis::redis::cmd("KEYS").arg(pattern).query_async(&mut redis).await;
                 keys.extend::<Vec<Vec<u8>>>(found.unwrap());
             }

@@ -171,9 +171,9 @@ async fn the_command_line_creates_lists_and_revokes_keys() {
 
     let listed = run(&stores, &["keys", "list"]).await;
     let lines: Vec<&str> = listed.out.lines().collect();
-    assert!(lines[0].contains("admin    no limit  revoked ") && lines[0].ends_with("ops"), "{listed:?}");
+    assert!(lines[0].contains("admin     no limit  revoked ") && lines[0].ends_with("ops"), "{listed:?}");
     assert!(
-        lines[1].contains("ingest       50/s  valid ") && lines[1].ends_with("sh\u{fffd}op"),
+        lines[1].contains("ingest        50/s  valid ") && lines[1].ends_with("sh\u{fffd}op"),
         "{listed:?}"
     );
     let listed = run(&stores, &["keys", "list", "--json", "--limit", "1"]).await;

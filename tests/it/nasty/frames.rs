@@ -2,7 +2,7 @@
 //! reason, or is stored, and its neighbours are stored.
 
 use bb8_redis::redis;
-use campaign_manager::queue::{EventRecord, OutgoingFrame, Records, append, pool};
+use campaign_manager::queue::{EventRecord, OutgoingFrame, Records, Sender, append, pool};
 use jiff::Timestamp;
 
 use crate::support::{DEADLINE, Settings, TestStores, count, event, start_worker, until};
@@ -93,7 +93,14 @@ async fn assert_fates(stores: &TestStores, cases: &[Case], in_one_frame: bool) {
         (0..cases.len()).map(|number| format!("good {in_one_frame} {number}")).collect();
     for (case, neighbour) in cases.iter().zip(&neighbours) {
         let Case { id: event_id, event_type, user_id, payload, .. } = case;
-        records.push(&EventRecord { received_at: Timestamp::now(), event_id, event_type, user_id, payload });
+        records.push(&EventRecord {
+            received_at: Timestamp::now(),
+            sender: Sender::default(),
+            event_id,
+            event_type,
+            user_id,
+            payload,
+        });
         records.push(&event(neighbour, "u"));
         if !in_one_frame {
             frames.push(std::mem::take(&mut records));

@@ -20,7 +20,7 @@ mod proxy;
 
 pub(crate) use certificates::{Authority, HERE, Issued};
 pub(crate) use cluster::{Cluster, NAME};
-pub(crate) use events::{SHARDS, event, frame_of};
+pub(crate) use events::{SHARDS, event, frame_of, identity};
 #[allow(unused_imports, reason = "tests/chaos does not use it")]
 pub(crate) use exposition::{Exposition, scrape};
 pub(crate) use folder::folder;

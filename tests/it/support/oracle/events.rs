@@ -11,14 +11,24 @@ const AMOUNTS: usize = 1000;
 /// From this amount on an event triggers the first campaign.
 const DEAR: usize = 700;
 
+/// Of so many events, the last has the id of the one before, which is another user's.
+const SHARING: usize = 10;
+
 /// The id of event `number`.
 pub(crate) fn event_id(number: usize) -> String {
-    format!("e{number}")
+    let shares = number % SHARING == SHARING - 1;
+    format!("e{}", if shares { number - 1 } else { number })
 }
 
-/// The number of the event with this id, if it is one of the oracle's.
-pub(super) fn number_of(event_id: &str) -> Option<usize> {
-    event_id.strip_prefix('e')?.parse().ok()
+/// The user of event `number`.
+pub(super) fn user_id(number: usize) -> String {
+    format!("u{}", number % USERS)
+}
+
+/// The number of the event with this id and user, if it is one of the oracle's.
+pub(super) fn number_of(id: &str, user: &str) -> Option<usize> {
+    let number: usize = id.strip_prefix('e')?.parse().ok()?;
+    [number, number + 1].into_iter().find(|number| event_id(*number) == id && user_id(*number) == user)
 }
 
 fn amount(number: usize) -> usize {
@@ -31,9 +41,9 @@ fn tier(number: usize) -> &'static str {
 
 /// The event's JSON text. It has all that the server would add, so it is stored byte for byte.
 pub(super) fn payload(number: usize) -> String {
-    let (id, user, amount, tier) = (event_id(number), number % USERS, amount(number), tier(number));
+    let (id, user, amount, tier) = (event_id(number), user_id(number), amount(number), tier(number));
     format!(
-        r#"{{"event_id":"{id}","event_type":"purchase","user_id":"u{user}","timestamp":"2026-01-01T00:00:00Z","properties":{{"amount":{amount},"tier":"{tier}"}}}}"#
+        r#"{{"event_id":"{id}","event_type":"purchase","user_id":"{user}","timestamp":"2026-01-01T00:00:00Z","properties":{{"amount":{amount},"tier":"{tier}"}}}}"#
     )
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use super::events::{number_of, payload, triggered};
+use super::events::{number_of, payload, triggered, user_id};
 use super::{Oracle, Ordering};
 use crate::support::{DEADLINE, TestStores, until};
 
@@ -46,6 +46,9 @@ pub(crate) struct Verdict {
     /// From the end of the fault to the first transaction that stored something again.
     pub(crate) recovery: Option<Duration>,
 }
+
+/// An event's id and user.
+type Named = (String, String);
 
 /// An event's payload and campaigns, as stored.
 type StoredRow = (String, Vec<i64>);
@@ -154,19 +157,21 @@ pub(super) async fn compare(oracle: &Oracle, stores: &TestStores, fault: &str) -
 /// The rows of each event. An id that is not the oracle's is a failure at once.
 async fn stored_rows(client: &Client) -> BTreeMap<usize, Vec<StoredRow>> {
     let mut rows: BTreeMap<usize, Vec<StoredRow>> = BTreeMap::new();
-    for row in client.query("select event_id, payload::text, campaign_ids from events", &[]).await.unwrap() {
-        let number = number_of(row.get(0)).expect("an event of the oracle");
-        rows.entry(number).or_default().push((row.get(1), row.get(2)));
+    for row in
+        client.query("select event_id, user_id, payload::text, campaign_ids from events", &[]).await.unwrap()
+    {
+        let number = number_of(row.get(0), row.get(1)).expect("an event of the oracle");
+        rows.entry(number).or_default().push((row.get(2), row.get(3)));
     }
     rows
 }
 
-/// The campaigns that each event has triggered, by its id.
-async fn stored_triggers(client: &Client) -> HashMap<String, Vec<i64>> {
-    let mut triggers: HashMap<String, Vec<i64>> = HashMap::new();
-    let all = "select event_id, campaign_id from triggers order by campaign_id";
+/// The campaigns that each event has triggered, by its id and user.
+async fn stored_triggers(client: &Client) -> HashMap<Named, Vec<i64>> {
+    let mut triggers: HashMap<Named, Vec<i64>> = HashMap::new();
+    let all = "select event_id, user_id, campaign_id from triggers order by campaign_id";
     for row in client.query(all, &[]).await.unwrap() {
-        triggers.entry(row.get(0)).or_default().push(row.get(1));
+        triggers.entry((row.get(0), row.get(1))).or_default().push(row.get(2));
     }
     triggers
 }
@@ -175,7 +180,7 @@ async fn dead_letters(client: &Client) -> BTreeSet<usize> {
     let letters = client.query("select payload from dead_letters", &[]).await.unwrap();
     let event_of = |payload: &[u8]| {
         let event: Value = serde_json::from_slice(payload).ok()?;
-        number_of(event["event_id"].as_str()?)
+        number_of(event["event_id"].as_str()?, event["user_id"].as_str()?)
     };
     letters.iter().filter_map(|letter| event_of(letter.get(0))).collect()
 }
@@ -189,19 +194,19 @@ fn wrong_payloads(rows: &BTreeMap<usize, Vec<StoredRow>>, sent: usize) -> Vec<St
 
 fn wrong_triggers(
     rows: &BTreeMap<usize, Vec<StoredRow>>,
-    mut triggers: HashMap<String, Vec<i64>>,
+    mut triggers: HashMap<Named, Vec<i64>>,
     campaigns: &[i64],
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     for (number, rows) in rows {
         let wanted: Vec<i64> =
             campaigns.iter().zip(triggered(*number)).filter(|(_, yes)| *yes).map(|(id, _)| *id).collect();
-        let found = triggers.remove(&super::event_id(*number)).unwrap_or_default();
+        let found = triggers.remove(&(super::event_id(*number), user_id(*number))).unwrap_or_default();
         if found != wanted || rows.iter().any(|(_, named)| *named != wanted) {
             wrong.push(format!("e{number}: {found:?} instead of {wanted:?}, and {rows:?}"));
         }
     }
-    wrong.extend(triggers.keys().map(|id| format!("{id} has triggers and no row")));
+    wrong.extend(triggers.keys().map(|(id, user)| format!("{id} of {user} has triggers and no row")));
     wrong
 }
 
