@@ -9,6 +9,10 @@ use crate::support::{Flood, Mode, Proxy, Running, Urls, until_drained};
 const LOAD: Flood = Flood { requests: 800, pace: Duration::from_millis(5), events: 100 };
 /// Before Postgres: a batch takes seconds.
 const SLOWNESS: Duration = Duration::from_millis(100);
+/// A third of the load fits, and the claims of that leave room for more once it is stored.
+const BUDGET: &str = "--queue-budget=12MiB";
+/// A Redis that shares two cores with all of this may take its time; a time-out would be answered with 503.
+const PATIENT: &str = "--redis-timeout=10s";
 /// What each role may have resident, in bytes.
 const SERVE_MEMORY: u64 = 128 << 20;
 const WORKER_MEMORY: u64 = 256 << 20;
@@ -16,7 +20,7 @@ const WORKER_MEMORY: u64 = 256 << 20;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overload_is_refused_with_429_in_bounded_memory_and_is_over_when_it_ends() {
     let mut system = System::start().await;
-    let (serve, addr) = Running::serve(&system.urls, &["--queue-budget=4MiB"], "").await;
+    let (serve, addr) = Running::serve(&system.urls, &[BUDGET, PATIENT], "").await;
     std::mem::replace(&mut system.serve, serve).drain().await;
     system.oracle.redirect(addr);
     let proxy = Proxy::before(&system.urls.database).await;
