@@ -51,6 +51,8 @@ pub enum Kind {
     Overloaded(u16),
     /// More was sent than the key allows; to be tried again after so many seconds.
     RateLimited(u32),
+    /// The body is coded for its transfer in a way that is not read here.
+    NotImplemented,
     /// A fault of this server.
     Internal,
     /// It will pass: try again.
@@ -102,6 +104,9 @@ impl Kind {
             }
             Self::RateLimited(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "More was sent than the API key allows")
+            }
+            Self::NotImplemented => {
+                (StatusCode::NOT_IMPLEMENTED, "not-implemented", "The transfer coding is not read here")
             }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server has a fault"),
             Self::Unavailable => {
@@ -238,7 +243,9 @@ impl Problem {
             Kind::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             // The rest of the request may still be on its way.
-            Kind::RequestTimeout => Some((CONNECTION, HeaderValue::from_static("close"))),
+            Kind::RequestTimeout | Kind::NotImplemented => {
+                Some((CONNECTION, HeaderValue::from_static("close")))
+            }
             Kind::UnsupportedEncoding => Some((ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))),
             Kind::MethodNotAllowed => Some((ALLOW, HeaderValue::from_str(&self.allowed.join(", ")).ok()?)),
             Kind::PreconditionFailed(version) => Some((ETAG, HeaderValue::from_str(&etag(version)).ok()?)),

@@ -5,6 +5,9 @@ use super::framing::{Ending, Reason};
 /// Digits of a body's length: its number fits, whatever they are.
 const LENGTH_DIGITS: usize = 18;
 
+/// The codings of a transfer beside chunks (RFC 9112, section 7.2).
+const CODINGS: [&[u8]; 5] = [b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress"];
+
 /// What the lines so far have said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
@@ -66,7 +69,11 @@ impl Head {
         if self.length.is_some() || self.is_chunked {
             return Err("the body's end is said twice");
         }
-        if self.version == Some(Version::Http10) || !value.eq_ignore_ascii_case(b"chunked") {
+        // Other codings are answered with 501. They do not change where the body ends.
+        let mut codings = value.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let is_chunked = codings.next().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+        let are_known = codings.all(|coding| CODINGS.iter().any(|known| coding.eq_ignore_ascii_case(known)));
+        if self.version == Some(Version::Http10) || !is_chunked || !are_known {
             return Err("Transfer-Encoding is not chunked, or not known to the version");
         }
         Ok(Self { is_chunked: true, ..self })
@@ -115,6 +122,7 @@ mod tests {
         assert_eq!(with("Accept: */*"), Ok(Ending::Length(0)));
         assert_eq!(with("CONTENT-length:\t5 "), Ok(Ending::Length(5)));
         assert_eq!(with("Transfer-Encoding: CHUNKED"), Ok(Ending::Chunks));
+        assert_eq!(with("Transfer-Encoding: gzip, chunked"), Ok(Ending::Chunks));
         assert_eq!(read(&["", "GET / HTTP/1.0"]), Ok(Ending::Length(0)));
     }
 
@@ -137,6 +145,10 @@ mod tests {
             ["Transfer-Encoding: identity", ""],
             ["Transfer-Encoding: identity, chunked", ""],
             ["Transfer-Encoding: chunked, identity", ""],
+            ["Transfer-Encoding: gzip", ""],
+            ["Transfer-Encoding: chunked, gzip", ""],
+            ["Transfer-Encoding: chunked, chunked", ""],
+            ["Transfer-Encoding: unknown, chunked", ""],
             ["Transfer-Encoding:\u{b}chunked", ""],
             [" folded: x", ""],
             ["no colon", ""],

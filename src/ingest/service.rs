@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use hyper::body::{Body as _, Incoming};
+use hyper::header::TRANSFER_ENCODING;
 use hyper::http::request::Parts;
-use hyper::{Request, StatusCode};
+use hyper::{HeaderMap, Request, StatusCode};
 
 use super::accumulator::Accumulator;
 use super::auth::{Access, OpenKey};
@@ -102,6 +103,7 @@ impl Service {
     }
 
     async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+        check_codings(&head.headers)?;
         if let Some(method) = self.cors.asked_method(head)
             && let Ok((Endpoint { scope: Some(Scope::Ingest), .. }, _)) =
                 self.router.find(&method, head.uri.path())
@@ -237,6 +239,17 @@ impl Service {
 /// As many events as go into a body, as rate limits count them.
 fn clamped(events: NonZeroUsize) -> NonZeroU32 {
     events.try_into().unwrap_or(NonZeroU32::MAX)
+}
+
+/// Refuses a body that is coded for its transfer in another way than by chunks.
+fn check_codings(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(TRANSFER_ENCODING) {
+        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            let detail = "of transfer codings only chunked is read here; send a packed body with Content-Encoding: gzip or zstd";
+            Err(Problem::new(Kind::NotImplemented, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes a problem the answer to a request, in the words that its sender understands.

@@ -73,6 +73,15 @@ impl Witness {
             self.posting("/events", &*event).header("x-api-key", key),
             self.asking(Method::OPTIONS, "/events").header("origin", format!("https://{key}")),
             self.asking(Method::PUT, &format!("/events?api_key={key}")),
+            self.posting(&format!("/events?key={key}"), &*event),
+            self.posting(&format!("/events?key={key}"), "{"),
+            self.posting(&format!("/v1/track?key={wrong}"), &*event),
+            self.posting("/v1/track", json!({"userId": "u", "event": "e", "writeKey": key}).to_string()),
+            self.posting(
+                "/v1/batch",
+                json!({"batch": [{"writeKey": key, "type": key}], "writeKey": key}).to_string(),
+            ),
+            self.posting("/v1/batch", json!({"batch": [], "writeKey": wrong}).to_string()),
         ];
         let paths = ["/events/", "/campaigns/", "/keys/", "/dead-letters/", "/nowhere/"];
         requests.extend(paths.map(|path| self.asking(Method::GET, &format!("{path}{key}")).bearer_auth(key)));

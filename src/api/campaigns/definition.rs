@@ -4,6 +4,7 @@ use crate::api::Problem;
 use crate::api::members::Members;
 use crate::api::merge_patch::merge;
 use crate::campaign::{Definition, Status};
+use crate::event::flaw;
 use crate::rules::{Pattern, RuleErrors};
 
 const MAX_NAME: usize = 200;
@@ -95,6 +96,9 @@ impl Patch<'_> {
 fn check_rules(rules: &str, members: &mut Members<'_>) {
     if let Err(errors) = Pattern::parse(rules) {
         point_to(&errors, members);
+    } else if let Some(flaw) = flaw::find(rules.as_bytes()) {
+        // No accepted event has such a value, and Postgres' functions could not read the rule.
+        members.fault(&format!("/rules{}", flaw.pointer), flaw.reason);
     }
 }
 
@@ -127,6 +131,14 @@ mod tests {
 
     fn patched(body: &str, merges_rules: bool) -> Result<Definition, Problem> {
         Patch { body: body.as_bytes(), merges_rules }.apply(&campaign())
+    }
+
+    #[test]
+    fn a_rule_with_a_value_that_no_event_can_have_is_refused() {
+        for value in [r#""\u0000""#, "1e-20000"] {
+            let refused = problem(&format!(r#"{{"name":"n","rules":{{"a":[{value}]}}}}"#));
+            assert!(refused.contains("/rules/a/0") && refused.contains("PostgreSQL"), "{refused}");
+        }
     }
 
     #[test]

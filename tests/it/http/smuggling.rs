@@ -148,3 +148,15 @@ async fn more_headers_than_a_request_may_have_are_answered_with_431() {
     let long = format!("GET /campaigns HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(100_000));
     assert_eq!(statuses(&exchange(&server, long).await), ["431"]);
 }
+
+#[tokio::test]
+async fn a_body_that_is_coded_for_its_transfer_is_answered_with_501_and_nothing_behind_it_is_read() {
+    let server = TestServer::start().await;
+    let chunks = format!("{:x}\r\n{EVENT}\r\n0\r\n\r\n", EVENT.len());
+    for coding in ["gzip, chunked", "deflate , Chunked"] {
+        let answers =
+            exchange(&server, post(&format!("transfer-encoding: {coding}"), &chunks) + HIDDEN).await;
+        assert_eq!(statuses(&answers), ["501"], "{coding}: {answers}");
+    }
+    assert!(server.queued().await.is_empty());
+}
