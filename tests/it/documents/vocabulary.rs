@@ -48,7 +48,7 @@ const VARIABLES_OF_OTHERS: [&str; 9] = [
 ];
 
 /// Words in capitals that are no variables: commands and answers of Redis, SQL and HTTP, names of Linux.
-const OTHER_WORDS: [&str; 55] = [
+const OTHER_WORDS: [&str; 57] = [
     "ASK",
     "BUSY",
     "CAP_SYS_NICE",
@@ -92,7 +92,9 @@ const OTHER_WORDS: [&str; 55] = [
     "SLOTS",
     "SLOWLOG",
     "UPDATE",
+    "SQLSTATE",
     "WRONGPASS",
+    "WRONGTYPE",
     "XACK",
     "WAITAOF",
     "XADD",
