@@ -1,7 +1,7 @@
 """Who may talk to whom."""
 
 import pytest
-from repository import OVERLAYS, of_kind, overlay, pods
+from repository import K8S, OVERLAYS, kustomized, of_kind, overlay, pods
 
 PROGRAM = {"serve", "worker", "migrate"}
 
@@ -57,6 +57,29 @@ def test_clients_reach_the_api_and_prometheus_the_admin_port(name):
     assert admitted("serve") == {clients, prometheus}
     assert admitted("worker") == {prometheus}
     assert admitted("migrate") == set()
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_whom_a_pod_may_reach_is_always_said(name):
+    for policy in of_kind(overlay(name), "NetworkPolicy"):
+        for direction, peers in (("ingress", "from"), ("egress", "to")):
+            assert all(rule.get(peers) for rule in policy["spec"].get(direction, [])), policy["metadata"]["name"]
+
+
+def test_the_base_alone_reaches_no_server():
+    for policy in of_kind(kustomized(K8S / "base"), "NetworkPolicy"):
+        if policy["metadata"]["name"] in ("to-postgres", "to-redis"):
+            assert policy["spec"]["egress"] == []
+
+
+@pytest.mark.parametrize("port, server", [(5432, "postgres"), (6379, "redis")])
+def test_in_dev_the_servers_are_pods_of_its_own(port, server):
+    for pod in PROGRAM:
+        for rule in rules("dev", pod, "egress"):
+            if port in ports(rule):
+                (peer,) = rule["to"]
+                reached = {o["metadata"]["name"] for o, _, labels in pods(overlay("dev")) if matches(peer["podSelector"], labels)}
+                assert peer.keys() == {"podSelector"} and reached == {server}
 
 
 def test_in_production_servers_have_private_addresses():
