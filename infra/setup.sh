@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, and a C compiler and linker for cargo.
-# Called with `clients`, also what the tests of clients need: Python with its venv module, curl, zstd and Chromium; called with
+# Installs what the project needs and this machine lacks: redis-server, the PostgreSQL server, a C compiler and linker for cargo, and
+# curl, which the README's commands call.
+# Called with `clients`, also what the tests of clients need: Python with its venv module, zstd and Chromium; called with
 # `monitoring`, what those of the dashboards and alerts need: Prometheus, and Python to draw with.
 # On Debian and Ubuntu through apt-get; elsewhere it says what is missing and how to get it, and fails.
 #
@@ -24,6 +25,7 @@ missing() {
     has cc || echo gcc libc6-dev
     has redis-server || echo redis-server
     has_postgres || echo postgresql
+    has curl || echo curl ca-certificates
     case $1 in
     clients) missing_for_clients ;;
     monitoring) missing_for_monitoring ;;
@@ -33,7 +35,6 @@ missing() {
 missing_for_clients() {
     # Debian's Python makes no virtual environment without another package
     python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
-    has curl || echo curl
     has zstd || echo zstd
     has chromium || echo chromium
 }
@@ -74,8 +75,8 @@ say_how() {
     *)
         fail "Missing: $*. As root:" \
             "  Debian, Ubuntu:  apt-get update && apt-get install --no-install-recommends $*" \
-            "  Fedora:          dnf install gcc redis postgresql-server" \
-            "  Arch:            pacman -S gcc redis postgresql"
+            "  Fedora:          dnf install gcc redis postgresql-server curl" \
+            "  Arch:            pacman -S gcc redis postgresql curl"
         ;;
     esac
 }
