@@ -81,9 +81,9 @@ def settings():
 
 
 def seconds(text):
-    """A duration as the program reads it."""
-    number, unit = re.fullmatch(r"(\d+)([a-z]+)", text).groups()
-    return int(number) * _UNITS[unit]
+    """A duration as the program reads it, or as compose shows it: 1m0s."""
+    assert re.fullmatch(r"(\d+[a-z]+)+", text), text
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([a-z]+)", text))
 
 
 @functools.cache
