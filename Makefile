@@ -19,12 +19,12 @@ export CARGO
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test clients test-clients test-manifests test-monitoring dashboards lint deny fuzz fuzz-api chaos bench \
-	loadtest
+	loadtest test-bare test-images
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C compiler)
+setup: ## Install the system packages that are missing (Redis, PostgreSQL, a C compiler, curl)
 	@sh infra/setup.sh
 
 run: setup ## Start everything, with a private Redis and Postgres; Ctrl-C ends it, and loses nothing
@@ -53,6 +53,14 @@ test-manifests: ## Hold the images, the compose file, the manifests for Kubernet
 	@sh tests/manifests/install.sh
 	$(CARGO) test --all-features --test clients --no-run
 	PYTHONDONTWRITEBYTECODE=1 "$${CARGO_TARGET_DIR:-target}/manifests/venv/bin/pytest" -p no:cacheprovider -q tests/manifests $(ARGS)
+
+test-images: ## Build the images with Podman and run them as the compose file has them (as root; needs podman)
+	@sh infra/setup.sh clients
+	@sh tests/manifests/install.sh
+	@sh tests/images/run.sh
+
+test-bare: ## Run the README's commands on a bare Debian; ARGS="setup run" for some (as root; needs debootstrap)
+	@sh tests/bare/run.sh $(ARGS)
 
 test-monitoring: ## Run the alerts' tests, and every dashboard's queries on a Prometheus that scrapes a loaded system
 	@sh infra/setup.sh monitoring

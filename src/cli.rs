@@ -6,24 +6,26 @@ mod keys;
 mod ledger;
 mod migrate;
 mod printable;
+mod roles;
+mod secrets;
 
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use campaign_manager::config::{
     AdminConfig, Auth, DatabaseUrl, QueueConfig, ServerUrls, ShutdownConfig, StoreConfig, StoresConfig,
     TelemetryConfig,
 };
-use campaign_manager::embedded::{Profile, RedisSettings, Stores};
+use campaign_manager::embedded::{Account, Part as StoresPart, Profile, RedisSettings, Stores, hand_over};
 use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::Signals;
 use campaign_manager::ops::metrics::{self, Part};
 use campaign_manager::roles::{
-    Addresses, Process, Serve, ServeSettings, Worker, WorkerSettings, remove_env, welcome,
+    Addresses, Process, RunEnv, Serve, ServeSettings, Worker, WorkerSettings, welcome,
 };
-use campaign_manager::store::migrate::migrate as apply_migrations;
-use clap::{Args, Parser, Subcommand};
+use campaign_manager::store::migrate::migrate_and_grant;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Finds, for each event, the campaigns that it triggers, and records both exactly once.
 #[derive(Debug, Parser)]
@@ -46,6 +48,8 @@ enum Role {
     Up(UpArgs),
     /// Bring the database to the newest schema
     Migrate(migrate::MigrateArgs),
+    /// Make the database's roles: an owner, and one each for `serve` and `worker`
+    Roles(roles::RolesArgs),
     /// Ask the process on this machine whether it is ready to work
     Health(health::HealthArgs),
     /// Match events from a file against rules from a file, without a server
@@ -159,7 +163,43 @@ enum RulesAction {
     },
 }
 
+/// Reads the command line, the environment, and the files that hold secrets; and says behind which flags a password stands.
+pub(crate) fn read() -> Result<(Cli, Vec<String>), clap::Error> {
+    let command = Cli::command();
+    let mut command = secrets::from_files(command.clone())
+        .map_err(|message| command.clone().error(clap::error::ErrorKind::ValueValidation, message))?;
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let shown = secrets::shown(&command, &matches);
+    Ok((Cli::from_arg_matches(&matches)?, shown))
+}
+
 impl Cli {
+    /// Where root has started a role that answers HTTP, it becomes somebody without rights, before there is a second thread:
+    /// whoever parses what strangers send shall not be root. The folder of `up` is handed over first.
+    pub(crate) fn leave_root(&mut self) -> anyhow::Result<()> {
+        let account = match &mut self.role {
+            Role::Up(args) => {
+                // Nothing is made for what cannot start.
+                args.auth.check(args.serve.http.addr)?;
+                let Some((account, data)) = hand_over(&args.data)? else { return Ok(()) };
+                args.data = data;
+                account
+            }
+            Role::Serve(_) | Role::Worker(_) => match Account::to_drop_to()? {
+                Some(account) => account,
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        match account.enter() {
+            Ok(()) => tracing::info!(%account, "started as root, and runs as another user from here on"),
+            Err(error) => {
+                tracing::warn!(%error, "started as root, and may not become another user; start it as one");
+            }
+        }
+        Ok(())
+    }
+
     /// Runs the role until it has ended.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.role {
@@ -167,6 +207,7 @@ impl Cli {
             Role::Worker(args) => worker(args).await,
             Role::Up(args) => up(args).await,
             Role::Migrate(args) => migrate::run(&args).await,
+            Role::Roles(args) => roles::run(&args).await,
             Role::Health(args) => health::run(&args).await,
             Role::Match(args) => Ok(match_files(&args)?),
             Role::Rules { action: RulesAction::Check { file } } => {
@@ -220,43 +261,45 @@ async fn up(mut args: UpArgs) -> anyhow::Result<()> {
             return Ok(());
         }
     };
+    let env = RunEnv::open(&args.data).with_context(|| format!("cannot open {}", args.data.display()))?;
     // That of a killed run names ports that are gone.
-    let _ = remove_env(&args.data);
+    env.remove();
     // No other worker can be at work on the folder, so what the last one left is ours to go on with at once.
     args.worker.worker.consumer.get_or_insert_with(|| "up".to_owned());
-    let ended = up_on(&args, stores, &mut signals).await;
-    // The file may be missing where the start failed before it was written.
-    let _ = remove_env(&args.data);
+    let ended = up_on(&args, stores, &env, &mut signals).await;
+    env.remove();
     ended
 }
 
-async fn up_on(args: &UpArgs, stores: Stores, signals: &mut Signals) -> anyhow::Result<()> {
-    let UpArgs { data, common, .. } = args;
+async fn up_on(args: &UpArgs, stores: Stores, env: &RunEnv, signals: &mut Signals) -> anyhow::Result<()> {
+    let common = &args.common;
+    let grantees = stores.make_roles().await?;
     let mut addresses = Addresses::of_stores(&stores);
-    let urls = addresses.urls.clone();
-    apply_migrations(urls.database_url.expose()).await?;
+    let [of_serve, of_worker] = [StoresPart::Serve, StoresPart::Worker].map(|part| stores.urls(part));
+    migrate_and_grant(addresses.urls.database_url.expose(), &grantees).await?;
     let mut process = Process { stores: Some(stores), ..Process::default() };
     let (mut key, mut admin) = (None, None);
     if !args.stores_only {
         // Before anything counts.
         let metrics = metrics::install(&[Part::Serve, Part::Worker])?;
         let (queue, store, readiness) = (&common.queue, &common.store, &mut process.readiness);
-        process.worker = Some(Worker::start(&urls, queue, store, &args.worker, readiness).await?);
-        let serve = Serve::start(&urls, args.auth, queue, store, &args.serve, readiness).await?;
+        process.worker = Some(Worker::start(&of_worker, queue, store, &args.worker, readiness).await?);
+        let serve = Serve::start(&of_serve, args.auth, queue, store, &args.serve, readiness).await?;
         (addresses.http, addresses.scheme) = (Some(serve.addr()), serve.scheme());
         process.serve = Some(serve);
-        key = keys::first_key(args.auth, &urls.database_url, store).await?;
+        key = keys::first_key(args.auth, &of_serve.database_url, store).await?;
         let port = process.open_admin(&common.admin, metrics)?;
         addresses.admin = Some(port.addr());
         admin = Some(port);
     }
-    announce(&addresses, data, key.as_deref())?;
+    announce(&addresses, env, key.as_deref())?;
     Ok(process.run(signals, admin, &common.shutdown).await?)
 }
 
-fn announce(addresses: &Addresses, data: &Path, key: Option<&str>) -> anyhow::Result<()> {
-    let env = addresses.write_env(data).with_context(|| format!("cannot write to {}", data.display()))?;
-    Ok(writeln!(std::io::stdout(), "{}", welcome(addresses, &env, key))?)
+fn announce(addresses: &Addresses, env: &RunEnv, key: Option<&str>) -> anyhow::Result<()> {
+    let path = env.path();
+    env.write(addresses).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(writeln!(std::io::stdout(), "{}", welcome(addresses, &path, key))?)
 }
 
 fn match_files(args: &MatchArgs) -> Result<(), OfflineError> {
@@ -274,8 +317,6 @@ fn match_files(args: &MatchArgs) -> Result<(), OfflineError> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -291,6 +332,9 @@ mod tests {
         for role in command.get_subcommands() {
             for argument in role.get_arguments() {
                 let Some(name) = argument.get_env() else { continue };
+                if secrets::is_secret(argument) {
+                    settings.insert(format!("{}{}", name.to_string_lossy(), secrets::FILE), None);
+                }
                 let default =
                     argument.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
                 let known =

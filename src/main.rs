@@ -7,16 +7,14 @@ use std::process::ExitCode;
 
 use campaign_manager::offline::OfflineError;
 use campaign_manager::ops::{fail_point, start_logging};
-use clap::Parser as _;
 
 /// A command line that cannot work (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     fail_point::arm();
-    let cli = match cli::Cli::try_parse() {
-        Ok(cli) => cli,
+    let (mut cli, shown) = match cli::read() {
+        Ok(read) => read,
         Err(error) => {
             // Nothing can be done where not even this can be printed.
             let _ = error.print();
@@ -26,7 +24,21 @@ async fn main() -> ExitCode {
     if let Err(error) = start_logging(&cli.telemetry) {
         return fail(&anyhow::anyhow!("--log {:?}: {error}", cli.telemetry.log), USAGE);
     }
-    match cli.run().await {
+    for flag in shown {
+        tracing::warn!(
+            "everybody on this machine can read the password behind --{flag}; put it into the environment or a file"
+        );
+    }
+    // Before there are other threads.
+    if let Err(error) = cli.leave_root() {
+        return fail(&error, 1);
+    }
+    let ran = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(cli.run()));
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<OfflineError>() {
             Some(offline) if offline.is_closed_pipe() => ExitCode::SUCCESS,

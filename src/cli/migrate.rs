@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 use campaign_manager::config::{DatabaseUrl, duration};
-use campaign_manager::store::migrate::{migrate, newest, version};
+use campaign_manager::store::migrate::{migrate_and_grant, newest, version};
+use campaign_manager::store::roles::Grantees;
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +19,12 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     database: Database,
+    /// A role to grant what `serve` needs; roles of an earlier run need not be named again
+    #[arg(long, value_name = "ROLE", env = "SERVE_ROLE")]
+    grant_serve: Option<String>,
+    /// The role to grant what `worker` needs
+    #[arg(long, value_name = "ROLE", env = "WORKER_ROLE")]
+    grant_worker: Option<String>,
     /// Change nothing; say whether the schema is new enough for this program
     #[arg(long)]
     check: bool,
@@ -32,7 +39,9 @@ pub(super) async fn run(args: &MigrateArgs) -> anyhow::Result<()> {
     let version = if args.check {
         checked(url, args.wait.unwrap_or_default()).await?
     } else {
-        let applied = migrate(url.expose()).await?;
+        let grantees =
+            Grantees { serve: args.grant_serve.iter().cloned().collect(), worker: args.grant_worker.clone() };
+        let applied = migrate_and_grant(url.expose(), &grantees).await?;
         for migration in &applied.migrations {
             writeln!(out, "applied {migration}")?;
         }

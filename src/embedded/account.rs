@@ -1,6 +1,13 @@
-//! Whom the servers run as. Postgres refuses to run as root, so root hands both servers to an account without rights.
+//! Whom a process that root has started becomes. Postgres refuses to run as root, and nobody who parses HTTP should: so root hands
+//! everything to an account without rights, and becomes that account itself.
 
-use std::fs;
+use std::{fmt, fs, io};
+
+#[cfg(target_os = "linux")]
+use rustix::{
+    process::{Gid, Uid},
+    thread,
+};
 
 use super::EmbeddedError;
 
@@ -12,14 +19,20 @@ const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
 /// An account without rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Account {
+pub struct Account {
     pub(super) uid: u32,
     pub(super) gid: u32,
 }
 
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.uid, self.gid)
+    }
+}
+
 impl Account {
     /// The account to drop to: none unless this process is root.
-    pub(super) fn to_drop_to() -> Result<Option<Self>, EmbeddedError> {
+    pub fn to_drop_to() -> Result<Option<Self>, EmbeddedError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
@@ -29,6 +42,22 @@ impl Account {
             .find_map(|name| named(name, &accounts))
             .map(Some)
             .ok_or(EmbeddedError::NoAccount)
+    }
+
+    /// Has this thread become the account, for good and without any of root's groups. Threads that it starts from then on are
+    /// the account's too, so it is the first that a process does.
+    #[cfg(target_os = "linux")]
+    pub fn enter(self) -> io::Result<()> {
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        thread::set_thread_groups(&[])?;
+        thread::set_thread_res_gid(gid, gid, gid)?;
+        Ok(thread::set_thread_res_uid(uid, uid, uid)?)
+    }
+
+    /// There is no way to it here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn enter(self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 

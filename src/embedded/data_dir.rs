@@ -2,9 +2,9 @@
 
 use std::{
     fmt,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, lchown},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -15,7 +15,12 @@ use rustix::{
     process::{Pid, test_kill_process},
 };
 
-use super::{EmbeddedError, account::Account, home::Home};
+use super::{
+    EmbeddedError,
+    account::Account,
+    hand_over::{is_handed_over, shown},
+    home::Home,
+};
 
 /// How long a lock may outlive the killed process that took it: a program that was just being started has it until it is
 /// that program.
@@ -37,10 +42,16 @@ impl DataDir {
     pub(super) fn open(path: &Path) -> Result<Self, EmbeddedError> {
         fs::create_dir_all(path).map_err(EmbeddedError::io("make the folder", path))?;
         // the servers change their working folder, so a relative path would lead them elsewhere
-        let path = path.canonicalize().map_err(EmbeddedError::io("find", path))?;
+        let path = if is_handed_over(path) {
+            path.to_owned()
+        } else {
+            path.canonicalize().map_err(EmbeddedError::io("find", path))?
+        };
         let lock = lock(&path)?;
         let password = Password::of(&path)?;
-        Ok(Self { path, account: Account::to_drop_to()?, password, _lock: lock })
+        let account = Account::to_drop_to()?;
+        make_private(&path, account)?;
+        Ok(Self { path, account, password, _lock: lock })
     }
 
     /// The password of both servers.
@@ -64,9 +75,61 @@ impl DataDir {
     }
 }
 
+/// For its owner alone.
+pub(super) const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
+
+/// What may be in the folder.
+const OURS: [&str; 7] = ["redis", "postgres", "lock", "password", "password.new", "run.env", "pgpass"];
+
+/// Whom a folder belongs to, unless it is root's.
+pub(super) fn owner(folder: &Path) -> Option<Account> {
+    let folder = fs::metadata(folder).ok()?;
+    Some(Account { uid: folder.uid(), gid: folder.gid() }).filter(|owner| owner.uid != 0)
+}
+
+/// Keeps everybody out of the folder but its owner, who is whom the servers run as. One that others have put files in stays as it is.
+fn make_private(dir: &Path, account: Option<Account>) -> Result<(), EmbeddedError> {
+    if let Some(file) = stranger(dir)? {
+        tracing::warn!(dir = %shown(dir).display(), file = %file.display(), "the folder holds other files, so others may look into it");
+        return Ok(());
+    }
+    fs::set_permissions(dir, Permissions::from_mode(PRIVATE_FOLDER))
+        .map_err(EmbeddedError::io("make private", dir))?;
+    account.map_or(Ok(()), |account| give(dir, account))
+}
+
+/// A folder is given away whole, so nothing of others may be in it.
+pub(super) fn refuse_shared(dir: &Path) -> Result<(), EmbeddedError> {
+    stranger(dir)?.map_or(Ok(()), |file| Err(EmbeddedError::Shared { dir: dir.into(), file }))
+}
+
+/// A file that is none of ours.
+fn stranger(dir: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
+    let entries = fs::read_dir(dir).map_err(EmbeddedError::io("read", dir))?;
+    Ok(entries.flatten().map(|entry| entry.path()).find(|path| !is_ours(path)))
+}
+
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    OURS.contains(&name)
+        || path.extension().is_some_and(|ending| ["log", "port", "new"].iter().any(|known| ending == *known))
+}
+
+/// Gives a file or a folder to an account. A link is not followed, and what has a second name is left alone: whoever has the
+/// folder could otherwise be given any file of root's.
+pub(super) fn give(path: &Path, account: Account) -> Result<(), EmbeddedError> {
+    let found = fs::symlink_metadata(path).map_err(EmbeddedError::io("read", path))?;
+    if !found.is_dir() && found.nlink() > 1 {
+        return Ok(());
+    }
+    lchown(path, Some(account.uid), Some(account.gid)).map_err(EmbeddedError::io("give away", path))
+}
+
 fn lock(dir: &Path) -> Result<File, EmbeddedError> {
     let path = dir.join("lock");
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let open =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE).open(&path);
     let mut file = open.map_err(EmbeddedError::io("open", &path))?;
     let give_up = Instant::now() + HAND_OVER_LIMIT;
     loop {
@@ -83,7 +146,8 @@ fn lock(dir: &Path) -> Result<File, EmbeddedError> {
         thread::sleep(HAND_OVER_LOOK);
     }
     // the pid is for the message above only; what counts is the lock
-    file.set_len(0)
+    file.set_permissions(Permissions::from_mode(PRIVATE_FILE))
+        .and_then(|()| file.set_len(0))
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(EmbeddedError::io("write to", path))?;
     Ok(file)
@@ -134,7 +198,7 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), EmbeddedError
     OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(PRIVATE_FILE)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(EmbeddedError::io("write", path))

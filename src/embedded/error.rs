@@ -51,6 +51,14 @@ pub enum EmbeddedError {
         "postgres does not run as root, and there is no account `postgres` or `nobody` to run it as; start as another user"
     )]
     NoAccount,
+    /// Root gives the whole folder to another account, which may not be done to files of others.
+    #[error("{dir} holds other files too, such as {file}; as root, choose a folder of its own")]
+    Shared {
+        /// The folder.
+        dir: PathBuf,
+        /// One of the files.
+        file: PathBuf,
+    },
     /// The account that the servers run as cannot get to the data, and this system has no way to hand it over.
     #[error(
         "{folder} cannot be reached by the account with the uid {uid}, which the servers run as; choose a folder outside of private ones, such as /var/tmp/campaign-manager"

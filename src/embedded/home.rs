@@ -15,7 +15,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{EmbeddedError, account::Account, binaries::on_path, data_dir::write_private};
+use super::{
+    EmbeddedError, account::Account, binaries::on_path, data_dir::write_private, hand_over::is_handed_over,
+};
 
 /// Where the folder is for a server that has it handed over.
 const HANDED_OVER: &str = "/proc/self/fd/9";
@@ -40,7 +42,7 @@ impl Home {
         let account = account.map(|account| if owner.uid == 0 { account } else { owner });
         fs::set_permissions(&path, Permissions::from_mode(0o700))
             .map_err(EmbeddedError::io("make private", &path))?;
-        let mut handed_over = false;
+        let mut handed_over = is_handed_over(&path);
         if let Some(account) = account {
             chown(&path, Some(account.uid), Some(account.gid))
                 .map_err(EmbeddedError::io("give away", &path))?;
@@ -108,7 +110,7 @@ fn death_signal(signal: &str) -> Vec<OsString> {
 
 /// Whether every folder above `path` lets the account pass. Only the mode counts: where an access list says more, the
 /// folder is handed over without need, which does no harm.
-fn can_walk_to(path: &Path, account: Account) -> bool {
+pub(super) fn can_walk_to(path: &Path, account: Account) -> bool {
     path.ancestors().skip(1).all(|folder| {
         fs::metadata(folder).is_ok_and(|folder| may_pass(folder.mode(), folder.uid(), folder.gid(), account))
     })

@@ -5,12 +5,13 @@
 //! means. A pid file could not tell of an `initdb`, nor of the `postgres` that it runs.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, Permissions, TryLockError},
     io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use super::EmbeddedError;
+use super::{EmbeddedError, data_dir::PRIVATE_FILE};
 
 /// How much of the log an error shows, in bytes.
 const TAIL: u64 = 2048;
@@ -25,10 +26,13 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Opens the log, which is made where it does not exist.
+    /// Opens the log, which is made where it does not exist. It speaks of rows too, so its owner alone may read it.
     pub(super) fn open(path: PathBuf) -> Result<Self, EmbeddedError> {
-        let open = OpenOptions::new().create(true).append(true).open(&path);
+        let open = OpenOptions::new().create(true).append(true).mode(PRIVATE_FILE).open(&path);
         let file = open.map_err(EmbeddedError::io("open", &path))?;
+        // One that an earlier release has made could be read by everybody.
+        file.set_permissions(Permissions::from_mode(PRIVATE_FILE))
+            .map_err(EmbeddedError::io("make private", &path))?;
         Ok(Self { path, file, start: 0 })
     }
 

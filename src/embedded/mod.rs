@@ -10,6 +10,8 @@
 //! DIR/*.port     where each server listens, at every start (where the data lasts)
 //! ```
 //!
+//! Nobody but its owner may look into the folder: rows with personal data are in it, in logs too.
+//!
 //! Invariants:
 //! - The servers listen on 127.0.0.1 only, on ports that no other process can take while the [`Stores`] live.
 //! - A server counts as started when *our* child says so, never because something answers on its port.
@@ -21,7 +23,13 @@ pub use error::EmbeddedError;
 mod binaries;
 pub use binaries::Binaries;
 mod account;
+pub use account::Account;
+mod part;
+pub use part::Part;
 mod data_dir;
+mod hand_over;
+pub use hand_over::hand_over;
+pub(crate) use hand_over::shown;
 mod home;
 mod log;
 mod orphan;
@@ -40,7 +48,9 @@ use std::path::Path;
 
 use data_dir::DataDir;
 
-use crate::config::Fsync;
+use crate::config::{Fsync, ServerUrls};
+use crate::store::StoreError;
+use crate::store::roles::{Grantees, Login, Logins, make};
 
 /// What the servers promise about the data, and at what price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +104,24 @@ impl Stores {
     #[must_use]
     pub fn redis_url(&self) -> &str {
         self.redis.url()
+    }
+
+    /// The addresses of both, for a part that logs in as itself.
+    #[must_use]
+    pub fn urls(&self, part: Part) -> ServerUrls {
+        ServerUrls {
+            database_url: part.database_url(self.database_url()).into(),
+            redis_url: part.redis_url(self.redis_url()).into(),
+        }
+    }
+
+    /// Makes the roles of Postgres that the parts log in as, and says whom the migration is to grant what they need.
+    pub async fn make_roles(&self) -> Result<Grantees, StoreError> {
+        let login = |part| Login::of(&self.urls(part).database_url);
+        let logins =
+            Logins { owner: login(Part::Owner)?, serve: login(Part::Serve)?, worker: login(Part::Worker)? };
+        make(&self.database_url().to_owned().into(), &logins).await?;
+        Ok(Grantees { serve: vec![logins.serve.role], worker: Some(logins.worker.role) })
     }
 
     /// Waits until one of the servers has ended without having been asked to, and says which and why.

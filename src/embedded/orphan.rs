@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{sleep, timeout};
 
-use super::EmbeddedError;
+use super::{EmbeddedError, hand_over::shown};
 
 /// Between two looks at whether it has ended.
 const LOOK: Duration = Duration::from_millis(10);
@@ -31,7 +31,7 @@ pub(super) async fn end(
     let Ok(text) = fs::read_to_string(pid_file) else { return Ok(()) };
     let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        let lives = || works_in(pid).is_some_and(|(name, cwd)| name == program && cwd == folder);
+        let lives = || works_in(pid).is_some_and(|(name, cwd)| name == program && cwd == shown(folder));
         for &(signal, patience) in steps.iter().chain(&[(Signal::KILL, AFTER_KILL)]) {
             if !lives() {
                 break;

@@ -131,13 +131,15 @@ impl Postgres {
 }
 
 /// What every private Postgres runs with, sized for a small machine.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "listen_addresses=127.0.0.1",
     // nobody needs a socket file, and its path may be too long for one
     "unix_socket_directories=",
     "timezone=UTC",
     "log_timezone=UTC",
     "log_checkpoints=off",
+    // the details of an error show the row that was refused, and rows hold personal data
+    "log_error_verbosity=terse",
     "shared_buffers=256MB",
     // events are written once and rarely read: few and even checkpoints
     "max_wal_size=2GB",

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal};
 use super::{
     Binaries, EmbeddedError, Profile, RedisSettings,
     data_dir::DataDir,
+    part::redis_users,
     port::Port,
     rewrite,
     server::{Kind, Server, Told},
@@ -129,7 +130,9 @@ fn config(port: u16, password: &str, profile: Profile) -> String {
          auto-aof-rewrite-min-size 4gb\n\
          auto-aof-rewrite-percentage 300\n\
          {memory}\
-         always-show-logo no\n"
+         always-show-logo no\n\
+         {users}",
+        users = redis_users(password)
     )
 }
 

@@ -5,11 +5,13 @@ mod serve;
 mod worker;
 mod pools;
 mod clocks;
+mod run_env;
 mod up;
 mod process;
 
 pub use error::RoleError;
 pub use process::{AdminPort, Process};
+pub use run_env::RunEnv;
 pub use serve::{Serve, ServeSettings};
-pub use up::{Addresses, remove_env, welcome};
+pub use up::{Addresses, welcome};
 pub use worker::{Worker, WorkerSettings};

@@ -5,13 +5,10 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::ServerUrls;
-use crate::embedded::Stores;
-
-/// The file that says where everything is.
-const RUN_ENV: &str = "run.env";
+use crate::embedded::{Part, Stores};
 
 /// Where everything is.
 #[derive(Clone, Debug)]
@@ -30,45 +27,8 @@ impl Addresses {
     /// Those of private servers alone.
     #[must_use]
     pub fn of_stores(stores: &Stores) -> Self {
-        let urls = ServerUrls {
-            database_url: stores.database_url().to_owned().into(),
-            redis_url: stores.redis_url().to_owned().into(),
-        };
-        Self { urls, http: None, scheme: "http", admin: None }
+        Self { urls: stores.urls(Part::Owner), http: None, scheme: "http", admin: None }
     }
-
-    /// Writes `DIR/run.env`, readable by its owner only, since the URLs hold passwords. Returns its path.
-    pub fn write_env(&self, dir: &Path) -> std::io::Result<PathBuf> {
-        use std::io::Write as _;
-        use std::os::unix::fs::OpenOptionsExt as _;
-
-        // Whoever waits for the file must not find half of it.
-        let (path, new) = (dir.join(RUN_ENV), dir.join("run.env.new"));
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(self.env().as_bytes())?;
-        std::fs::rename(new, &path)?;
-        Ok(path)
-    }
-
-    fn env(&self) -> String {
-        let mut env = format!(
-            "DATABASE_URL={}\nREDIS_URL={}\n",
-            self.urls.database_url.expose(),
-            self.urls.redis_url.expose()
-        );
-        for (name, addr) in [("HTTP_ADDR", self.http), ("ADMIN_ADDR", self.admin)] {
-            if let Some(addr) = addr {
-                writeln!(env, "{name}={addr}").expect("writing to a string cannot fail");
-            }
-        }
-        env
-    }
-}
-
-/// Removes `DIR/run.env`, which is true only while the servers run.
-pub fn remove_env(dir: &Path) -> std::io::Result<()> {
-    std::fs::remove_file(dir.join(RUN_ENV))
 }
 
 /// What a person sees once everything runs.

@@ -54,6 +54,12 @@ fn describe(error: &tokio_postgres::Error) -> String {
         Some(refusal) if *refusal.code() == SqlState::UNDEFINED_TABLE => {
             format!("{}; bring the schema up to date with: campaign-manager migrate", refusal.message())
         }
+        Some(refusal) if *refusal.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
+            format!(
+                "{}; as the owner of the database: campaign-manager migrate --grant-serve ROLE --grant-worker ROLE",
+                refusal.message()
+            )
+        }
         Some(refusal) if refusal.message().contains("no encryption") => {
             format!("{}; add sslmode=verify-full to DATABASE_URL", refusal.message())
         }

@@ -10,6 +10,7 @@ use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::roles::{self, Grantees};
 use super::{Database, StoreError};
 use crate::config::DatabaseUrl;
 
@@ -44,13 +45,20 @@ pub enum MigrateError {
     Migration(#[from] refinery::Error),
 }
 
-/// Applies what is missing.
+/// Applies what is missing. Roles that were granted what `serve` and `worker` need have it of new tables too.
 pub async fn migrate(database_url: &str) -> Result<Applied, MigrateError> {
+    migrate_and_grant(database_url, &Grantees::default()).await
+}
+
+/// The same, and grants these roles what they need.
+pub async fn migrate_and_grant(database_url: &str, grantees: &Grantees) -> Result<Applied, MigrateError> {
     let url = DatabaseUrl::from(database_url.to_owned());
     let (mut client, connection) = Database::at(&url, CONNECT)?.connect().await?;
     let run = async move {
         client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(StoreError::from)?;
-        apply(&mut client).await
+        let applied = apply(&mut client).await?;
+        roles::grant(&mut client, grantees).await?;
+        Ok::<_, MigrateError>(applied)
         // the client is dropped here, which ends the connection and frees the lock
     };
     let (applied, connection) = tokio::join!(run, connection);

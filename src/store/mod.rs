@@ -1,6 +1,7 @@
 //! Postgres: campaigns, events with what they triggered, receipts, dead letters, API keys.
 
 pub mod migrate;
+pub mod roles;
 
 mod error;
 mod sqlstate;

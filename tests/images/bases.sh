@@ -72,6 +72,8 @@ runtime() {
 
 redis() {
     system redis redis-server
+    mkdir "$work/redis/data"
+    chown 999:999 "$work/redis/data"
     image "$1" "$work/redis" --change WORKDIR=/data --change 'CMD=["redis-server"]'
 }
 
@@ -79,8 +81,10 @@ postgres() {
     system postgres postgresql-15
     cp tests/images/postgres.sh "$work/postgres/usr/local/bin/docker-entrypoint.sh"
     chmod 755 "$work/postgres/usr/local/bin/docker-entrypoint.sh"
-    mkdir -p "$work/postgres/var/lib/postgresql/data"
-    chown 999:999 "$work/postgres/var/lib/postgresql/data"
+    # as in the official image
+    mkdir -p "$work/postgres/var/lib/postgresql/data" "$work/postgres/run/postgresql"
+    chown 999:999 "$work/postgres/var/lib/postgresql/data" "$work/postgres/run/postgresql"
+    chmod 3777 "$work/postgres/run/postgresql"
     image "$1" "$work/postgres" --change ENV=PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin \
         --change ENV=PGDATA=/var/lib/postgresql/data --change 'ENTRYPOINT=["docker-entrypoint.sh"]' --change 'CMD=["postgres"]'
 }

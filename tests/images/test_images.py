@@ -34,13 +34,14 @@ def flags(name):
     service = compose()["services"][name]
     told = ["--network=host", "--runtime=runc", f"--stop-timeout={seconds(service.get('stop_grace_period', '10s')):.0f}"]
     told += [f"--add-host={other}:127.0.0.1" for other in NAMES]
-    told += ["--read-only"] if service["read_only"] else []
+    # as with Docker: writable is what is named, and no more
+    told += ["--read-only", "--read-only-tmpfs=false"] if service["read_only"] else []
     told += [f"--cap-drop={capability}" for capability in service["cap_drop"]]
     told += [f"--security-opt={option.replace(':true', '')}" for option in service["security_opt"]]
     for mount in service.get("tmpfs", []):
         folder, _, options = mount.partition(":")
         options = [option for option in options.split(",") if not re.match("(uid|gid|mode)=", option)]
-        told.append(f"--tmpfs={folder}:{','.join([*options, 'mode=1777'])}")
+        told.append(f"--tmpfs={folder}:{','.join([*options, 'mode=1777', 'notmpcopyup'])}")
     for volume in service.get("volumes", []):
         told.append(f"--volume=test-{volume['source']}:{volume['target']}")
     said = dict(service.get("environment", {}))
@@ -168,7 +169,8 @@ def test_nothing_is_lost_where_a_container_is_killed(name, key):
         send(key, f"before-{name}-{number}")
     podman("kill", "--signal=KILL", f"test-{name}")
     podman("wait", f"test-{name}")
-    podman("start", f"test-{name}")
+    # A new container on the same volume
+    start(name)
     for number in range(20):
         send(key, f"after-{name}-{number}")
     until("ready worker", worker_ready)
@@ -183,5 +185,5 @@ def test_a_stop_drains_within_its_grace(name, key):
     about = podman("inspect", "--format={{.State.ExitCode}}", f"test-{name}").stdout.strip()
     logs = podman("logs", f"test-{name}")
     assert about == "0" and re.search('"message":"drained"', logs.stdout + logs.stderr)
-    podman("start", f"test-{name}")
+    start(name)
     until("healthy serve", lambda: healthy("serve"))

@@ -1,13 +1,15 @@
 //! The real program, as a person or an operator runs it: `up`, a signal, and what it says.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
 use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Authority, DEADLINE, HERE, Up, folder, program, until};
+use crate::support::{Authority, DEADLINE, HERE, TestStores, Up, connect, folder, program, until};
 
 #[tokio::test]
 async fn with_a_certificate_it_shows_an_https_address() {
@@ -114,6 +116,145 @@ fn children(pid: Pid) -> Vec<Pid> {
 fn name(pid: Pid) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).ok()?;
     Some(name.trim_end().to_owned())
+}
+
+/// The user ids of all threads of a process, and of the processes that it has started.
+fn users(pid: Pid) -> BTreeSet<u32> {
+    let status = |path: &Path| fs::read_to_string(path.join("status")).unwrap_or_default();
+    let threads = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).unwrap();
+    let mut users: BTreeSet<u32> = threads
+        .flat_map(|thread| {
+            let status = status(&thread.unwrap().path());
+            let ids = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
+            ids.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>()
+        })
+        .collect();
+    users.extend(children(pid).into_iter().flat_map(users_of_child));
+    users
+}
+
+fn users_of_child(pid: Pid) -> BTreeSet<u32> {
+    if name(pid).is_some() { users(pid) } else { BTreeSet::new() }
+}
+
+#[tokio::test]
+async fn nobody_else_sees_the_data_and_nothing_of_it_runs_as_root() {
+    // As an earlier release has left it.
+    let dir = folder();
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::write(dir.path().join("postgres.log"), "").unwrap();
+    fs::set_permissions(dir.path().join("postgres.log"), Permissions::from_mode(0o644)).unwrap();
+    let mut up = Up::start(dir.path(), &[]).await;
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(dir.path()), 0o700);
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path) & 0o077, 0, "{}", path.display());
+    }
+    let users = users(up.pid());
+    assert_eq!(users.len(), 1, "{users:?}");
+    assert!(!users.contains(&0), "somebody is root");
+    up.signal(Signal::TERM);
+    assert!(up.ended().await.success());
+}
+
+#[tokio::test]
+async fn its_folder_may_lie_where_its_account_cannot_walk_to() {
+    let outer = folder();
+    fs::set_permissions(outer.path(), Permissions::from_mode(0o700)).unwrap();
+    let dir = outer.path().join("below a private one");
+    for _ in 0..2 {
+        let mut up = Up::start(&dir, &[]).await;
+        assert_eq!(status(&format!("http://{}/campaigns", up.env["HTTP_ADDR"])).await, 200);
+        up.signal(Signal::TERM);
+        assert!(up.ended().await.success());
+        let said = up.said();
+        assert!(said.contains(&dir.join("run.env").display().to_string()), "{said}");
+        assert!(!dir.join("run.env").exists() && !dir.join("pgpass").exists());
+    }
+}
+
+#[tokio::test]
+async fn root_gives_away_no_folder_that_holds_files_of_others() {
+    let dir = folder();
+    fs::write(dir.path().join("thesis.txt"), "mine").unwrap();
+    let mut command = program();
+    command.args(["up", "--stores-only", "--data"]).arg(dir.path()).stdout(Stdio::piped());
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("thesis.txt"), "{said}");
+    assert_eq!(fs::metadata(dir.path().join("thesis.txt")).unwrap().uid(), 0);
+}
+
+#[tokio::test]
+async fn root_that_may_not_become_another_user_says_so_and_works() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let stores = TestStores::start().await;
+    let mut command = std::process::Command::new("setpriv");
+    command
+        .args(["--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid"])
+        .arg(program().get_program());
+    command.args(["worker", "--admin=127.0.0.1:0"]);
+    command.env("DATABASE_URL", stores.database_url()).env("REDIS_URL", stores.redis_url());
+    let mut worker = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(worker.stderr.take().unwrap()));
+    let mut warned = false;
+    let works = lines.any(|line| {
+        let line = line.unwrap();
+        warned |= line.contains("started as root, and may not become another user");
+        line.contains("working")
+    });
+    kill_process(Pid::from_child(&worker), Signal::TERM).unwrap();
+    drop(lines);
+    worker.wait().unwrap();
+    assert!(works && warned);
+}
+
+#[tokio::test]
+async fn psql_finds_the_database_without_a_password_in_its_arguments() {
+    let dir = folder();
+    let mut up = Up::start(dir.path(), &["--stores-only"]).await;
+    let psql = |query: &str| {
+        let mut command = std::process::Command::new("psql");
+        let output = command.args(["-At", "-c", query]).envs(&up.env).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(psql("select current_user"), "campaigns_owner\n");
+    assert_eq!(psql("select rolsuper from pg_roles where rolname = current_user"), "f\n");
+    assert_eq!(psql("show log_error_verbosity"), "terse\n");
+    let mut redis = std::process::Command::new("redis-cli");
+    let redis =
+        redis.args(["-u", &format!("redis://{}", up.env["REDIS_ADDR"]), "PING"]).envs(&up.env).output();
+    assert_eq!(String::from_utf8(redis.unwrap().stdout).unwrap(), "PONG\n");
+    up.signal(Signal::TERM);
+    assert!(up.ended().await.success());
+}
+
+#[tokio::test]
+async fn serve_and_worker_log_in_with_no_more_rights_than_they_need() {
+    let dir = folder();
+    let mut up = Up::start(dir.path(), &[]).await;
+    let password = fs::read_to_string(dir.path().join("password")).unwrap();
+    let url = up.env["DATABASE_URL"].split('@').nth(1).unwrap();
+    let admin = connect(&format!("postgres://campaigns:{password}@{url}")).await;
+    let sessions = "select distinct usename::text from pg_stat_activity
+        where application_name = 'campaign-manager' and state is not null order by 1";
+    until("both are connected", DEADLINE, async || {
+        let rows = admin.query(sessions, &[]).await.unwrap();
+        let users: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert!(users.iter().all(|user| user != "campaigns"), "{users:?}");
+        let _ = status(&format!("http://{}/campaigns", up.env["HTTP_ADDR"])).await;
+        users == ["campaigns_serve", "campaigns_worker"]
+    })
+    .await;
+    up.signal(Signal::TERM);
+    assert!(up.ended().await.success());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ from repository import COMPOSE, INFRA, ROOT, compose, compose_with, tool
 
 SERVICES = sorted(compose()["services"])
 # Ends by itself
-ONCE = {"migrate"}
+ONCE = {"migrate", "roles"}
 PUBLISHED = {"serve", "prometheus", "grafana"}
 
 
@@ -17,7 +17,7 @@ def service(name):
 
 
 def test_everything_is_there():
-    assert set(SERVICES) == {"serve", "worker", "migrate", "redis", "postgres", "prometheus", "grafana"}
+    assert set(SERVICES) == {"serve", "worker", "migrate", "roles", "redis", "postgres", "prometheus", "grafana"}
 
 
 def test_it_keeps_to_the_specification():
@@ -52,7 +52,8 @@ def test_the_program_starts_once_the_servers_answer_and_the_schema_is_there():
     for name in ("serve", "worker"):
         conditions = {on: how["condition"] for on, how in service(name)["depends_on"].items()}
         assert conditions == {"migrate": "service_completed_successfully", "redis": "service_healthy"}
-    assert service("migrate")["depends_on"]["postgres"]["condition"] == "service_healthy"
+    assert service("migrate")["depends_on"]["roles"]["condition"] == "service_completed_successfully"
+    assert service("roles")["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -110,11 +111,17 @@ def test_grafana_is_told_where_its_things_are():
     assert said["DASHBOARDS"] in {volume["target"] for volume in service("grafana")["volumes"]}
 
 
-def test_passwords_can_be_set_in_one_place():
-    services = compose_with({"REDIS_PASSWORD": "canary-r", "POSTGRES_PASSWORD": "canary-p"})["services"]
+def test_each_password_can_be_set_in_one_place():
+    said = {f"POSTGRES_{role}PASSWORD": f"canary-p{role}" for role in ("", "OWNER_", "SERVE_", "WORKER_")}
+    said |= {f"REDIS_{role}PASSWORD": f"canary-r{role}" for role in ("", "SERVE_", "WORKER_")}
+    services = compose_with(said)["services"]
     for name in ("serve", "worker"):
-        assert services[name]["environment"]["REDIS_URL"] == "redis://:canary-r@redis:6379"
-        assert ":canary-p@" in services[name]["environment"]["DATABASE_URL"]
+        role = f"{name.upper()}_"
+        assert services[name]["environment"]["REDIS_URL"] == f"redis://{name}:canary-r{role}@redis:6379"
+        assert f"//campaigns_{name}:canary-p{role}@" in services[name]["environment"]["DATABASE_URL"]
+        assert f"//campaigns_{name}:canary-p{role}@" in services["roles"]["environment"][f"{role}DATABASE_URL"]
+        assert services["redis"]["environment"][f"REDIS_{role}PASSWORD"] == f"canary-r{role}"
     assert services["redis"]["environment"]["REDIS_PASSWORD"] == "canary-r"
     assert services["postgres"]["environment"]["POSTGRES_PASSWORD"] == "canary-p"
-    assert services["migrate"]["environment"].keys() == {"DATABASE_URL"}
+    assert "//campaigns_owner:canary-pOWNER_@" in services["migrate"]["environment"]["DATABASE_URL"]
+    assert services["migrate"]["environment"].keys() == {"DATABASE_URL", "SERVE_ROLE", "WORKER_ROLE"}

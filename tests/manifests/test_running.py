@@ -74,7 +74,9 @@ def database(tmp_path_factory):
     with running(command, folder / "up.log", env={"PATH": os.environ["PATH"]}):
         file = folder / "data/run.env"
         until(file, file.exists)
-        yield dict(line.split("=", 1) for line in file.read_text().split())["DATABASE_URL"]
+        _, _, address = dict(line.split("=", 1) for line in file.read_text().split())["DATABASE_URL"].rpartition("@")
+        password = (folder / "data/password").read_text()
+        yield f"postgres://campaigns:{password}@{address}"
 
 
 @pytest.fixture
@@ -82,12 +84,13 @@ def redis(tmp_path):
     """The queue's image without its container."""
     port, run = free_port(), tmp_path / "run"
     run.mkdir()
-    said = {"REDIS_PASSWORD": "canary-7", "REDIS_MAXMEMORY": "64mb", "REDIS_FSYNC": "always"}
-    said |= {"REDIS_RUN": run, "REDIS_CONF": INFRA / "docker/redis.conf"}
+    said = {"REDIS_PASSWORD": "canary-7", "REDIS_SERVE_PASSWORD": "canary-s", "REDIS_WORKER_PASSWORD": "canary-w"}
+    said |= {"REDIS_MAXMEMORY": "64mb", "REDIS_FSYNC": "always", "REDIS_RUN": run, "REDIS_CONF": INFRA / "docker/redis.conf", "REDIS_USERS": INFRA / "docker/users.conf"}
     command = ["sh", INFRA / "docker/pubsub.sh", "--port", str(port), "--bind", "127.0.0.1"]
     with running(command, tmp_path / "redis.log", cwd=tmp_path, env={"PATH": os.environ["PATH"]} | said) as process:
         until("ready Redis", lambda: "Ready to accept connections" in (tmp_path / "redis.log").read_text())
-        yield {"url": f"redis://:canary-7@127.0.0.1:{port}", "port": port, "process": process, "run": run}
+        urls = {role: f"redis://{role}:canary-{role[0]}@127.0.0.1:{port}" for role in ("serve", "worker")}
+        yield {"urls": urls, "port": port, "process": process, "run": run}
 
 
 def ask(redis, *command):
@@ -118,6 +121,8 @@ def test_the_queue_keeps_what_it_acknowledges_and_its_password_to_itself(redis):
     ({"REDIS_MAXMEMORY": "1gb"}, "REDIS_PASSWORD"),
     ({"REDIS_PASSWORD": "a b", "REDIS_MAXMEMORY": "1gb"}, "REDIS_PASSWORD"),
     ({"REDIS_PASSWORD": "x\nrequirepass y", "REDIS_MAXMEMORY": "1gb"}, "REDIS_PASSWORD"),
+    ({"REDIS_PASSWORD": "a", "REDIS_SERVE_PASSWORD": "a:b", "REDIS_WORKER_PASSWORD": "a", "REDIS_MAXMEMORY": "1gb"}, "REDIS_SERVE_PASSWORD"),
+    ({"REDIS_PASSWORD": "a", "REDIS_SERVE_PASSWORD": "a", "REDIS_MAXMEMORY": "1gb"}, "set both or none"),
     ({"REDIS_PASSWORD": "a"}, "REDIS_MAXMEMORY"),
     ({"REDIS_PASSWORD": "a", "REDIS_MAXMEMORY": "0"}, "REDIS_MAXMEMORY"),
     ({"REDIS_PASSWORD": "a", "REDIS_MAXMEMORY": "1gb", "REDIS_FSYNC": "no"}, "REDIS_FSYNC"),
@@ -146,13 +151,23 @@ def of_kubernetes(name):
 @pytest.mark.parametrize("manifests", ["compose", "dev", "production"])
 def test_the_system_works_as_the_manifests_start_it(manifests, database, redis, tmp_path):
     roles = {role: (command, said) for role, command, said in (of_compose() if manifests == "compose" else of_kubernetes(manifests))}
-    url, _, _ = database.rpartition("/")
-    urls = {"DATABASE_URL": f"{url}/{manifests}", "REDIS_URL": redis["url"]}
+    _, _, address = database.rpartition("@")
     make_database(database, manifests)
+    # The names are those of the compose file and of dev; in production they are the installation's
+    logins = {"migrate": "owner", "serve": "serve", "worker": "worker"}
+    urls = {role: f"postgres://campaigns_{login}:canary-{login}@{address.rpartition('/')[0]}/{manifests}" for role, login in logins.items()}
+    names = {"SERVE_ROLE": "campaigns_serve", "WORKER_ROLE": "campaigns_worker"}
+    superuser = f"{database.rpartition('/')[0]}/{manifests}"
+    made = subprocess.run([PROGRAM, "roles"], capture_output=True, text=True, timeout=PATIENCE, env={
+        "DATABASE_URL": superuser,
+        "OWNER_DATABASE_URL": urls["migrate"], "SERVE_DATABASE_URL": urls["serve"], "WORKER_DATABASE_URL": urls["worker"],
+    })
+    assert made.returncode == 0, made.stderr
 
     def start(role):
         command, said = roles[role]
-        said = said | {name: value for name, value in urls.items() if name in said}
+        mine = {"DATABASE_URL": urls[role], "REDIS_URL": redis["urls"].get(role), **names}
+        said = said | {name: value for name, value in mine.items() if name in said}
         for name in ("HTTP_ADDR", "ADMIN_ADDR"):
             if name in said:
                 assert said[name].startswith("0.0.0.0:"), "who asks is not in the container"

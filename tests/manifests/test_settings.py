@@ -55,12 +55,31 @@ def test_both_roles_agree_on_what_they_must_agree_on(name):
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_secrets_come_from_the_secret_and_only_where_they_are_needed(name):
-    needs = {"serve": {"DATABASE_URL", "REDIS_URL"}, "worker": {"DATABASE_URL", "REDIS_URL"}, "migrate": {"DATABASE_URL"}}
+def test_secrets_come_from_the_secret_and_each_role_gets_its_own(name):
+    needs = {
+        "serve": {"DATABASE_URL": "SERVE_DATABASE_URL", "REDIS_URL": "SERVE_REDIS_URL"},
+        "worker": {"DATABASE_URL": "WORKER_DATABASE_URL", "REDIS_URL": "WORKER_REDIS_URL"},
+        "migrate": {"DATABASE_URL": "OWNER_DATABASE_URL", "SERVE_ROLE": "SERVE_ROLE", "WORKER_ROLE": "WORKER_ROLE"},
+    }
     for o, spec, container in roles(overlay(name)):
-        secret = {v["name"] for v in container["env"] if "valueFrom" in v}
+        secret = {v["name"]: v["valueFrom"]["secretKeyRef"]["key"] for v in container["env"] if "valueFrom" in v}
         assert secret == needs[o["metadata"]["name"]]
         assert all(v["name"] not in ("DATABASE_URL", "REDIS_URL") or "value" not in v for v in container["env"])
+        for waits in spec.get("initContainers", []):
+            if waits["name"] == "schema":
+                (variable,) = waits["env"]
+                assert variable["valueFrom"]["secretKeyRef"]["key"] == needs[o["metadata"]["name"]]["DATABASE_URL"]
+
+
+def test_nobody_who_stays_logs_in_as_a_superuser():
+    for name, service in compose()["services"].items():
+        superuser = "//campaigns:" in str(service.get("environment"))
+        assert superuser == (name == "roles"), name
+    objects = overlay("dev")
+    for o, spec, _ in pods(objects):
+        for container in containers(spec):
+            keys = {v["valueFrom"]["secretKeyRef"]["key"] for v in container.get("env", []) if "valueFrom" in v}
+            assert ("SUPERUSER_DATABASE_URL" in keys) == (container["name"] == "roles")
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

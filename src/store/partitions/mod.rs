@@ -24,7 +24,7 @@ pub use summaries::Summaries;
 
 use super::StoreError;
 
-const TABLES: [&str; 3] = ["events", "triggers", "frames"];
+pub(in crate::store) const TABLES: [&str; 3] = ["events", "triggers", "frames"];
 
 /// The partitions that this process knows to exist.
 #[derive(Debug)]
@@ -110,6 +110,20 @@ async fn create(transaction: &Transaction<'_>, span: Span) -> Result<(), StoreEr
             vacuum::unvacuumed()
         );
         transaction.batch_execute(&statement).await?;
+        give_to_owner_of(transaction, table, &suffix).await?;
     }
     Ok(())
+}
+
+/// A partition belongs to whom its table belongs to, whoever makes it, so that any worker may seal and drop it.
+async fn give_to_owner_of(
+    transaction: &Transaction<'_>,
+    table: &str,
+    suffix: &str,
+) -> Result<(), StoreError> {
+    const OTHER: &str = "select quote_ident(pg_get_userbyid(relowner)) from pg_class
+        where oid = to_regclass($1) and pg_get_userbyid(relowner) <> current_user";
+    let Some(owner) = transaction.query_opt(OTHER, &[&table]).await? else { return Ok(()) };
+    let statement = format!("alter table {table}_{suffix} owner to {}", owner.get::<_, String>(0));
+    Ok(transaction.batch_execute(&statement).await?)
 }

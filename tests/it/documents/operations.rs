@@ -1,5 +1,7 @@
 //! The commands of `docs/operations.md`, on a system that loses its database and gets it back from a dump.
 
+use campaign_manager::embedded::Part;
+use campaign_manager::roles::{Addresses, RunEnv};
 use serde_json::Value;
 
 use super::checkout::Checkout;
@@ -56,8 +58,12 @@ fn run(shell: &mut Shell, step: &Step) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_is_restored_and_the_rest_is_done_as_the_document_says() {
     let (stores, checkout) = (TestStores::start().await, Checkout::make());
-    let mut shell =
-        checkout.shell(&[("DATABASE_URL", stores.database_url()), ("REDIS_URL", stores.redis_url())]);
+    // What `up` writes for people, on these servers.
+    let everything = Addresses { urls: stores.urls(), http: None, scheme: "http", admin: None };
+    let env = RunEnv::open(checkout.path()).unwrap();
+    env.write(&everything).unwrap();
+    let mut shell = checkout.shell(&[]);
+    shell.run("set -a; . ./run.env; set +a");
     let mut page = Script::of("docs/operations.md");
     let system = System::start(&stores).await;
     system.stores(&stores, "e-1", 1).await;
@@ -80,6 +86,11 @@ async fn a_database_is_restored_and_the_rest_is_done_as_the_document_says() {
     run(&mut shell, &page.next("psql"));
     let keys = run(&mut shell, &page.next("OLD="));
     assert!(keys.contains("shop-2026") && keys.contains("shop-2027"), "{keys}");
+    for (name, part) in [("OWNER", Part::Owner), ("SERVE", Part::Serve), ("WORKER", Part::Worker)] {
+        let url = part.database_url(stores.database_url());
+        shell.run(&format!("export {name}_DATABASE_URL='{url}'"));
+    }
+    run(&mut shell, &page.next("campaign-manager roles"));
     system.stop().await;
 
     let role = stores.database_url().split("://").nth(1).unwrap().split(':').next().unwrap();
@@ -87,11 +98,7 @@ async fn a_database_is_restored_and_the_rest_is_done_as_the_document_says() {
     run(&mut shell, &page.next("redis-cli"));
     let old = stores.redis_url().split(['@', ':']).nth(2).unwrap();
     run(&mut shell, &page.next("redis-cli").with(&[("the-old-password", old)]));
-    // The servers of `TestStores` share a password.
-    let [redis, postgres] =
-        [stores.redis_url(), stores.database_url()].map(|url| url.replace(old, "the-new-password"));
-    shell.run(&format!(
-        "redis-cli -u '{redis}' --no-auth-warning PING | grep PONG; psql '{postgres}' -c 'select 1'"
-    ));
+    shell.run("REDISCLI_AUTH=the-new-password redis-cli -u redis://$REDIS_ADDR PING | grep PONG");
+    shell.run("PGPASSWORD=the-new-password psql -c 'select 1'");
     assert!(page.rest().next().is_none(), "every block is run");
 }

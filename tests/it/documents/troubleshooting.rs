@@ -11,7 +11,13 @@ use super::{assert_none, page};
 const PAGE: &str = "docs/troubleshooting.md";
 
 /// Produced by other tests: how the symptom begins, and the test that meets it.
-const ELSEWHERE: [(&str, &str, &str); 20] = [
+const ELSEWHERE: [(&str, &str, &str); 22] = [
+    ("… holds other files too", "tests/it/up.rs", "root_gives_away_no_folder_that_holds_files_of_others"),
+    (
+        "started as root, and may not",
+        "tests/it/up.rs",
+        "root_that_may_not_become_another_user_says_so_and_works",
+    ),
     (
         "no CA that is trusted here",
         "tests/it/tls.rs",

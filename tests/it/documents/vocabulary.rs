@@ -29,7 +29,23 @@ pub(super) const OTHER_PROGRAMS: [&str; 15] = [
 const FLAGS_OF_OTHERS: [&str; 2] = ["--release", "--long"];
 
 /// Variables that others read.
-const VARIABLES_OF_OTHERS: [&str; 9] = [
+const VARIABLES_OF_OTHERS: [&str; 21] = [
+    // psql and its relatives, and redis-cli
+    "PGDATABASE",
+    "PGHOST",
+    "PGPASSFILE",
+    "PGPORT",
+    "PGUSER",
+    "REDISCLI_AUTH",
+    "REDIS_ADDR",
+    // keys of the Secret
+    "SERVE_REDIS_URL",
+    "WORKER_REDIS_URL",
+    // a build of the images
+    "RUST_IMAGE",
+    // the systems that containers run on
+    "CAP_SETUID",
+    "USER",
     // the system's TLS
     "SSL_CERT_FILE",
     // Grafana, and its provisioning
@@ -126,6 +142,10 @@ impl Vocabulary {
             );
             let named = help.split("[env: ").skip(1).filter_map(|behind| behind.split(['=', ']']).next());
             variables.extend(named.map(str::to_owned));
+            // What is not shown may stand in a file.
+            let secret = help.split("[env: ").skip(1).filter_map(|behind| behind.split_once(']')?.0.into());
+            variables
+                .extend(secret.filter(|name: &&str| !name.contains('=')).map(|name| format!("{name}_FILE")));
         }
         // `docker compose` reads some of its own.
         let compose = read("infra/docker-compose.yml");

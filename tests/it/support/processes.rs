@@ -1,5 +1,7 @@
 //! `serve` and `worker` as real processes: the program as it is built, with signals, exit codes and logs.
 //!
+//! Each logs in to Postgres and Redis as its part, so whatever is tested here is tested with no more rights than that has.
+//!
 //! Invariants: no process outlives its test; what it logged is kept in a file, and shown when the test fails.
 
 use std::fs::{self, File};
@@ -10,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use campaign_manager::embedded::Part;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -112,7 +115,12 @@ impl Running {
         let out = file.try_clone().unwrap();
         let mut command = that_ends_with_us(env!("CARGO_BIN_EXE_campaign-manager"));
         command.arg(role).args(["--admin=127.0.0.1:0", "--log-format=json"]).args(last_of_each(flags));
-        command.args(["--redis-url", &urls.redis, "--database-url", &urls.database]);
+        let part = if role == "serve" { Part::Serve } else { Part::Worker };
+        command.env("REDIS_URL", part.redis_url(&urls.redis));
+        // A test may have made a role of its own.
+        let is_superuser = urls.database.starts_with("postgres://campaigns:");
+        let database = if is_superuser { part.database_url(&urls.database) } else { urls.database.clone() };
+        command.env("DATABASE_URL", database);
         // A Ctrl-C is for the test; what it starts ends by its word.
         command.process_group(0);
         command.env("FAILPOINTS", fail_points).stdin(Stdio::null()).stdout(out).stderr(file);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use campaign_manager::{
-    embedded::{Binaries, Profile, Stores},
-    store::migrate::migrate,
+    embedded::{Binaries, Part, Profile, Stores},
+    store::migrate::migrate_and_grant,
 };
 
 use tokio::sync::OnceCell;
@@ -17,9 +17,13 @@ use tokio::sync::OnceCell;
 use super::stores::connect;
 
 /// What decides how a cluster is made. A template of another make is of no use.
-const MAKE: [&str; 3] = [
+const MAKE: [&str; 7] = [
     include_str!("../../../src/embedded/postgres.rs"),
     include_str!("../../../src/embedded/redis.rs"),
+    include_str!("../../../src/embedded/part.rs"),
+    include_str!("../../../src/store/roles.rs"),
+    include_str!("../../../src/store/roles/grants.rs"),
+    include_str!("../../../src/store/roles/make.rs"),
     include_str!("template.rs"),
 ];
 
@@ -44,7 +48,9 @@ async fn find_or_make() -> PathBuf {
         let unfinished = Path::new(ROOT).join("template-unfinished");
         remove_others();
         let stores = Stores::start(&unfinished, Profile::Throwaway).await.unwrap();
-        migrate(stores.database_url()).await.unwrap();
+        let grantees = stores.make_roles().await.unwrap();
+        let owner = stores.urls(Part::Owner).database_url;
+        migrate_and_grant(owner.expose(), &grantees).await.unwrap();
         drop_all_but_ours(stores.database_url()).await;
         stores.stop().await;
         fs::rename(&unfinished, &template).unwrap();

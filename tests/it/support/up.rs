@@ -32,9 +32,12 @@ impl Up {
         Self { child, env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
     }
 
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).unwrap();
+        rustix::process::kill_process(self.pid(), signal).unwrap();
     }
 
     pub(crate) async fn ended(&mut self) -> ExitStatus {

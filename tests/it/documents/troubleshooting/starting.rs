@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use bb8_redis::redis::cmd;
+use campaign_manager::embedded::Part;
 
 use super::{PAGE, elsewhere};
 use crate::documents::checkout::Checkout;
@@ -70,6 +71,12 @@ async fn what_does_not_start_says_what_the_document_shows() {
         .query_async::<()>(&mut redis)
         .await
         .unwrap();
+    let mut worker = program();
+    worker.args(["worker", "--admin=127.0.0.1:0"]).env("REDIS_URL", &urls.redis);
+    worker.env("DATABASE_URL", Part::Worker.database_url(&urls.database));
+    stores.postgres().await.batch_execute("revoke all on campaigns from campaigns_worker").await.unwrap();
+    symptoms.met(&ended_badly(worker));
+
     let empty = "drop schema public cascade; create schema public";
     stores.postgres().await.batch_execute(empty).await.unwrap();
     symptoms.met(&said(&["worker"], Some(&urls)));
