@@ -37,7 +37,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(cli.run()));
+        .and_then(|runtime| {
+            let ran = runtime.block_on(cli.run());
+            // What still runs on a thread of its own, such as the trial of a rule, does not keep the process.
+            runtime.shutdown_background();
+            ran
+        });
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<OfflineError>() {

@@ -138,8 +138,15 @@ fn cases_come_in_pairs_and_tell_what_is_invalid() {
 
 #[test]
 fn a_rule_is_checked_with_all_that_is_wrong() {
-    let good = run(&[("rule.json", r#"{"a": "x"}"#)], &["rules", "check", "rule.json"], "");
-    assert_eq!((good.status.code(), &*good.stdout), (Some(0), &b"rule.json is a valid rule about `a`\n"[..]));
+    let good = run(&[("rule.json", r#"{"user_id": "x"}"#)], &["rules", "check", "rule.json"], "");
+    assert_eq!(
+        (good.status.code(), &*good.stdout),
+        (Some(0), &b"rule.json is a valid rule about `user_id`\n"[..])
+    );
+    let other = run(&[], &["rules", "check", "-"], r#"{"a": "x"}"#);
+    let said = str::from_utf8(&other.stdout).unwrap();
+    assert!(said.contains("a campaign with it is refused: /a: \"a\" is not a member of an event"), "{said}");
+    assert_eq!(other.status.code(), Some(0), "events from files may have any shape");
     let bad = run(&[], &["rules", "check", "-"], r#"{"a": [], "b": [{"exists": 1}]} x"#);
     assert_eq!(bad.status.code(), Some(2));
     assert!(errors(&bad).contains("not valid JSON: trailing characters"), "{}", errors(&bad));

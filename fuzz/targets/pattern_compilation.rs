@@ -3,7 +3,7 @@
 #![no_main]
 
 use campaign_manager::event::Parser;
-use campaign_manager::rules::{Pattern, RuleSet, Scratch, explain};
+use campaign_manager::rules::{EVENT_STEPS, Pattern, RULE_STEPS, RuleSet, Scratch, explain};
 use libfuzzer_sys::fuzz_target;
 
 const EVENTS: [&str; 4] = [
@@ -30,7 +30,10 @@ fuzz_target!(|text: &str| {
     for event in EVENTS {
         let agree = parser.parse(event.as_bytes(), |document| {
             let matched = !rules.matches(&document, &mut scratch).is_empty();
-            explain(&pattern, &document).matches() == matched
+            let explanation = explain(&pattern, &document);
+            assert!(scratch.steps() <= 2 * RULE_STEPS && explanation.steps() <= 4 * EVENT_STEPS, "{event}");
+            let verdict = scratch.set_aside().is_empty().then_some(matched);
+            explanation.verdict() == verdict
         });
         assert_eq!(agree, Ok(true), "{event}");
     }

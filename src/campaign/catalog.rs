@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::ActiveCampaign;
 use crate::event::Document;
-use crate::rules::{self, CompiledRules, RuleOrdinal};
+use crate::rules::{self, CompiledRules, RuleAtWork, RuleOrdinal};
 
 /// Active campaigns by their ids.
 pub type ActiveCampaigns = BTreeMap<i64, Arc<ActiveCampaign>>;
@@ -56,6 +56,19 @@ impl Settled {
         matched.iter().map(|rule| (*rule, &*self.campaigns[rule.0 as usize]))
     }
 
+    fn set_aside<'a>(
+        &'a self,
+        scratch: &'a rules::Scratch,
+    ) -> impl Iterator<Item = (RuleOrdinal, &'a ActiveCampaign)> + use<'a> {
+        // Where there are no rules, the memory tells of others.
+        let set_aside = if self.rules.is_empty() { &[] } else { scratch.set_aside() };
+        set_aside.iter().map(|rule| (*rule, &*self.campaigns[rule.0 as usize]))
+    }
+
+    fn at_work(&self, rule: &RuleAtWork) -> Option<i64> {
+        Some(self.campaigns.get(rule.get()?.0 as usize)?.id)
+    }
+
     fn candidates(&self, scratch: &rules::Scratch) -> u64 {
         // Where there are no rules, the memory tells of others.
         if self.rules.is_empty() { 0 } else { scratch.candidates() }
@@ -77,6 +90,21 @@ pub struct Catalog {
 pub struct Scratch {
     settled: rules::Scratch,
     recent: rules::Scratch,
+}
+
+/// Which campaign a thread holds an event against, for others to see.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    settled: RuleAtWork,
+    recent: RuleAtWork,
+}
+
+impl Scratch {
+    /// Which campaign this is used for, while it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress { settled: self.settled.at_work(), recent: self.recent.at_work() }
+    }
 }
 
 /// So many changed campaigns are always cheap to compile, and to match beside the settled ones.
@@ -164,6 +192,27 @@ impl Catalog {
     #[must_use]
     pub fn candidates(&self, scratch: &Scratch) -> u64 {
         self.settled.candidates(&scratch.settled) + self.recent.candidates(&scratch.recent)
+    }
+
+    /// The campaign that an event is held against by the thread with this progress, if that uses this catalog.
+    #[must_use]
+    pub fn at_work(&self, progress: &Progress) -> Option<i64> {
+        self.recent.at_work(&progress.recent).or_else(|| self.settled.at_work(&progress.settled))
+    }
+
+    /// The campaigns whose rules were too dear for the event that was matched last with this memory, and was received at
+    /// this moment: they are set aside for it, so that it does not trigger them.
+    pub fn set_aside<'a>(
+        &'a self,
+        received_at: Timestamp,
+        scratch: &'a Scratch,
+    ) -> impl Iterator<Item = Triggered> + use<'a> {
+        let settled = self.settled.set_aside(&scratch.settled);
+        let settled = settled.filter(|(rule, _)| self.superseded.binary_search(rule).is_err());
+        let set_aside = settled.chain(self.recent.set_aside(&scratch.recent)).map(|(_, campaign)| campaign);
+        set_aside
+            .filter(move |campaign| campaign.is_running_at(received_at))
+            .map(|campaign| Triggered { campaign_id: campaign.id, version: campaign.version })
     }
 
     /// The campaigns that an event received at this moment triggers, in the order of their ids.

@@ -9,7 +9,7 @@ mod catalog;
 mod trial;
 
 pub use active::{ActiveCampaign, UnreadableRule};
-pub use catalog::{ActiveCampaigns, Catalog, Scratch, Settled, Triggered};
+pub use catalog::{ActiveCampaigns, Catalog, Progress, Scratch, Settled, Triggered};
 pub use definition::{Campaign, CampaignId, Definition, Version};
 pub use lifecycle::{Status, Step, UnknownStatus, WrongStep};
 pub use timing::Timing;

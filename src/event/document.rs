@@ -3,6 +3,7 @@
 //! A [`Document`] is simd-json's tape: a flat list of nodes, every key and value in the order of the text, keys that
 //! occur twice included. The [`Parser`] owns all buffers, so parsing allocates nothing once they have grown.
 
+use super::exact;
 use simd_json::{Buffers, ErrorType, Node, Tape};
 
 use super::flaw::{self, Flaw};
@@ -157,7 +158,10 @@ impl Parser {
         let mut tape = Tape(std::mem::take(&mut self.nodes)).reset();
         let parsed = simd_json::fill_tape(&mut self.text, &mut self.buffers, &mut tape);
         let result = match parsed {
-            Ok(()) => Ok(read(Document { nodes: &tape.0 })),
+            Ok(()) => {
+                exact::restore_integers(&mut tape.0, json);
+                Ok(read(Document { nodes: &tape.0 }))
+            }
             Err(error) => Err(JsonError::from_parser(&error, self.max_depth, json)),
         };
         self.nodes = tape.reset().0;

@@ -4,6 +4,7 @@ pub mod flaw;
 pub mod split;
 mod dialect;
 mod document;
+mod exact;
 mod envelope;
 mod limits;
 mod place;

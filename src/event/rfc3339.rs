@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::Offset;
 
 /// The instant that `text` names, or `None` when it is not an RFC 3339 date-time.
 #[must_use]
@@ -26,9 +27,21 @@ pub(super) fn is_time(text: &str) -> bool {
         && is_date(number(&date_time[..4]), number(&date_time[5..7]), number(&date_time[8..10]))
         && number(&date_time[11..13]) < 24
         && number(&date_time[14..16]) < 60
-        // 60 is a leap second
-        && number(&date_time[17..19]) <= 60
         && is_offset(offset)
+        && (number(&date_time[17..19]) < 60 || is_leap_second(text))
+}
+
+/// Whether a time whose second is 60 can be a leap second (section 5.7): those are inserted before midnight UTC at the end of
+/// a month, since 1972.
+fn is_leap_second(text: &str) -> bool {
+    const FIRST_YEAR: i16 = 1972;
+    // jiff reads 60 as 59.
+    let Ok(time) = text.parse::<Timestamp>() else { return false };
+    let utc = Offset::UTC.to_datetime(time);
+    text.as_bytes()[17..19] == *b"60"
+        && utc.year() >= FIRST_YEAR
+        && utc.day() == utc.date().days_in_month()
+        && (utc.hour(), utc.minute()) == (23, 59)
 }
 
 fn is_date(year: i16, month: i16, day: i16) -> bool {
@@ -68,6 +81,8 @@ mod tests {
             ("1969-12-31T23:30:00.000-00:30", 0),
             ("1970-01-01T00:00:01.999999999Z", 1),
             ("2016-12-31T23:59:60Z", 1_483_228_799),
+            ("2017-01-01T05:29:60.5+05:30", 1_483_228_799),
+            ("2015-06-30t16:59:60-07:00", 1_435_708_799),
         ] {
             assert_eq!(parse(text).map(Timestamp::as_second), Some(seconds), "{text}");
         }
@@ -92,6 +107,11 @@ mod tests {
             "1970-01-01T24:00:00Z",
             "1970-01-01T00:60:00Z",
             "1970-01-01T00:00:61Z",
+            "2026-11-30T12:00:60Z",
+            "2026-11-30T23:58:60Z",
+            "2026-11-29T23:59:60Z",
+            "2026-11-30T23:59:60+01:00",
+            "1970-12-31T23:59:60Z",
             "1970-01-01T00:00:00+24:00",
             "1970-01-01T00:00:00+00:60",
             "1970-01-01T00:00:00.12",

@@ -2,11 +2,12 @@
 
 use super::OfflineError;
 use super::lines::Lines;
-use crate::rules::Pattern;
+use crate::rules::{Pattern, Review};
 use std::io::Write;
 use std::path::Path;
 
-/// Checks the rule that a file holds and says to `out` which fields it is about; the error tells all that is wrong.
+/// Checks the rule that a file holds and says to `out` which fields it is about, and what saving a campaign with it would
+/// refuse or warn of; the error tells all that is wrong.
 pub fn check(path: &Path, mut out: impl Write) -> Result<(), OfflineError> {
     let invalid = |problems| OfflineError::Invalid { path: path.to_owned(), problems };
     let text = String::from_utf8(Lines::open(path)?.read_whole()?)
@@ -15,5 +16,12 @@ pub fn check(path: &Path, mut out: impl Write) -> Result<(), OfflineError> {
         .map_err(|errors| invalid(errors.errors().iter().map(ToString::to_string).collect()))?;
     let fields: Vec<_> = pattern.fields().into_iter().map(|field| format!("`{field}`")).collect();
     writeln!(out, "{} is a valid rule about {}", path.display(), fields.join(", "))
-        .map_err(OfflineError::Unwritable)
+        .map_err(OfflineError::Unwritable)?;
+    let review = Review::of(&text).unwrap_or_default();
+    let refused = review.refused().iter().map(|error| ("a campaign with it is refused", error));
+    let warnings = review.warnings().iter().map(|warning| ("warning", warning));
+    for (what, error) in refused.chain(warnings) {
+        writeln!(out, "{what}: {error}").map_err(OfflineError::Unwritable)?;
+    }
+    Ok(())
 }

@@ -107,8 +107,8 @@ impl Claim {
         events: impl Iterator<Item = Identity<'a>>,
         epochs: &Epochs,
     ) -> Self {
-        let (keyspace, mut hasher) = (epochs.of(shard).keyspace, Hasher::default());
-        let hashes = events.map(|identity| hasher.hash(keyspace, &identity)).collect();
+        let (keyspace, mut digest) = (epochs.of(shard).keyspace, Hasher::default());
+        let hashes = events.map(|identity| digest.hash(keyspace, &identity)).collect();
         Self { shard, entry: entry.to_string(), hashes }
     }
 

@@ -30,6 +30,9 @@ pub struct WorkerSettings {
     pub partitions: PartitionConfig,
 }
 
+/// How long stages have to end once they are told to give up what they hold. One that computes is not waited for.
+const ABANDON_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A running worker.
 #[derive(Debug)]
 pub struct Worker {
@@ -88,8 +91,11 @@ impl Worker {
         background.spawn("ledger", watch_ledger(membership.clone(), postgres.clone()));
         background.spawn("redis", watch_redis(membership.clone(), postgres, worker.reclaim_after));
         let name = membership.name.clone();
+        let for_matching = servers.postgres.clone();
         let pipeline = Pipeline::start(&Handle::current(), servers, name, worker, queue, partitions)?;
         pipeline.conditions().iter().for_each(|condition| readiness.add(condition));
+        background.spawn("set-asides", pipeline.set_asides().write(for_matching.clone()));
+        background.spawn("match", pipeline.watch(for_matching));
         Ok(Self { pipeline, membership, background })
     }
 
@@ -108,7 +114,11 @@ impl Worker {
         let Ok(ended) = tokio::time::timeout_at(deadline, self.pipeline.ended()).await else {
             tracing::warn!(?timeout, "not finished in time; the rest stays in the queue for another worker");
             self.pipeline.abandon();
-            return self.pipeline.ended().await;
+            let Ok(ended) = tokio::time::timeout(ABANDON_TIMEOUT, self.pipeline.ended()).await else {
+                tracing::error!("a stage does not end; the process ends without it");
+                return Ok(());
+            };
+            return ended;
         };
         // Where this comes to nothing the name is removed later, by another worker.
         let _ = tokio::time::timeout_at(deadline, self.membership.leave()).await;

@@ -39,9 +39,13 @@ mod pattern;
 mod reader;
 mod index;
 mod explain;
+mod review;
 pub mod reference;
 
 pub use error::{RuleError, RuleErrors};
 pub use explain::{Explanation, explain};
-pub use index::{CompiledRules, RuleOrdinal, RuleSet, Scratch, Stats};
+pub use index::{
+    CompiledRules, EVENT_STEPS, LEAST_STEPS, RULE_STEPS, RuleAtWork, RuleOrdinal, RuleSet, Scratch, Stats,
+};
 pub use pattern::Pattern;
+pub use review::Review;

@@ -80,9 +80,9 @@ impl Field {
 }
 
 /// The way from the root to a field: keys joined by dots. Its steps are the parts between the dots, so that the key
-/// `"a.b"` and the key `"b"` inside `"a"` are one path.
+/// `"a.b"` and the key `"b"` inside `"a"` are one path. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Path(Box<str>);
+pub(crate) struct Path(Arc<str>);
 
 impl Path {
     pub(crate) fn new(dotted: &str) -> Self {

@@ -44,6 +44,25 @@ impl Range {
 }
 
 impl Predicate {
+    /// What it takes at most to hold this against a leaf, in steps of some nanoseconds.
+    pub(crate) fn steps(&self, value: Value<'_>) -> u64 {
+        const BYTES_SEARCHED: usize = 64;
+        const BYTES_FOLDED: usize = 8;
+        let Value::String(text) = value else { return 1 };
+        let read = match self {
+            Self::Wildcard(wildcard) => text.len() / BYTES_SEARCHED + wildcard.pieces().len().min(text.len()),
+            Self::EqualsIgnoreCase(folded)
+            | Self::PrefixIgnoreCase(folded)
+            | Self::SuffixIgnoreCase(folded) => folded.len().min(text.len()) / BYTES_FOLDED,
+            Self::Prefix(affix) | Self::Suffix(affix) => affix.len().min(text.len()) / BYTES_SEARCHED,
+            Self::AnythingBut(excluded) => {
+                return excluded.iter().map(|predicate| predicate.steps(value)).sum();
+            }
+            Self::Exact(_) | Self::Range(_) | Self::Network(_) | Self::Exists | Self::Absent => 0,
+        };
+        1 + read as u64
+    }
+
     /// Whether a leaf satisfies this.
     pub(crate) fn holds(&self, value: Value<'_>) -> bool {
         match (self, value) {

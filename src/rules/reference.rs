@@ -7,14 +7,24 @@ use super::pattern::{Condition, Field, Pattern};
 use super::value::Value;
 use crate::event::Document;
 use simd_json::Node;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-/// Whether a document matches a pattern.
+/// The most steps of one evaluation. What is naive can take exponential time; then there is no answer.
+const MAX_STEPS: u64 = 2_000_000;
+
+/// Whether a document matches a pattern; `None` if to find out takes too long.
 #[must_use]
-pub fn matches(pattern: &Pattern, document: &Document<'_>) -> bool {
+pub fn matches(pattern: &Pattern, document: &Document<'_>) -> Option<bool> {
     let mut leaves = Leaves::new();
     collect_entries(&[Thing::Value(*document)], None, &Position::new(), &mut leaves);
-    holds(pattern.root(), &leaves)
+    Search { leaves, steps: Cell::new(0) }.holds(pattern.root())
+}
+
+/// The leaves of a document, and how many steps were taken.
+struct Search<'a> {
+    leaves: Leaves<'a>,
+    steps: Cell<u64>,
 }
 
 /// The leaves of a document by path, each with its position.
@@ -113,21 +123,70 @@ fn add_leaves<'a>(things: &[Thing<'a>], path: &str, position: &Position, leaves:
     }
 }
 
-/// Whether a pattern of its own matches: one of the combinations of its `$or`s does.
-fn holds(pattern: &Condition, leaves: &Leaves<'_>) -> bool {
-    combinations(pattern).iter().any(|combination| {
-        let mut fields = Vec::new();
-        let apart_hold = combination.iter().all(|condition| match condition {
-            Condition::Apart(pattern) => holds(pattern, leaves),
-            Condition::Not(pattern) => !holds(pattern, leaves),
-            Condition::Field(field) => {
-                fields.push(field);
-                true
+impl Search<'_> {
+    /// Counts a step; `None` after the last one.
+    fn step(&self) -> Option<()> {
+        self.steps.set(self.steps.get() + 1);
+        (self.steps.get() <= MAX_STEPS).then_some(())
+    }
+
+    fn leaves_of(&self, field: &Field) -> &[(Value<'_>, Position)] {
+        self.leaves.get(field.path.as_str()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a pattern of its own matches: one of the combinations of its `$or`s does.
+    fn holds(&self, pattern: &Condition) -> Option<bool> {
+        for combination in combinations(pattern) {
+            if self.combination_holds(&combination)? {
+                return Some(true);
             }
-            Condition::All(_) | Condition::Any(_) => unreachable!("combinations are flat"),
-        });
-        apart_hold && consistent(&fields, &Position::new(), &[], leaves)
-    })
+        }
+        Some(false)
+    }
+
+    fn combination_holds(&self, combination: &[&Condition]) -> Option<bool> {
+        let mut fields = Vec::new();
+        for condition in combination {
+            let holds = match condition {
+                Condition::Apart(pattern) => self.holds(pattern)?,
+                Condition::Not(pattern) => !self.holds(pattern)?,
+                Condition::Field(field) => {
+                    fields.push(field);
+                    true
+                }
+                Condition::All(_) | Condition::Any(_) => unreachable!("combinations are flat"),
+            };
+            if !holds {
+                return Some(false);
+            }
+        }
+        self.consistent(&fields, &Position::new(), &[])
+    }
+
+    /// Whether each field can be satisfied by a leaf, or be absent, all in the same elements. `bound` are the elements
+    /// that the fields before have chosen by their leaves, `absent` the fields that rely on their absence from these.
+    fn consistent(&self, fields: &[&Field], bound: &Position, absent: &[&Field]) -> Option<bool> {
+        self.step()?;
+        let Some((field, rest)) = fields.split_first() else {
+            let is_absent = |field: &&Field| {
+                !self.leaves_of(field).iter().any(|(_, position)| compatible(position, bound))
+            };
+            return Some(absent.iter().all(is_absent));
+        };
+        for (value, position) in self.leaves_of(field) {
+            self.step()?;
+            if compatible(position, bound)
+                && field.wanted.iter().any(|predicate| predicate.holds(*value))
+                && self.consistent(rest, &joined(position, bound), absent)?
+            {
+                return Some(true);
+            }
+        }
+        if field.allows_absence() {
+            return self.consistent(rest, bound, &[absent, &[field]].concat());
+        }
+        Some(false)
+    }
 }
 
 /// The disjunctive normal form: lists of fields and of patterns of their own.
@@ -143,23 +202,6 @@ fn combinations(condition: &Condition) -> Vec<Vec<&Condition>> {
         Condition::Any(branches) => branches.iter().flat_map(combinations).collect(),
         flat => vec![vec![flat]],
     }
-}
-
-/// Whether each field can be satisfied by a leaf, or be absent, all in the same elements. `bound` are the elements that
-/// the fields before have chosen by their leaves, `absent` the fields that rely on their absence from these.
-fn consistent(fields: &[&Field], bound: &Position, absent: &[&Field], leaves: &Leaves<'_>) -> bool {
-    let leaves_of = |field: &Field| leaves.get(field.path.as_str()).map(Vec::as_slice).unwrap_or_default();
-    let Some((field, rest)) = fields.split_first() else {
-        return absent
-            .iter()
-            .all(|field| !leaves_of(field).iter().any(|(_, position)| compatible(position, bound)));
-    };
-    let by_leaf = leaves_of(field).iter().any(|(value, position)| {
-        compatible(position, bound)
-            && field.wanted.iter().any(|predicate| predicate.holds(*value))
-            && consistent(rest, &joined(position, bound), absent, leaves)
-    });
-    by_leaf || (field.allows_absence() && consistent(rest, bound, &[absent, &[field]].concat(), leaves))
 }
 
 /// Whether two positions are never in different elements of the same array.

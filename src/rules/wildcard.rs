@@ -45,7 +45,7 @@ impl Wildcard {
     }
 
     /// The texts between the stars.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn pieces(&self) -> impl ExactSizeIterator<Item = &str> {
         self.pieces.iter().map(|piece| &**piece)
     }
 

@@ -20,6 +20,7 @@ pub mod triggers;
 pub mod ledger;
 pub mod dead_letters;
 pub mod keys;
+pub mod set_asides;
 
 pub use batch::{Receipt, Rows, Stored, have_receipts, probe, store};
 pub use catalog::{CampaignChange, campaign_changes_since, listen_for_changes};

@@ -9,14 +9,16 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::batch::{Deduplicated, Fate, Matched, events};
+use super::batch::{Deduplicated, Fate, Matched};
 use super::channel::{Inlet, Outlet};
 use super::confirmation::{Confirmation, Unconfirmed};
+use super::held_up::AtWork;
+use super::set_aside::SetAsides;
 use super::stage::{Ended, Stage};
 use crate::campaign::{Catalog, Scratch, Triggered};
 use crate::event::Parser;
 use crate::ops::{fail_point, metrics};
-use crate::queue::{Delivery, EventRecord};
+use crate::queue::{Delivery, EventRecord, Frame};
 
 /// Deeper than any limit that ingest can be given, so that what was accepted can be matched.
 const MAX_DEPTH: usize = 1024;
@@ -33,18 +35,33 @@ pub(super) struct Matching {
     parser: Parser,
     scratch: Scratch,
     matches: metrics::Matches,
+    at_work: Arc<AtWork>,
+    set_asides: SetAsides,
 }
 
 impl Matching {
-    pub(super) fn new(stage: Stage, catalog: Arc<ArcSwap<Catalog>>, confirmation: Confirmation) -> Self {
+    pub(super) fn new(
+        stage: Stage,
+        catalog: Arc<ArcSwap<Catalog>>,
+        confirmation: Confirmation,
+        set_asides: SetAsides,
+    ) -> Self {
+        let scratch = Scratch::default();
         Self {
             stage,
             catalog,
             confirmation,
             parser: Parser::new(MAX_DEPTH),
-            scratch: Scratch::default(),
+            at_work: Arc::new(AtWork::new(scratch.progress())),
+            scratch,
             matches: metrics::Matches::default(),
+            set_asides,
         }
+    }
+
+    /// Where this is, for the watch.
+    pub(super) fn at_work(&self) -> Arc<AtWork> {
+        Arc::clone(&self.at_work)
     }
 
     pub(super) fn run(
@@ -87,11 +104,13 @@ impl Matching {
         is_new: &[bool],
         triggered: &mut Vec<Triggered>,
     ) -> Vec<Fate> {
-        let catalog = self.catalog.load_full();
+        let (catalog, at_work) = (self.catalog.load_full(), self.at_work());
+        at_work.set_catalog(Some(&catalog));
         let fate = |(event, is_new): (EventRecord<'_>, &bool)| {
             if *is_new { self.fate(&catalog, &event, triggered) } else { Fate::Duplicate }
         };
-        let fates = events(deliveries).zip(is_new).map(fate).collect();
+        let fates = noted_events(deliveries, &at_work).zip(is_new).map(fate).collect();
+        at_work.set_catalog(None);
         self.matches.report();
         fates
     }
@@ -99,15 +118,17 @@ impl Matching {
     /// After a batch was claimed again: what is not new any more is a duplicate, and what was one and is new is matched.
     pub(super) fn match_again(&mut self, batch: &mut Matched, is_new: &[bool]) -> Result<(), Ended> {
         self.until_confirmed()?;
-        let catalog = self.catalog.load_full();
+        let (catalog, at_work) = (self.catalog.load_full(), self.at_work());
+        at_work.set_catalog(Some(&catalog));
         let Matched { deliveries, fates, triggered, .. } = batch;
-        for ((event, is_new), fate) in events(deliveries).zip(is_new).zip(fates) {
+        for ((event, is_new), fate) in noted_events(deliveries, &at_work).zip(is_new).zip(fates) {
             match (&fate, is_new) {
                 (Fate::UsedUp, _) | (Fate::Stored(_) | Fate::DeadLetter(_), true) => {}
                 (Fate::Duplicate, true) => *fate = self.fate(&catalog, &event, triggered),
                 (_, false) => *fate = Fate::Duplicate,
             }
         }
+        at_work.set_catalog(None);
         self.matches.report();
         Ok(())
     }
@@ -115,14 +136,30 @@ impl Matching {
     fn fate(&mut self, catalog: &Catalog, event: &EventRecord<'_>, triggered: &mut Vec<Triggered>) -> Fate {
         fail_point::reached_with("matching-poison", || event.event_type == "poison");
         let from = triggered.len();
-        let Self { parser, scratch, matches, .. } = self;
+        let Self { parser, scratch, matches, at_work, set_asides, .. } = self;
+        at_work.begin_matching();
+        fail_point::reached_with("matching-held-up", || event.event_type == "held-up");
         let parsed = parser.parse(event.payload, |document| {
             triggered.extend(catalog.triggered(&document, event.received_at, scratch));
             matches.add(catalog.candidates(scratch), triggered.len() - from);
+            for campaign in catalog.set_aside(event.received_at, scratch) {
+                set_asides.note(campaign.campaign_id, event);
+            }
         });
+        at_work.end_matching();
         match parsed {
             Ok(()) => Fate::Stored(from..triggered.len()),
             Err(error) => Fate::DeadLetter(error.to_string()),
         }
     }
+}
+
+/// The events of all deliveries, in order; noted as they are begun.
+fn noted_events<'d>(
+    deliveries: &'d [Delivery],
+    at_work: &'d AtWork,
+) -> impl Iterator<Item = EventRecord<'d>> {
+    let begun = deliveries.iter().inspect(|delivery| at_work.begin_frame(delivery));
+    let frames = begun.filter_map(|delivery| delivery.frame.as_ref().ok());
+    frames.flat_map(Frame::events).inspect(|_| at_work.begin_event())
 }

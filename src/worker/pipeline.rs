@@ -25,8 +25,10 @@ use super::confirmation::Confirmation;
 use super::dedupe::Dedupe;
 use super::fetch::Fetch;
 use super::halt::Halt;
+use super::held_up::{self, AtWork};
 use super::matching::Matching;
 use super::restore::RestoreSettings;
+use super::set_aside::SetAsides;
 use super::stage::{Ended, Stage};
 use super::store::Store;
 use crate::campaign::Catalog;
@@ -62,6 +64,9 @@ pub struct Pipeline {
     tell: mpsc::Sender<Result<(), Ended>>,
     ends: mpsc::Receiver<Result<(), Ended>>,
     has_failed: bool,
+    /// Where the threads are that match.
+    at_work: Vec<Arc<AtWork>>,
+    set_asides: SetAsides,
     /// The failure of the stage that failed first, until somebody takes it.
     failure: Option<WorkerError>,
     conditions: [Condition; STAGES],
@@ -89,8 +94,17 @@ impl Pipeline {
             condition: Condition::new(NAMES[place]),
         });
         let conditions = stages.each_ref().map(|stage| stage.condition.clone());
-        let mut pipeline =
-            Self { halt, running: 0, tell, ends, has_failed: false, failure: None, conditions };
+        let mut pipeline = Self {
+            halt,
+            running: 0,
+            tell,
+            ends,
+            has_failed: false,
+            at_work: Vec::new(),
+            set_asides: SetAsides::default(),
+            failure: None,
+            conditions,
+        };
         let [fetching, deduplicating, matching_stage, storing, acknowledging] = &stages;
         let Servers { redis, links, postgres, transaction_timeout, catalog, confirmation } = servers;
 
@@ -119,10 +133,18 @@ impl Pipeline {
             sent: 0,
         };
         let dedupe = Dedupe { stage: deduplicating.clone(), claimant: claimant.clone() };
-        let matching = Matching::new(matching_stage.clone(), Arc::clone(&catalog), confirmation.clone());
+        let set_asides = SetAsides::default();
+        let at_match = Matching::new(
+            matching_stage.clone(),
+            Arc::clone(&catalog),
+            confirmation.clone(),
+            set_asides.clone(),
+        );
         let partitions = Partitions::new(partitions.partition_interval);
         let timeout = transaction_timeout;
-        let again = Matching::new(storing.clone(), catalog, confirmation);
+        let again = Matching::new(storing.clone(), catalog, confirmation, set_asides.clone());
+        pipeline.at_work = vec![at_match.at_work(), again.at_work()];
+        pipeline.set_asides = set_asides;
         let store =
             Store { stage: storing.clone(), postgres, partitions, claimant, matching: again, timeout };
         let ack = Ack { stage: acknowledging.clone(), redis, done };
@@ -135,7 +157,7 @@ impl Pipeline {
         let (committed_in, committed_out) = channel(metrics::Stage::Store, metrics::Stage::Ack, room, limits);
         pipeline.spawn(fetching, move || fetch.run(&fetched_in))?;
         pipeline.spawn(deduplicating, move || dedupe.run(&fetched_out, &deduplicated_in))?;
-        pipeline.spawn(matching_stage, move || matching.run(&deduplicated_out, &matched_in))?;
+        pipeline.spawn(matching_stage, move || at_match.run(&deduplicated_out, &matched_in))?;
         pipeline.spawn(storing, move || store.run(&matched_out, &committed_in))?;
         pipeline.spawn(acknowledging, move || ack.run(&committed_out))?;
         Ok(pipeline)
@@ -145,6 +167,17 @@ impl Pipeline {
     #[must_use]
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
+    }
+
+    /// The campaigns that were set aside, to be written.
+    #[must_use]
+    pub fn set_asides(&self) -> SetAsides {
+        self.set_asides.clone()
+    }
+
+    /// Watches that no event holds up the stages that match, until it is dropped.
+    pub fn watch(&self, postgres: crate::store::Pool) -> impl Future<Output = ()> + use<> {
+        held_up::watch(self.at_work.clone(), postgres)
     }
 
     /// Stops fetching; what is in flight is finished and acknowledged.

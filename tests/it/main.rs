@@ -28,6 +28,7 @@ mod sealing;
 mod retention;
 mod vacuum;
 mod flow;
+mod dear_rules;
 mod nasty;
 mod tls;
 mod health;

@@ -25,7 +25,7 @@ const OTHERS: [(&str, &[&str]); 8] = [
     ("process_threads", &[]),
 ];
 /// What no panel shows, and why.
-const NOT_SHOWN: [(&str, &str); 2] = [
+const NOT_SHOWN: [(&str, &str); 4] = [
     (
         "campaign_manager_stage_batches_total",
         "the number of samples of stage_batch_events, which is shown, is the same",
@@ -34,6 +34,8 @@ const NOT_SHOWN: [(&str, &str); 2] = [
         "campaign_manager_redis_delayed_fsyncs",
         "it rises seldom, and an alert tells when; what is not written is shown",
     ),
+    ("campaign_manager_match_set_aside_total", "nearly always 0; an alert tells if it is not"),
+    ("campaign_manager_match_held_up_seconds", "nearly always 0; an alert tells if it is not"),
 ];
 
 /// The recording rules, by name.

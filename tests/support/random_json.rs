@@ -24,7 +24,7 @@ fn string() -> impl Strategy<Value = String> {
 }
 
 fn number() -> impl Strategy<Value = String> {
-    const NUMBERS: [&str; 12] = [
+    const NUMBERS: [&str; 17] = [
         "0",
         "-0.0",
         "1",
@@ -36,6 +36,11 @@ fn number() -> impl Strategy<Value = String> {
         "100",
         "9007199254740993",
         "9007199254740992.0",
+        "9007199254740993.0",
+        "90071992547409930e-1",
+        "9007199254740994",
+        "18446744073709551615",
+        "1.8446744073709551615e19",
         "1e300",
     ];
     proptest::sample::select(NUMBERS.as_slice()).prop_map(str::to_owned)

@@ -5,7 +5,7 @@ use crate::api::members::Members;
 use crate::api::merge_patch::merge;
 use crate::campaign::{Definition, Status};
 use crate::event::flaw;
-use crate::rules::{Pattern, RuleErrors};
+use crate::rules::{Review, RuleError};
 
 const MAX_NAME: usize = 200;
 const MAX_DESCRIPTION: usize = 10_000;
@@ -37,7 +37,9 @@ pub(super) fn read(body: &[u8]) -> Result<Definition, Problem> {
         }
     };
     match rules {
-        Some(rules) => check_rules(rules, &mut members),
+        Some(rules) => {
+            review(rules, &mut members);
+        }
         None => members.fault("/rules", "rules is required: an event pattern"),
     }
     let rules = rules.unwrap_or_default().to_owned();
@@ -62,7 +64,7 @@ impl Patch<'_> {
         }
         if let Some(rules) = members.take_raw("rules") {
             changed.rules = self.rules(&campaign.rules, rules, &mut members);
-            check_rules(&changed.rules, &mut members);
+            review(&changed.rules, &mut members);
         }
         let later = if members.has("ends_at") { "/ends_at" } else { "/starts_at" };
         if members.has("starts_at") {
@@ -93,20 +95,33 @@ impl Patch<'_> {
     }
 }
 
-fn check_rules(rules: &str, members: &mut Members<'_>) {
-    if let Err(errors) = Pattern::parse(rules) {
-        point_to(&errors, members);
-    } else if let Some(flaw) = flaw::find(rules.as_bytes()) {
+/// Checks a rule, and points to what is wrong with it, under `/rules`. Returns what it warns of.
+pub(super) fn review(rules: &str, members: &mut Members<'_>) -> Vec<RuleError> {
+    let (refused, warnings) = match Review::of(rules) {
+        Ok(review) => (review.refused().to_vec(), review.warnings().to_vec()),
+        Err(errors) => (errors.errors().to_vec(), Vec::new()),
+    };
+    for error in &refused {
+        members.fault(&pointer(error), &error.detail);
+    }
+    if refused.is_empty()
+        && let Some(flaw) = flaw::find(rules.as_bytes())
+    {
         // No accepted event has such a value, and Postgres' functions could not read the rule.
         members.fault(&format!("/rules{}", flaw.pointer), flaw.reason);
     }
+    warnings
 }
 
-/// Points to what is wrong with a rule, under `/rules`.
-pub(super) fn point_to(errors: &RuleErrors, members: &mut Members<'_>) {
-    for error in errors.errors() {
-        members.fault(&format!("/rules{}", error.pointer), &error.detail);
-    }
+fn pointer(error: &RuleError) -> String {
+    format!("/rules{}", error.pointer)
+}
+
+/// What a rule that is saved warns of, with pointers into the body.
+pub(super) fn warnings(rules: &str) -> Vec<RuleError> {
+    let review = Review::of(rules).unwrap_or_default();
+    let warning = |error: &RuleError| RuleError { pointer: pointer(error), detail: error.detail.clone() };
+    review.warnings().iter().map(warning).collect()
 }
 
 fn check_time(definition: &Definition, pointer: &str, members: &mut Members<'_>) {
@@ -125,7 +140,7 @@ mod tests {
     }
 
     fn campaign() -> Definition {
-        let body = r#"{"name":"n","description":"d","rules":{"a":["x"],"b":["y"]},"starts_at":"2026-01-02T00:00:00Z"}"#;
+        let body = r#"{"name":"n","description":"d","rules":{"properties":{"a":["x"],"b":["y"]}},"starts_at":"2026-01-02T00:00:00Z"}"#;
         read(body.as_bytes()).expect("valid")
     }
 
@@ -163,13 +178,13 @@ mod tests {
 
     #[test]
     fn an_end_before_the_start_is_refused() {
-        let body = r#"{"name":"n","rules":{"a":["x"]},"starts_at":"2026-01-02T00:00:00Z","ends_at":"2026-01-02T01:00:00+01:00"}"#;
+        let body = r#"{"name":"n","rules":{"user_id":["x"]},"starts_at":"2026-01-02T00:00:00Z","ends_at":"2026-01-02T01:00:00+01:00"}"#;
         assert!(problem(body).contains("ends_at must be later than starts_at"));
     }
 
     #[test]
     fn an_end_within_the_microsecond_of_the_start_is_no_later() {
-        let body = r#"{"name":"n","rules":{"a":["x"]},"starts_at":"2026-01-02T00:00:00.0000011Z","ends_at":"2026-01-02T00:00:00.0000019Z"}"#;
+        let body = r#"{"name":"n","rules":{"user_id":["x"]},"starts_at":"2026-01-02T00:00:00.0000011Z","ends_at":"2026-01-02T00:00:00.0000019Z"}"#;
         assert!(problem(body).contains("ends_at must be later than starts_at"));
     }
 
@@ -197,10 +212,10 @@ mod tests {
 
     #[test]
     fn rules_are_replaced_or_merged() {
-        let body = r#"{"rules":{"b":null,"c":[1.50]}}"#;
-        assert_eq!(patched(body, true).expect("valid").rules, r#"{"a":["x"],"c":[1.50]}"#);
-        let body = r#"{"rules":{ "c":[1.50]}}"#;
-        assert_eq!(patched(body, false).expect("valid").rules, r#"{ "c":[1.50]}"#);
+        let body = r#"{"rules":{"properties":{"b":null,"c":[1.50]}}}"#;
+        assert_eq!(patched(body, true).expect("valid").rules, r#"{"properties":{"a":["x"],"c":[1.50]}}"#);
+        let body = r#"{"rules":{ "properties":{"c":[1.50]}}}"#;
+        assert_eq!(patched(body, false).expect("valid").rules, r#"{ "properties":{"c":[1.50]}}"#);
     }
 
     #[test]

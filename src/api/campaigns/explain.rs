@@ -80,7 +80,7 @@ pub async fn explain(
 }
 
 fn told(verdict: Verdict) -> (Option<bool>, String, Option<Box<RawValue>>) {
-    (Some(verdict.matches), verdict.sentence, Some(verdict.explanation))
+    (verdict.matches, verdict.sentence, Some(verdict.explanation))
 }
 
 fn before_creation(campaign: &Campaign) -> String {

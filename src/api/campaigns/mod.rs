@@ -19,6 +19,7 @@ use super::parameters::whole;
 use super::preconditions::{self, Preconditions, etag};
 use super::{Answer, Caller, Kind, Problem, json};
 use crate::campaign::{Campaign, CampaignId, Definition, Status, Step, WrongStep};
+use crate::rules::RuleError;
 use crate::store::{Pool, campaigns};
 
 pub use definition::Patch;
@@ -45,6 +46,9 @@ struct View<'a> {
     definition: DefinitionView<'a>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// What its rule warns of; left out of lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<RuleError>>,
 }
 
 /// What its author says of a campaign, in the API.
@@ -91,7 +95,8 @@ pub async fn change(
     if definition == campaign.definition {
         return Ok(shown(StatusCode::OK, &campaign));
     }
-    next_version(pool, caller, &preconditions, &campaign, &definition).await
+    let changed = next_version(pool, caller, &preconditions, &campaign, &definition).await?;
+    Ok(shown(StatusCode::OK, &changed))
 }
 
 /// `POST /campaigns/{id}/activate`, `/pause`, `/archive`.
@@ -107,7 +112,8 @@ pub async fn step(
     preconditions.allow(campaign.version)?;
     let status = campaign.definition.status.after(step)?;
     let definition = Definition { status, ..campaign.definition.clone() };
-    next_version(pool, caller, &preconditions, &campaign, &definition).await
+    let changed = next_version(pool, caller, &preconditions, &campaign, &definition).await?;
+    Ok(shown(StatusCode::OK, &changed))
 }
 
 async fn next_version(
@@ -116,10 +122,10 @@ async fn next_version(
     preconditions: &Preconditions,
     campaign: &Campaign,
     definition: &Definition,
-) -> Result<Answer, Problem> {
+) -> Result<Campaign, Problem> {
     let &Campaign { id, version, .. } = campaign;
     if let Some(campaign) = campaigns::change(pool, id, version, definition, caller.name()).await? {
-        return Ok(shown(StatusCode::OK, &campaign));
+        return Ok(campaign);
     }
     // Somebody else was faster, since nothing is ever removed.
     match campaigns::find(pool, id).await? {
@@ -140,7 +146,8 @@ async fn find(pool: &Pool, id: &str) -> Result<Campaign, Problem> {
 impl<'a> View<'a> {
     fn of(campaign: &'a Campaign) -> Self {
         let Campaign { id, version, ref definition, created_at, updated_at } = *campaign;
-        Self { id, version, definition: DefinitionView::of(definition), created_at, updated_at }
+        let definition = DefinitionView::of(definition);
+        Self { id, version, definition, created_at, updated_at, warnings: None }
     }
 }
 
@@ -158,7 +165,8 @@ impl<'a> DefinitionView<'a> {
 }
 
 fn shown(status: StatusCode, campaign: &Campaign) -> Answer {
-    let mut answer = json(status, &View::of(campaign));
+    let warnings = Some(definition::warnings(&campaign.definition.rules));
+    let mut answer = json(status, &View { warnings, ..View::of(campaign) });
     answer.headers_mut().extend(header(ETAG, &etag(campaign.version)));
     answer
 }

@@ -15,6 +15,7 @@ use crate::api::parameters::{Parameters, invalid};
 use crate::api::{Answer, Problem, json};
 use crate::campaign::CampaignId;
 use crate::ops::clock;
+use crate::store::set_asides::{self, SetAside};
 use crate::store::triggers::{self, Count};
 use crate::store::{Pool, Searches};
 
@@ -25,6 +26,7 @@ struct Stats {
     from: Timestamp,
     to: Timestamp,
     stored_from: Option<Timestamp>,
+    set_aside: Option<SetAside>,
     total: i64,
     buckets: Vec<Bucket>,
 }
@@ -68,7 +70,9 @@ pub async fn stats(
     let buckets = span.filled(&counts.counts);
     let total = buckets.iter().map(|bucket| bucket.triggers).sum();
     let stored_from = counts.stored_from;
-    Ok(json(StatusCode::OK, &Stats { campaign_id, by: unit, from, to, stored_from, total, buckets }))
+    let set_aside = set_asides::find(pool, campaign_id).await?;
+    let stats = Stats { campaign_id, by: unit, from, to, stored_from, set_aside, total, buckets };
+    Ok(json(StatusCode::OK, &stats))
 }
 
 impl Unit {

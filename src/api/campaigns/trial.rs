@@ -7,16 +7,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
-use super::definition::point_to;
+use super::definition::{review, warnings};
 use super::{MAX_BODY, find};
 use crate::api::members::Members;
 use crate::api::{Answer, Kind, Problem, json};
 use crate::campaign::{CampaignId, Definition, Status, Trial, TrialError};
 use crate::event::{Arrival, EnvelopeReader, Limits, Refusal};
-use crate::ops::clock;
-use crate::rules::Pattern;
+use crate::ops::{clock, fail_point};
+use crate::rules::RuleError;
 use crate::store::Pool;
 
 /// So many events are held against rules at the same time: each takes a core.
@@ -25,7 +26,8 @@ static ROOM: Semaphore = Semaphore::const_new(2);
 /// How an event fares with a rule.
 #[derive(Serialize)]
 pub(super) struct Verdict {
-    pub(super) matches: bool,
+    /// `None` if the rule takes more steps for the event than a rule may.
+    pub(super) matches: Option<bool>,
     pub(super) sentence: String,
     pub(super) explanation: Box<RawValue>,
     #[serde(skip)]
@@ -45,6 +47,13 @@ struct Tested {
     verdict: Verdict,
 }
 
+#[derive(Serialize)]
+struct RulesTested {
+    #[serde(flatten)]
+    verdict: Verdict,
+    warnings: Vec<RuleError>,
+}
+
 /// The largest body of a test, in bytes.
 #[must_use]
 pub fn max_body(limits: &Limits) -> usize {
@@ -56,10 +65,11 @@ pub async fn test_rules(limits: &Limits, body: &[u8]) -> Result<Answer, Problem>
     let mut members = Members::read(body)?;
     let rules = members.take_raw("rules");
     let now = clock::now();
-    match rules.map(Pattern::parse) {
+    match rules {
         None => members.fault("/rules", "rules is required: an event pattern"),
-        Some(Err(errors)) => point_to(&errors, &mut members),
-        Some(Ok(_)) => {}
+        Some(rules) => {
+            review(rules, &mut members);
+        }
     }
     let event = take_event(&mut members, limits, now);
     members.finish("rules, event")?;
@@ -72,7 +82,8 @@ pub async fn test_rules(limits: &Limits, body: &[u8]) -> Result<Answer, Problem>
         ends_at: None,
     };
     let verdict = hold_against(CampaignId(0), definition, event, now).await?;
-    Ok(json(StatusCode::OK, &verdict))
+    let warnings = warnings(rules.unwrap_or_default());
+    Ok(json(StatusCode::OK, &RulesTested { verdict, warnings }))
 }
 
 /// `POST /campaigns/{id}/test`.
@@ -97,17 +108,31 @@ pub(super) async fn hold_against(
     event: Vec<u8>,
     at: Timestamp,
 ) -> Result<Verdict, Problem> {
-    let _room = ROOM.acquire().await.expect("it is never closed");
-    let trying = tokio::task::spawn_blocking(move || {
+    let trying = aside(&ROOM, move || {
         let trial = Trial::of(id.0, &definition, &event, at)?;
         let explanation = to_raw_value(trial.explanation.rule()).expect("it has text keys only");
-        let (matches, would_trigger) = (trial.explanation.matches(), trial.would_trigger);
+        let (matches, would_trigger) = (trial.explanation.verdict(), trial.would_trigger);
         Ok(Verdict { matches, sentence: trial.sentence, explanation, would_trigger })
     });
     trying.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request was answered with 500: explaining was interrupted");
         Err(Problem::new(Kind::Internal, "the server's log says more"))
     })
+}
+
+/// Does work on a thread of its own once there is room. The room stays taken until the work is done, even if nobody waits
+/// for it any more.
+async fn aside<T: Send + 'static>(
+    room: &'static Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let permit = room.acquire().await.expect("it is never closed");
+    let holding = move || {
+        let _permit = permit;
+        fail_point::reached("trying");
+        work()
+    };
+    tokio::task::spawn_blocking(holding).await
 }
 
 /// Takes the event, as it would be stored; empty where something is wrong with it.
@@ -135,5 +160,30 @@ impl From<TrialError> for Problem {
                 Self::new(Kind::Internal, "the server's log says more")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_keeps_its_room_until_it_is_done() {
+        static ROOM: Semaphore = Semaphore::const_new(1);
+        let (began, has_begun) = crossbeam_channel::bounded(1);
+        let (end, may_end) = crossbeam_channel::bounded::<()>(1);
+        let work = tokio::spawn(aside(&ROOM, move || {
+            let _ = began.send(());
+            let _ = may_end.recv();
+        }));
+        tokio::task::spawn_blocking(move || has_begun.recv())
+            .await
+            .expect("not cancelled")
+            .expect("it begins");
+        work.abort();
+        assert!(work.await.is_err_and(|error| error.is_cancelled()));
+        assert_eq!(ROOM.available_permits(), 0);
+        drop(end);
+        aside(&ROOM, || ()).await.expect("there is room again");
     }
 }

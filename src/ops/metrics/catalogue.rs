@@ -162,6 +162,10 @@ catalogue! {
             "Claims deleted: due (their window is over), early (Redis was nearly full, and its policy lets claims go)";
         match_candidates_total: Counter<()>, Worker, "Campaigns that the index looked at closer";
         match_triggers_per_event: Histogram<()> in TRIGGERS, Worker, "Campaigns that an event triggers";
+        match_set_aside_total: Counter<()>, Worker,
+            "Times that a campaign was set aside for an event, as its rule took too many steps";
+        match_held_up_seconds: Gauge<()>, Worker,
+            "For how long one event has been matched, where that is longer than a second; 0 otherwise";
     }
     "Outcomes" {
         events_total: Counter<Outcome>, Worker, "Events that left the queue, by what became of them";

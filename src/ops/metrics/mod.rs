@@ -35,8 +35,8 @@ pub use servers::{
     queue_marks, redis_disk, redis_pool_wait, timed,
 };
 pub use stages::{
-    Matches, claims_laid, claims_swept, stage_blocked, stage_done, stage_received, stage_sends,
-    stage_starved, stage_took,
+    Matches, claims_laid, claims_swept, match_held_up, rule_set_aside, stage_blocked, stage_done,
+    stage_received, stage_sends, stage_starved, stage_took,
 };
 pub use upkeep::{
     catalog_compiled, catalog_failed, ledger, ledger_unreported, partition_sealed, partitions_unsealed,

@@ -39,6 +39,16 @@ pub fn stage_starved(stage: Stage, waited: Duration) {
     handles().stage_starved_seconds.of(stage).record(waited);
 }
 
+/// A rule was set aside for an event, as it was too dear.
+pub fn rule_set_aside() {
+    handles().match_set_aside_total.increment(1);
+}
+
+/// For how long one event has held up the matching of others; zero while none does.
+pub fn match_held_up(for_so_long: Duration) {
+    handles().match_held_up_seconds.set(for_so_long.as_secs_f64());
+}
+
 /// Claims that were laid: for how many ids they are the frame's, and for how many another's.
 pub fn claims_laid(new: usize, taken: usize) {
     handles().claims_total.of(ClaimResult::New).increment(new as u64);

@@ -1,16 +1,18 @@
 //! Why an event does or does not match a rule.
 //!
 //! Every part of the rule is compiled and matched as a rule of its own, so that what is explained is what the worker
-//! decides, and no second evaluator can disagree with it.
+//! decides, and no second evaluator can disagree with it. All parts together may take as many steps as an event may; of a
+//! part that takes more it is not known whether the event satisfies it.
 
 mod sentence;
 
-use super::index::{RuleSet, Scratch};
+use super::index::{CompiledRules, EVENT_STEPS, RuleOrdinal, RuleSet, Scratch};
 use super::pattern::{Condition, Field, Pattern};
 use super::predicate::Alternatives;
 use crate::event::Document;
 use serde::Serialize;
 use simd_json::Node;
+use std::collections::HashSet;
 
 /// How many values of a field are kept: a rule may ask for a field a thousand times, and an event may hold ten thousand
 /// values of it.
@@ -21,15 +23,23 @@ const LONGEST: usize = 200;
 /// The tree of a rule, with what was found for each part.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
-    matches: bool,
+    matches: Option<bool>,
     sentence: String,
     rule: Part,
+    #[serde(skip)]
+    steps: u64,
 }
 
 impl Explanation {
-    /// Whether the event matches the rule.
+    /// Whether the event is known to match the rule.
     #[must_use]
     pub fn matches(&self) -> bool {
+        self.matches == Some(true)
+    }
+
+    /// Whether the event matches the rule; `None` if that takes more steps than a rule may.
+    #[must_use]
+    pub fn verdict(&self) -> Option<bool> {
         self.matches
     }
 
@@ -44,21 +54,29 @@ impl Explanation {
     pub fn sentence(&self) -> &str {
         &self.sentence
     }
+
+    /// How many steps the explanation took.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
 }
 
 /// Says why `document` does or does not match `pattern`.
 #[must_use]
 pub fn explain(pattern: &Pattern, document: &Document<'_>) -> Explanation {
-    let mut examiner = Examiner { document, scratch: Scratch::default() };
-    let rule = examiner.part(pattern.root());
+    let mut examiner = Examiner::new(pattern, document);
+    let matches = examiner.verdict(pattern.root());
+    let rule = Part { satisfied: matches, ..examiner.part(pattern.root()) };
     let sentence = sentence::of(&rule, &mut examiner);
-    Explanation { matches: rule.satisfied, sentence, rule }
+    Explanation { matches, sentence, rule, steps: examiner.steps }
 }
 
 /// A part of a rule and how it fares on its own.
 #[derive(Clone, Debug, Serialize)]
 struct Part {
-    satisfied: bool,
+    /// `None` if to find out takes too many steps.
+    satisfied: Option<bool>,
     #[serde(flatten)]
     what: What,
     #[serde(skip)]
@@ -87,17 +105,51 @@ enum What {
     },
 }
 
+/// What a condition costs to compile, in steps.
+const COMPILING: u64 = 100;
+
 /// Finds out how parts of a rule fare with one event.
 struct Examiner<'d> {
     document: &'d Document<'d>,
+    /// All parts, in the order in which the tree is walked, each as a rule of its own.
+    parts: CompiledRules,
+    satisfied: HashSet<RuleOrdinal>,
+    unknown: HashSet<RuleOrdinal>,
+    next: u32,
+    /// What the event holds at the fields of the parts.
+    found: Scratch,
     scratch: Scratch,
+    steps: u64,
 }
 
-impl Examiner<'_> {
-    /// Whether the event satisfies a part of a rule on its own.
-    fn satisfies(&mut self, condition: &Condition) -> bool {
+impl<'d> Examiner<'d> {
+    /// Holds every part of a rule against the event. All of them share what an event may take.
+    fn new(pattern: &Pattern, document: &'d Document<'d>) -> Self {
+        let mut conditions = Vec::new();
+        list(pattern.root(), &mut conditions);
+        let parts: RuleSet = conditions.into_iter().cloned().map(Pattern::of).collect();
+        let (parts, mut found) = (parts.compile(), Scratch::default());
+        let satisfied = parts.matches(document, &mut found).iter().copied().collect();
+        let unknown = found.set_aside().iter().copied().collect();
+        let steps = found.steps();
+        Self { document, parts, satisfied, unknown, next: 0, found, scratch: Scratch::default(), steps }
+    }
+
+    /// Whether the event satisfies a condition on its own, as a worker finds out.
+    fn verdict(&mut self, condition: &Condition) -> Option<bool> {
         let rules = RuleSet::from_iter([Pattern::of(condition.clone())]).compile();
-        !rules.matches(self.document, &mut self.scratch).is_empty()
+        let matches = !rules.matches(self.document, &mut self.scratch).is_empty();
+        self.steps += self.scratch.steps();
+        self.scratch.set_aside().is_empty().then_some(matches)
+    }
+
+    /// Whether the event satisfies these conditions together; `None` also where too much was asked already.
+    fn satisfies_all(&mut self, conditions: &[Condition]) -> Option<bool> {
+        self.steps += COMPILING * conditions.len() as u64;
+        if self.steps > 2 * EVENT_STEPS {
+            return None;
+        }
+        self.verdict(&Condition::All(conditions.to_vec()))
     }
 
     /// What stands at a path that has no leaf: an object, or an array without values.
@@ -106,6 +158,9 @@ impl Examiner<'_> {
     }
 
     fn part(&mut self, condition: &Condition) -> Part {
+        let ordinal = RuleOrdinal(self.next);
+        self.next += 1;
+        let satisfied = (!self.unknown.contains(&ordinal)).then(|| self.satisfied.contains(&ordinal));
         let what = match condition {
             Condition::All(parts) => What::All(parts.iter().map(|part| self.part(part)).collect()),
             Condition::Any(branches) => What::Any(branches.iter().map(|branch| self.part(branch)).collect()),
@@ -113,18 +168,27 @@ impl Examiner<'_> {
             Condition::Not(pattern) => What::Not(Box::new(self.part(pattern))),
             Condition::Field(field) => self.field(field),
         };
-        Part { satisfied: self.satisfies(condition), what, condition: condition.clone() }
+        Part { satisfied, what, condition: condition.clone() }
     }
 
-    fn field(&mut self, field: &Field) -> What {
-        let rules = RuleSet::from_iter([Pattern::of(Condition::Field(field.clone()))]).compile();
-        let seen = rules.values_seen(self.document, &mut self.scratch);
+    fn field(&self, field: &Field) -> What {
+        let (seen, count) = self.parts.values_at(&field.path, self.document, &self.found, SEEN);
         What::Field {
             path: field.path.as_str().to_owned(),
             wanted: Alternatives(&field.wanted).to_string(),
-            more: seen.len().saturating_sub(SEEN),
-            seen: seen.into_iter().take(SEEN).map(|value| shortened(value.into())).collect(),
+            more: count - seen.len(),
+            seen: seen.into_iter().map(|value| shortened(value.into())).collect(),
         }
+    }
+}
+
+/// Lists a condition and all conditions in it, in the order in which [`Examiner::part`] walks them.
+fn list<'p>(condition: &'p Condition, conditions: &mut Vec<&'p Condition>) {
+    conditions.push(condition);
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| list(part, conditions)),
+        Condition::Apart(pattern) | Condition::Not(pattern) => list(pattern, conditions),
+        Condition::Field(_) => {}
     }
 }
 

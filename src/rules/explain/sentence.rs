@@ -1,7 +1,7 @@
 //! The sentence of an explanation: which part of a rule decided, what was seen there, and what is wanted.
 
 use super::{Examiner, Part, What};
-use crate::rules::pattern::Condition;
+use crate::rules::RULE_STEPS;
 
 /// How many fields or branches a sentence tells of.
 const TOLD: usize = 3;
@@ -31,37 +31,42 @@ impl Attitude {
 
 /// Why the event does or does not match.
 pub(super) fn of(rule: &Part, examiner: &mut Examiner<'_>) -> String {
-    if rule.satisfied {
-        return format!("the event matches: {}", agreement(rule, examiner, Attitude::Wants));
+    match rule.satisfied {
+        Some(true) => format!("the event matches: {}", agreement(rule, examiner, Attitude::Wants)),
+        Some(false) => format!("the event does not match: {}", refusal(rule, examiner, Attitude::Wants)),
+        None => format!(
+            "whether the event matches is not known: that takes more than {RULE_STEPS} steps, so the rule is set aside \
+             for this event"
+        ),
     }
-    format!("the event does not match: {}", refusal(rule, examiner, Attitude::Wants))
 }
 
 /// What holds, of a part that holds.
 fn agreement(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> String {
-    let mut facts = Vec::new();
+    let mut facts = Told::default();
     collect_facts(part, examiner, attitude, &mut facts);
-    told(&facts, "; ", "fields")
+    facts.joined("; ", "fields")
 }
 
-fn collect_facts(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude, facts: &mut Vec<String>) {
+fn collect_facts(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude, facts: &mut Told) {
     match &part.what {
         What::All(parts) => parts.iter().for_each(|part| collect_facts(part, examiner, attitude, facts)),
         What::Any(branches) => {
-            if let Some(branch) = branches.iter().find(|branch| branch.satisfied) {
+            if let Some(branch) = branches.iter().find(|branch| branch.satisfied == Some(true)) {
                 collect_facts(branch, examiner, attitude, facts);
             }
         }
         What::Apart(pattern) => collect_facts(pattern, examiner, attitude, facts),
-        What::Not(pattern) => facts.push(refusal(pattern, examiner, attitude.turned())),
-        What::Field { path, .. } if !part.satisfied => {
-            facts.push(format!(
-                "`{path}` is missing from the array element that satisfies the rest of the rule"
-            ));
-        }
-        What::Field { path, wanted, seen, more } => {
-            facts.push(format!("`{path}` is {}, which fits {wanted}", shown(path, seen, *more, examiner)));
-        }
+        What::Not(pattern) => facts.add(|| refusal(pattern, examiner, attitude.turned())),
+        What::Field { path, wanted, seen, more } => facts.add(|| match part.satisfied {
+            Some(true) => {
+                format!("`{path}` is {}, which fits {wanted}", shown(path, seen, *more, examiner))
+            }
+            Some(false) => {
+                format!("`{path}` is missing from the array element that satisfies the rest of the rule")
+            }
+            None => format!("`{path}` takes too many steps to be looked at"),
+        }),
     }
 }
 
@@ -70,11 +75,11 @@ fn refusal(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> Stri
     match &part.what {
         What::All(_) => refusal_of_all(part, examiner, attitude),
         What::Any(branches) => {
-            let reasons = branches
-                .iter()
-                .zip(1..)
-                .map(|(branch, number)| format!("({number}) {}", refusal(branch, examiner, attitude)));
-            format!("no branch of \"$or\" holds: {}", told(&reasons.collect::<Vec<_>>(), " ", "branches"))
+            let mut reasons = Told::default();
+            for (branch, number) in branches.iter().zip(1..) {
+                reasons.add(|| format!("({number}) {}", refusal(branch, examiner, attitude)));
+            }
+            format!("no branch of \"$or\" holds: {}", reasons.joined(" ", "branches"))
         }
         What::Apart(pattern) => refusal(pattern, examiner, attitude),
         What::Not(pattern) => {
@@ -93,16 +98,24 @@ fn refusal(part: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> Stri
 fn refusal_of_all(all: &Part, examiner: &mut Examiner<'_>, attitude: Attitude) -> String {
     let mut parts = Vec::new();
     flatten(all, &mut parts);
-    if let Some(failing) = parts.iter().find(|part| !part.satisfied) {
+    if let Some(failing) = parts.iter().find(|part| part.satisfied == Some(false)) {
         return refusal(failing, examiner, attitude);
     }
     let mut so_far = Vec::new();
-    let deciding = parts.iter().find(|part| {
+    for part in parts {
         so_far.push(part.condition.clone());
-        !examiner.satisfies(&Condition::All(so_far.clone()))
-    });
-    let deciding = deciding.map(|part| agreement(part, examiner, attitude)).unwrap_or_default();
-    format!("{deciding}; but that is not in the array element that satisfies the rest of the rule")
+        match examiner.satisfies_all(&so_far) {
+            Some(true) => {}
+            Some(false) => {
+                let deciding = agreement(part, examiner, attitude);
+                return format!(
+                    "{deciding}; but that is not in the array element that satisfies the rest of the rule"
+                );
+            }
+            None => break,
+        }
+    }
+    "no array element satisfies all of the rule".to_owned()
 }
 
 fn flatten<'p>(part: &'p Part, flat: &mut Vec<&'p Part>) {
@@ -132,9 +145,24 @@ fn shortened(value: &serde_json::Value) -> String {
     }
 }
 
-/// The first few of a list.
-fn told(all: &[String], between: &str, what: &str) -> String {
-    told_of(all.len(), all, between, what)
+/// The first few of a list; the others are only counted.
+#[derive(Default)]
+struct Told {
+    first: Vec<String>,
+    count: usize,
+}
+
+impl Told {
+    fn add(&mut self, what: impl FnOnce() -> String) {
+        if self.first.len() <= TOLD {
+            self.first.push(what());
+        }
+        self.count += 1;
+    }
+
+    fn joined(&self, between: &str, what: &str) -> String {
+        told_of(self.count, &self.first, between, what)
+    }
 }
 
 /// The first few of a list of so many, of which `first` has enough.

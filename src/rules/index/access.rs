@@ -12,13 +12,22 @@ use super::evaluate::Evaluation;
 use super::keys::Key;
 use super::paths::PathId;
 use super::program::Span;
-use super::ranges::{self, Ranged};
+use super::ranges::Ranged;
 use super::vocabulary::QuickTest;
-use crate::rules::value::Value;
+use crate::rules::number::Number;
 use std::ops::ControlFlow;
 
 /// The place of a node in [`Access::nodes`].
 pub(super) type NodeId = u32;
+
+/// Room for going from the numbers of an event to the nodes below.
+#[derive(Debug, Default)]
+pub(super) struct Entered {
+    /// The numbers at the path of a split, sorted.
+    pub(super) numbers: Vec<Number>,
+    /// A stack: the children of one split that are to be visited come after those of the splits above.
+    pub(super) children: Vec<NodeId>,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Node {
@@ -108,13 +117,13 @@ impl Access {
     }
 
     fn visit_ranges(&self, path: PathId, ranges: &[Ranged<NodeId>], event: &mut Evaluation<'_>) {
-        let mut at = event.leaves.first(path);
-        while let Some(leaf) = at {
-            if let Some(Value::Number(number)) = Value::of(&event.nodes[leaf.node as usize]) {
-                ranges::holding(ranges, number, &mut |child| self.visit(&self.nodes[child as usize], event));
-            }
-            at = event.leaves.after(leaf);
+        let start = event.entered.children.len();
+        event.ranges_holding(path, ranges);
+        for at in start..event.entered.children.len() {
+            let child = event.entered.children[at];
+            self.visit(&self.nodes[child as usize], event);
         }
+        event.entered.children.truncate(start);
     }
 
     /// Makes the table of a split.

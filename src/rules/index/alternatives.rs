@@ -36,7 +36,7 @@ fn add_clause(
             });
             choices.push(branches.collect());
         }
-        Clause::Apart { group, negated: false } => choices.push(of(program, group)),
+        Clause::Apart { group, negated: false, .. } => choices.push(of(program, group)),
         Clause::Apart { negated: true, .. } => {}
     }
 }

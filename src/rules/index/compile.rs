@@ -2,7 +2,9 @@
 
 use super::literals::Literals;
 use super::paths::{PathId, Paths};
-use super::program::{Check, Clause, Group, PredicateId, Program, Span, Test, TestId, sort_and_dedup};
+use super::program::{
+    Check, Clause, Group, GroupId, PredicateId, Program, Span, Test, TestId, sort_and_dedup,
+};
 use super::walk::Interest;
 use crate::rules::pattern::{Condition, Field};
 use crate::rules::predicate::Predicate;
@@ -85,11 +87,16 @@ impl Compiler {
                 fields.push(self.program.test(test).path);
                 Clause::Test(test)
             }
-            Condition::Apart(pattern) => {
-                Clause::Apart { group: Box::new(self.group(pattern)), negated: false }
-            }
-            Condition::Not(pattern) => Clause::Apart { group: Box::new(self.group(pattern)), negated: true },
+            Condition::Apart(pattern) => self.apart(pattern, false),
+            Condition::Not(pattern) => self.apart(pattern, true),
         }
+    }
+
+    fn apart(&mut self, pattern: &Condition, negated: bool) -> Clause {
+        let group = Box::new(self.group(pattern));
+        let number = GroupId(self.program.groups);
+        self.program.groups += 1;
+        Clause::Apart { number, group, negated }
     }
 
     /// The test for a field; one for all fields that want the same.

@@ -3,11 +3,13 @@
 //! The fields of a combination are taken path by path, from the root down. At a path where arrays stand, either one
 //! element is chosen for all fields at or below that path, or none; what is below other paths does not depend on it.
 //! So an element is tried once for each combination and each array around it, and the time is bounded by the size of
-//! the event times the fields of the rule times the combinations of its `$or`s, of which the reader allows 1,000.
+//! the event times the fields of the rule times the combinations of its `$or`s, of which the reader allows 1,000; and by
+//! the [`Budget`] of the rule.
 //!
 //! An element may be chosen only if a leaf in it satisfies a field: a field that is missing from one element of an array
 //! but not from another is not absent, unless something else singles the element out.
 
+use super::budget::Budget;
 use super::evaluate::Evaluation;
 use super::leaves::{Element, index_u32};
 use super::paths::PathId;
@@ -15,13 +17,13 @@ use super::program::{Clause, Group, TestId};
 use std::cell::Cell;
 use std::ops::Range;
 
-/// Room for the combination at hand, and the count of what has been done.
+/// Room for the combination at hand, and the count of what was done.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     /// Rules tried for this event.
     pub(super) candidates: u64,
     /// Leaves and fields looked at for this event.
-    pub(super) steps: u64,
+    pub(super) budget: Budget,
     /// A stack: a group inside another one puts its fields after those of the outer one.
     fields: Vec<TestId>,
     above: Vec<Above>,
@@ -68,11 +70,17 @@ pub(super) fn holds(evaluation: &mut Evaluation<'_>, group: &Group) -> bool {
     if combinations > 1 && !required_agree(evaluation, group) {
         return false;
     }
-    (0..combinations).any(|number| {
-        let holds = choose(evaluation, group, number) && Agreement::of(evaluation, start);
+    let mut numbers = 0..combinations;
+    let mut holds = false;
+    while !holds
+        && !evaluation.work.budget.is_spent()
+        && let Some(number) = numbers.next()
+    {
+        evaluation.work.budget.take(1);
+        holds = choose(evaluation, group, number) && Agreement::of(evaluation, start);
         evaluation.work.fields.truncate(start);
-        holds
-    })
+    }
+    holds
 }
 
 /// Whether the required fields alone agree, without which no combination does. Absence is left to the combinations,
@@ -102,6 +110,7 @@ fn choose_clause(evaluation: &mut Evaluation<'_>, clause: &Clause, mut number: u
         }
         Clause::Any(branches) => {
             for (combinations, branch) in branches {
+                evaluation.work.budget.take(1);
                 match number.checked_sub(*combinations) {
                     Some(rest) => number = rest,
                     None => return choose_clause(evaluation, branch, number),
@@ -109,7 +118,7 @@ fn choose_clause(evaluation: &mut Evaluation<'_>, clause: &Clause, mut number: u
             }
             false
         }
-        Clause::Apart { group, negated } => evaluation.group(group) != *negated,
+        Clause::Apart { number, group, negated } => evaluation.apart(*number, group) != *negated,
     }
 }
 
@@ -123,6 +132,7 @@ fn take_digit(number: &mut u32, clause: &Clause) -> u32 {
 
 fn push(evaluation: &mut Evaluation<'_>, id: TestId) -> bool {
     evaluation.work.fields.push(id);
+    evaluation.work.budget.take(1);
     evaluation.program.test(id).absent || evaluation.test(id)
 }
 
@@ -133,7 +143,7 @@ struct Agreement<'e, 'a> {
     /// By field.
     above: &'e mut Vec<Above>,
     outside: &'e mut Vec<Above>,
-    steps: &'e Cell<u64>,
+    budget: &'e Cell<Budget>,
 }
 
 impl Agreement<'_, '_> {
@@ -147,11 +157,11 @@ impl Agreement<'_, '_> {
         work.above.resize(fields.len(), Above::Nothing);
         let everywhere = 0..index_u32(evaluation.nodes.len());
         let all = 0..fields.len();
-        let steps = Cell::new(work.steps);
+        let budget = Cell::new(work.budget);
         let (above, outside) = (&mut work.above, &mut work.outside);
         let outcome =
-            Agreement { evaluation, fields, above, outside, steps: &steps }.below(all, 0, &everywhere);
-        work.steps = steps.get();
+            Agreement { evaluation, fields, above, outside, budget: &budget }.below(all, 0, &everywhere);
+        work.budget = budget.get();
         *evaluation.work = work;
         outcome != Outcome::Failed
     }
@@ -180,13 +190,27 @@ impl Agreement<'_, '_> {
         if fields.len() == 1 {
             return self.field(fields.start, nodes);
         }
-        let leaves = &self.evaluation.leaves;
-        if leaves.elements_within(path, nodes.clone()).any(|element| element.in_array) {
+        if self.any_in_array(path, nodes) {
             return self.in_array(path, fields, depth, nodes);
         }
         let (here, inner) = self.split(path, fields);
         let outcome = here.map(|field| self.field(field, nodes)).fold(Outcome::Unsupported, Outcome::and);
         if outcome == Outcome::Failed { outcome } else { outcome.and(self.below(inner, depth, nodes)) }
+    }
+
+    /// Whether an array at a path, among some nodes, holds elements.
+    fn any_in_array(&self, path: PathId, nodes: &Range<u32>) -> bool {
+        let mut elements = self.evaluation.leaves.elements_within(path, nodes.clone());
+        elements.any(|element| {
+            self.take(1);
+            element.in_array
+        })
+    }
+
+    fn take(&self, steps: u64) {
+        let mut budget = self.budget.get();
+        budget.take(steps);
+        self.budget.set(budget);
     }
 
     /// The fields at a path come before those below it.
@@ -212,6 +236,7 @@ impl Agreement<'_, '_> {
         while let Some(Element { nodes: (start, end), .. }) = self.next_element(path, &unread)
             && !supported
         {
+            self.take(1);
             supported = self.at(path, fields.clone(), depth, &(start + 1..end)) == Outcome::Supported;
             unread.start = end;
         }
@@ -220,7 +245,11 @@ impl Agreement<'_, '_> {
         if supported { Outcome::Supported } else { without }
     }
 
+    /// The first element among some nodes; none once the budget is spent.
     fn next_element(&self, path: PathId, nodes: &Range<u32>) -> Option<Element> {
+        if self.budget.get().is_spent() {
+            return None;
+        }
         self.evaluation.leaves.elements_within(path, nodes.clone()).next()
     }
 
@@ -275,14 +304,19 @@ impl Agreement<'_, '_> {
     fn look(&self, field: usize, nodes: &Range<u32>) -> Above {
         let test = self.evaluation.program.test(self.fields[field]);
         let mut found = Above::Nothing;
-        self.steps.update(|steps| steps + 1);
+        let mut budget = self.budget.get();
+        budget.take(1);
         for (node, literal) in self.evaluation.leaves.within(test.path, nodes.clone()) {
+            if self.evaluation.this_leaf(test, node, literal, &mut budget) {
+                found = Above::Satisfied;
+                break;
+            }
             found = Above::Present;
-            self.steps.update(|steps| steps + 1);
-            if self.evaluation.this_leaf(test, node, literal) {
-                return Above::Satisfied;
+            if budget.is_spent() {
+                break;
             }
         }
+        self.budget.set(budget);
         found
     }
 }

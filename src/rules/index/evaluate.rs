@@ -3,15 +3,18 @@
 //! As long as no array holds elements at a path that several fields of the group share, the fields cannot disagree about
 //! elements, and each is tested for itself. Otherwise [`super::consistency`] decides.
 
+use super::RuleAtWork;
 use super::RuleOrdinal;
-
+use super::access::{Entered, NodeId};
 use super::blocks::{Block, Entry, OpenTest, Posting};
+use super::budget::Budget;
 use super::consistency::{self, Work};
 use super::keys::Keys;
 use super::leaves::{Leaf, Leaves, MANY_LEAVES};
 use super::literals::{LiteralId, Literals};
 use super::paths::{PathId, Paths};
-use super::program::{Check, Clause, Group, PredicateId, Program, Test, TestId};
+use super::program::{Check, Clause, Group, GroupId, PredicateId, Program, Test, TestId};
+use super::ranges::{self, Ranged};
 use super::verdicts::{Epochs, Verdicts};
 use super::vocabulary::{Look, QuickTest, Vocabulary};
 use super::watch::Watch;
@@ -30,23 +33,28 @@ pub(super) struct Evaluation<'a> {
     pub(super) keys: &'a mut Keys,
     pub(super) tests: &'a mut Verdicts,
     pub(super) predicates: &'a mut Verdicts,
+    pub(super) groups: &'a mut Verdicts,
+    pub(super) entered: &'a mut Entered,
     pub(super) work: &'a mut Work,
+    pub(super) at_work: &'a RuleAtWork,
     /// The rules that take long and have been met, of those that may be met again.
     pub(super) met: &'a mut Epochs,
     /// A rule that is found in several nodes may be among these several times.
     pub(super) matched: &'a mut Vec<RuleOrdinal>,
+    /// The rules that were given up, as they took too many steps; some of these may be among the matched ones, too.
+    pub(super) set_aside: &'a mut Vec<RuleOrdinal>,
 }
 
 impl Evaluation<'_> {
     /// Holds the rules of a block against the event.
     pub(super) fn block(&mut self, block: &Block<'_>, tests: &[QuickTest]) {
         self.work.candidates += block.len() as u64;
-        self.work.steps += block.len() as u64;
+        self.work.budget.take(block.len() as u64);
         let joints = if self.leaves.any_array() { block.joints() } else { 0 };
         let (all, mut failed) = (block.all(), 0);
         for round in block.rounds() {
             for Entry { test, place } in round {
-                self.work.steps += 1;
+                self.work.budget.take(1);
                 let test = &tests[test as usize];
                 failed |= u64::from(!test.may_hold(self.look(test.path))) << place;
             }
@@ -64,22 +72,31 @@ impl Evaluation<'_> {
 
     /// Holds a rule against the event, of which the quick tests may hold, unless it has joints that matter here.
     fn candidate(&mut self, posting: &Posting<'_>, joints: bool) {
-        if joints || posting.rest || self.leaves.any_hidden_rank() {
-            let again = posting.repeated && !self.met.is_new(posting.rule);
-            if again || !self.group(&self.program.rules[posting.rule as usize]) {
-                return;
-            }
-        } else if !posting.further_tests().all(|test| self.open(test)) {
+        let rule = RuleOrdinal(posting.rule);
+        let whole = joints || posting.rest || self.leaves.any_hidden_rank();
+        if whole && posting.repeated && !self.met.is_new(rule.0) {
             return;
         }
-        self.matched.push(RuleOrdinal(posting.rule));
+        let taken = self.work.budget.taken();
+        self.work.budget.begin_rule();
+        self.at_work.begin(rule);
+        let matches = if whole {
+            self.group(&self.program.rules[rule.0 as usize])
+        } else {
+            posting.further_tests().all(|test| self.open(test))
+        };
+        if self.work.budget.end_rule(taken) {
+            self.set_aside.push(rule);
+        } else if matches {
+            self.matched.push(rule);
+        }
     }
 
     fn open(&mut self, open: OpenTest<'_>) -> bool {
         match open {
             OpenTest::Further(test) => self.test(test),
             OpenTest::Listed { path, test, hashes } => {
-                self.work.steps += 1;
+                self.work.budget.take(1);
                 let may_hold =
                     |leaf: Leaf| hashes.contains(&Literals::hash(path, value_at(self.nodes, leaf.node)));
                 (self.leaves.count(path) >= MANY_LEAVES || self.leaves.at(path).any(may_hold))
@@ -96,8 +113,22 @@ impl Evaluation<'_> {
     /// The keys that hold at the path of a watch, as places for [`Keys::get`].
     pub(super) fn holding(&mut self, watch: u32) -> Range<usize> {
         self.look(self.watches[watch as usize].path);
-        let steps = &mut self.work.steps;
-        self.keys.holding(watch, self.watches, self.program, self.leaves, self.nodes, steps)
+        let budget = &mut self.work.budget;
+        self.keys.holding(watch, self.watches, self.program, self.leaves, self.nodes, budget)
+    }
+
+    /// Notes the children of a split by ranges, each once, whose ranges hold a number at its path.
+    pub(super) fn ranges_holding(&mut self, path: PathId, ranges: &[Ranged<NodeId>]) {
+        let Entered { numbers, children } = self.entered;
+        numbers.clear();
+        numbers.extend(self.leaves.at(path).filter_map(|leaf| match value_at(self.nodes, leaf.node) {
+            Value::Number(number) => Some(number),
+            _ => None,
+        }));
+        numbers.sort_unstable();
+        let before = children.len();
+        ranges::holding(ranges, numbers, &mut |child| children.push(child));
+        self.work.budget.take((numbers.len() + children.len() - before) as u64);
     }
 
     /// Whether the event matches a pattern of its own.
@@ -115,13 +146,26 @@ impl Evaluation<'_> {
             Clause::Test(test) => self.test(*test),
             Clause::All(parts) => parts.iter().all(|part| self.clause(part)),
             Clause::Any(branches) => branches.iter().any(|(_, branch)| self.clause(branch)),
-            Clause::Apart { group, negated } => self.group(group) != *negated,
+            Clause::Apart { number, group, negated } => self.apart(*number, group) != *negated,
         }
+    }
+
+    /// Whether the event matches a branch of `$and` or the inside of `$not`; found out once for each event.
+    pub(super) fn apart(&mut self, number: GroupId, group: &Group) -> bool {
+        self.work.budget.take(1);
+        if let Some(known) = self.groups.get(number.0) {
+            return known;
+        }
+        let matches = self.group(group);
+        if !self.work.budget.is_spent() {
+            self.groups.set(number.0, matches);
+        }
+        matches
     }
 
     /// Whether a field is satisfied by any leaf, or by its absence from the event; found out once for each event.
     pub(super) fn test(&mut self, id: TestId) -> bool {
-        self.work.steps += 1;
+        self.work.budget.take(1);
         if let Some(known) = self.tests.get(id.0) {
             return known;
         }
@@ -130,7 +174,9 @@ impl Evaluation<'_> {
             0 => test.absent,
             _ => self.some_leaf(test),
         };
-        self.tests.set(id.0, holds);
+        if !self.work.budget.is_spent() {
+            self.tests.set(id.0, holds);
+        }
         holds
     }
 
@@ -142,7 +188,7 @@ impl Evaluation<'_> {
         let equal = if self.leaves.count(test.path) < MANY_LEAVES {
             self.leaves.at(test.path).any(|leaf| contains(literals, leaf.literal))
         } else {
-            self.work.steps += literals.len() as u64;
+            self.work.budget.take(literals.len() as u64);
             literals.iter().any(|literal| self.leaves.has(*literal))
         };
         equal || test.predicates.of(&program.predicates).iter().any(|predicate| self.predicate(*predicate))
@@ -150,33 +196,42 @@ impl Evaluation<'_> {
 
     /// Whether any leaf satisfies a predicate; found out once for each event.
     fn predicate(&mut self, id: PredicateId) -> bool {
-        self.work.steps += 1;
+        self.work.budget.take(1);
         if let Some(known) = self.predicates.get(id.0) {
             return known;
         }
         let (path, check) = &self.program.checks[id.0 as usize];
-        let (nodes, steps) = (self.nodes, &mut self.work.steps);
+        let (nodes, budget) = (self.nodes, &mut self.work.budget);
         let holds = self.leaves.at(*path).any(|Leaf { node, literal, .. }| {
-            *steps += 1;
-            satisfies(check, nodes, node, literal)
+            budget.is_spent() || satisfies(check, nodes, node, literal, budget)
         });
-        self.predicates.set(id.0, holds);
+        if !self.work.budget.is_spent() {
+            self.predicates.set(id.0, holds);
+        }
         holds
     }
 
     /// Whether one leaf satisfies a test.
-    pub(super) fn this_leaf(&self, test: &Test, node: u32, literal: LiteralId) -> bool {
+    pub(super) fn this_leaf(&self, test: &Test, node: u32, literal: LiteralId, budget: &mut Budget) -> bool {
         let program = self.program;
         let mut predicates = test.predicates.of(&program.predicates).iter();
+        budget.take(1);
         contains(test.literals.of(&program.literals), literal)
-            || predicates.any(|id| satisfies(program.check(*id), self.nodes, node, literal))
+            || predicates.any(|id| satisfies(program.check(*id), self.nodes, node, literal, budget))
     }
 }
 
-fn satisfies(check: &Check, nodes: &[Node<'_>], node: u32, literal: LiteralId) -> bool {
+fn satisfies(check: &Check, nodes: &[Node<'_>], node: u32, literal: LiteralId, budget: &mut Budget) -> bool {
     match check {
-        Check::NoneOf(literals) => !contains(literals, literal),
-        Check::Holds(predicate) => predicate.holds(value_at(nodes, node)),
+        Check::NoneOf(literals) => {
+            budget.take(1);
+            !contains(literals, literal)
+        }
+        Check::Holds(predicate) => {
+            let value = value_at(nodes, node);
+            budget.take(predicate.steps(value));
+            predicate.holds(value)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keys: the literals and predicates under which rules are found, and which of them hold for an event.
 
+use super::budget::Budget;
 use super::leaves::Leaves;
 use super::literals::LiteralId;
 use super::program::{Check, PredicateId, Program, Span, sort_and_dedup};
@@ -78,7 +79,7 @@ impl Keys {
         program: &Program,
         leaves: &Leaves,
         nodes: &[Node<'_>],
-        steps: &mut u64,
+        budget: &mut Budget,
     ) -> Range<usize> {
         if let Some(found) = self.found[number as usize] {
             return found.range();
@@ -92,7 +93,8 @@ impl Keys {
             self.holding.extend(watch.exists.map(Key::found));
             if let Some(Value::String(text)) = Value::of(&nodes[leaf.node as usize]) {
                 let keys = &mut self.holding;
-                *steps += watch.find(program, text, &mut self.texts, |id| keys.push(Key::found(id)));
+                let steps = watch.find(program, text, &mut self.texts, |id| keys.push(Key::found(id)));
+                budget.take(steps);
             }
         }
         if leaves.count(watch.path) > 1 {

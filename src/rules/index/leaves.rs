@@ -60,6 +60,8 @@ pub(super) struct Leaves {
     any_array: bool,
     /// Whether a path that has been looked at hides the ranks of its leaves.
     any_hidden_rank: bool,
+    /// Whether leaves and elements are in order.
+    sorted: bool,
     /// The leaves by path, then place: sorted when first asked for.
     by_path: Vec<(PathId, u32, LiteralId)>,
 }
@@ -86,6 +88,7 @@ impl Leaves {
         self.by_path.clear();
         self.any_array = false;
         self.any_hidden_rank = false;
+        self.sorted = false;
     }
 
     pub(super) fn add_leaf(&mut self, path: PathId, node: u32) {
@@ -190,7 +193,7 @@ impl Leaves {
 
     /// Puts leaves and elements in the order that [`Leaves::within`] and [`Leaves::elements_within`] need.
     pub(super) fn sort(&mut self, vocabulary: &Vocabulary, nodes: &[Node<'_>]) {
-        if !self.by_path.is_empty() {
+        if std::mem::replace(&mut self.sorted, true) {
             return;
         }
         (0..self.slots.len()).for_each(|path| {

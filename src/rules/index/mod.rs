@@ -39,13 +39,19 @@ mod leaves;
 mod hints;
 mod walk;
 mod verdicts;
+mod at_work;
+mod budget;
 mod evaluate;
 mod consistency;
 
-use super::pattern::Pattern;
+use super::pattern::{Path, Pattern};
 use super::value::Value;
 use crate::event::Document;
-use access::Access;
+pub use at_work::RuleAtWork;
+pub use budget::{EVENT_STEPS, LEAST_STEPS, RULE_STEPS};
+
+use access::{Access, Entered};
+use budget::Budget;
 use compile::Compiler;
 use consistency::Work;
 use evaluate::Evaluation;
@@ -187,9 +193,22 @@ impl CompiledRules {
     pub fn matches<'s>(&self, document: &Document<'_>, scratch: &'s mut Scratch) -> &'s [RuleOrdinal] {
         scratch.begin(self);
         self.walk(document, scratch);
-        let Scratch { leaves, keys, tests, predicates, work, met, matched, .. } = scratch;
+        let Scratch {
+            leaves,
+            keys,
+            tests,
+            predicates,
+            groups,
+            entered,
+            work,
+            at_work,
+            met,
+            matched,
+            set_aside,
+            ..
+        } = scratch;
         work.candidates = 0;
-        work.steps = index_u32(document.nodes().len()).into();
+        work.budget = Budget::new(index_u32(document.nodes().len()).into());
         let mut evaluation = Evaluation {
             program: &self.program,
             paths: &self.paths,
@@ -200,13 +219,23 @@ impl CompiledRules {
             keys,
             tests,
             predicates,
+            groups,
+            entered,
             work,
+            at_work,
             met,
             matched,
+            set_aside,
         };
         self.access.run(&mut evaluation);
+        at_work.end();
         matched.sort_unstable();
         matched.dedup();
+        if !set_aside.is_empty() {
+            set_aside.sort_unstable();
+            set_aside.dedup();
+            set_aside.retain(|rule| matched.binary_search(rule).is_err());
+        }
         matched
     }
 
@@ -215,12 +244,19 @@ impl CompiledRules {
         Walk { paths, interests, nodes, leaves: &mut scratch.leaves, hints: &mut scratch.hints }.run();
     }
 
-    /// All leaves that `document` has in the fields of these rules.
-    pub(super) fn values_seen<'d>(&self, document: &Document<'d>, scratch: &mut Scratch) -> Vec<Value<'d>> {
-        scratch.begin(self);
-        self.walk(document, scratch);
-        let leaves = self.paths.all().flat_map(|path| scratch.leaves.at(path));
-        leaves.filter_map(|leaf| Value::of(&document.nodes()[leaf.node as usize])).collect()
+    /// The first leaves at the path of a field of these rules, and how many there are in `document`, which was the last
+    /// to be matched with this memory.
+    pub(super) fn values_at<'d>(
+        &self,
+        path: &Path,
+        document: &Document<'d>,
+        scratch: &Scratch,
+        first: usize,
+    ) -> (Vec<Value<'d>>, usize) {
+        let Some(path) = self.paths.find(path) else { return (Vec::new(), 0) };
+        let leaves = scratch.leaves.at(path).take(first);
+        let values = leaves.filter_map(|leaf| Value::of(&document.nodes()[leaf.node as usize]));
+        (values.collect(), scratch.leaves.count(path) as usize)
     }
 }
 
@@ -233,9 +269,13 @@ pub struct Scratch {
     keys: Keys,
     tests: Verdicts,
     predicates: Verdicts,
+    groups: Verdicts,
+    entered: Entered,
     work: Work,
+    at_work: RuleAtWork,
     met: Epochs,
     matched: Vec<RuleOrdinal>,
+    set_aside: Vec<RuleOrdinal>,
 }
 
 impl Scratch {
@@ -249,7 +289,20 @@ impl Scratch {
     /// depend on the machine.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.work.steps
+        self.work.budget.taken()
+    }
+
+    /// Which rule this is used for, while it is.
+    #[must_use]
+    pub fn at_work(&self) -> RuleAtWork {
+        self.at_work.clone()
+    }
+
+    /// The rules that took more steps than they may for the last event, in ascending order. Whether the event matches
+    /// them is not known.
+    #[must_use]
+    pub fn set_aside(&self) -> &[RuleOrdinal] {
+        &self.set_aside
     }
 
     /// Makes ready for an event and these rules.
@@ -260,12 +313,15 @@ impl Scratch {
             self.leaves.reset(rules.paths.len(), rules.vocabulary.literals().len());
             self.tests.reset(rules.program.tests.len());
             self.predicates.reset(rules.program.checks.len());
+            self.groups.reset(rules.program.groups as usize);
             self.met.reset(rules.len());
         }
         self.keys.begin(rules.watches.len());
         self.tests.begin();
         self.predicates.begin();
+        self.groups.begin();
         self.met.begin();
         self.matched.clear();
+        self.set_aside.clear();
     }
 }

@@ -107,6 +107,11 @@ impl Paths {
         })
     }
 
+    /// The node of a path, if a rule names it or goes through it. Needs [`Paths::finish`].
+    pub(super) fn find(&self, path: &Path) -> Option<PathId> {
+        path.steps().try_fold(PathId::ROOT, |parent, key| self.child(parent, key))
+    }
+
     /// How many steps lead to a path.
     pub(super) fn depth(&self, path: PathId) -> u32 {
         self.steps[path.index()].depth

@@ -50,6 +50,10 @@ pub(super) struct PredicateId(pub(super) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct TestId(pub(super) u32);
 
+/// A branch of `$and` or the inside of `$not`, of all rules.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GroupId(pub(super) u32);
+
 /// What a rule wants of one field: that a leaf is one of the literals or satisfies one of the predicates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Test {
@@ -80,7 +84,9 @@ pub(super) enum Clause {
     All(Box<[Clause]>),
     /// One of these; how many ways each has to choose among its own `$or`s is counted beforehand.
     Any(Box<[(u32, Clause)]>),
+    /// A pattern of its own; its verdict is found out once for each event.
     Apart {
+        number: GroupId,
         group: Box<Group>,
         negated: bool,
     },
@@ -110,6 +116,8 @@ pub(super) struct Program {
     pub(super) predicates: Vec<PredicateId>,
     /// By [`PredicateId`].
     pub(super) checks: Vec<(PathId, Check)>,
+    /// How many [`GroupId`]s there are.
+    pub(super) groups: u32,
     /// How many predicates the rules are written with.
     pub(super) written: usize,
 }

@@ -27,19 +27,21 @@ pub(super) fn search_tree<T: Copy>(ranges: impl IntoIterator<Item = (Range, T)>)
     sorted
 }
 
-/// Calls `found` with what each range that holds `number` leads to.
-pub(super) fn holding<T: Copy>(search_tree: &[Ranged<T>], number: Number, found: &mut impl FnMut(T)) {
+/// Calls `found` with what each range leads to that holds one of `numbers`, which are sorted.
+pub(super) fn holding<T: Copy>(search_tree: &[Ranged<T>], numbers: &[Number], found: &mut impl FnMut(T)) {
     let (before, [root, after @ ..]) = search_tree.split_at(search_tree.len() / 2) else { return };
-    if ends_before(root.reach, number) {
+    // The others lie beyond all ranges of the subtree.
+    let numbers = &numbers[..numbers.partition_point(|number| !ends_before(root.reach, *number))];
+    if numbers.is_empty() {
         return;
     }
-    holding(before, number, found);
-    if root.range.contains(number) {
+    holding(before, numbers, found);
+    // The others lie before this range, and so before all that come after it.
+    let numbers = &numbers[numbers.partition_point(|number| starts_after(root.range.lower, *number))..];
+    if numbers.first().is_some_and(|first| !ends_before(root.range.upper, *first)) {
         found(root.to);
     }
-    if !starts_after(root.range.lower, number) {
-        holding(after, number, found);
-    }
+    holding(after, numbers, found);
 }
 
 fn spread_reach<T>(subtree: &mut [Ranged<T>]) -> Option<Bound<Number>> {
@@ -110,17 +112,19 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn exactly_the_ranges_around_a_number_are_found(
+        fn exactly_the_ranges_around_some_numbers_are_found(
             bounds in proptest::collection::vec((bound(), bound()), 0..30),
-            number in -1..10_i64,
+            mut numbers in proptest::collection::vec(-1..10_i64, 0..4),
         ) {
-            let number = Number::from(number);
+            numbers.sort_unstable();
+            let numbers: Vec<_> = numbers.into_iter().map(Number::from).collect();
             let ranges: Vec<_> =
                 bounds.iter().map(|(lower, upper)| Range { lower: lower.map(Number::from), upper: upper.map(Number::from) }).collect();
             let mut found = Vec::new();
-            holding(&search_tree(ranges.iter().copied().zip(0..)), number, &mut |place| found.push(place));
+            holding(&search_tree(ranges.iter().copied().zip(0..)), &numbers, &mut |place| found.push(place));
             found.sort_unstable();
-            let expected: Vec<_> = (0..ranges.len()).filter(|place| ranges[*place].contains(number)).collect();
+            let holds = |place: &usize| numbers.iter().any(|number| ranges[*place].contains(*number));
+            let expected: Vec<_> = (0..ranges.len()).filter(holds).collect();
             prop_assert_eq!(found, expected);
         }
     }

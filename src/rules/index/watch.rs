@@ -94,9 +94,9 @@ impl Watch {
         if !self.wildcards.is_empty() {
             let mut tried = text.len() as u64;
             self.wildcards.of(text.as_bytes(), &mut texts.grams, |id| {
-                tried += 1;
-                if matches!(program.check(id), Check::Holds(wildcard) if wildcard.holds(Value::String(text)))
-                {
+                let Check::Holds(wildcard) = program.check(id) else { return };
+                tried += wildcard.steps(Value::String(text));
+                if wildcard.holds(Value::String(text)) {
                     count(id);
                 }
             });

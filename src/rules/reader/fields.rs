@@ -4,6 +4,7 @@ use super::operators::{self, OPERATORS};
 use super::{MAX_COMBINATIONS, MAX_DEPTH, MAX_FIELDS, Reader, shown};
 use crate::event::Document;
 use crate::rules::pattern::{Condition, Field, Path};
+use crate::rules::review::unknown_key;
 use simd_json::Node;
 use std::collections::HashSet;
 
@@ -132,6 +133,10 @@ impl Reader {
             ));
         }
         let path = place.path(key);
+        if key.starts_with('$') && holds_patterns(value) {
+            self.refuse(unknown_key(key));
+            return Condition::All(Vec::new());
+        }
         match value.nodes().first() {
             Some(Node::Object { .. }) => {
                 self.pattern(value, Place { prefix: Some(&path), ..place.inside() }, named)
@@ -151,8 +156,11 @@ impl Reader {
         values: impl Iterator<Item = Document<'d>>,
         named: &mut Named,
     ) -> Condition {
-        if self.paths.insert(path.clone()) && self.paths.len() == MAX_FIELDS + 1 {
-            self.refuse(format_args!("a rule may name at most {MAX_FIELDS} fields"));
+        if !self.paths.contains_key(&path) {
+            self.paths.insert(path.clone(), Path::new(&path));
+            if self.paths.len() == MAX_FIELDS + 1 {
+                self.refuse(format_args!("a rule may name at most {MAX_FIELDS} fields"));
+            }
         }
         if named.contains(&path) {
             self.refuse(format_args!(
@@ -160,10 +168,15 @@ impl Reader {
             ));
         }
         let wanted = self.wanted(values);
-        let field = Field { path: Path::new(&path), wanted };
+        let field = Field { path: self.paths[&path].clone(), wanted };
         named.insert(path);
         Condition::Field(field)
     }
+}
+
+/// Whether a list holds patterns in the place of values.
+fn holds_patterns(list: Document<'_>) -> bool {
+    list.elements().any(|entry| entry.entries().any(|(key, _)| !OPERATORS.contains(&key)))
 }
 
 /// In how many ways the `$or`s of a pattern can be combined. Patterns matched on their own count for themselves.

@@ -12,11 +12,14 @@ mod fields;
 mod operators;
 
 use super::error::{RuleError, RuleErrors};
-use super::pattern::Condition;
+use super::pattern::{Condition, Path};
+use super::predicate::Predicate;
 use crate::event::{Document, Parser};
-use pointer::Pointer;
+
+pub(super) use operators::meant;
+pub(super) use pointer::Pointer;
 use simd_json::Node;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt::Display;
 
 /// The longest rule, in bytes of JSON text.
@@ -32,7 +35,7 @@ pub(super) const MAX_VALUES: usize = 1_000;
 pub(super) const MAX_COMBINATIONS: usize = 1_000;
 
 /// Deeper JSON is not looked into at all. Beyond any depth that a rule within [`MAX_DEPTH`] can reach.
-const MAX_JSON_DEPTH: usize = 4 * MAX_DEPTH;
+pub(super) const MAX_JSON_DEPTH: usize = 4 * MAX_DEPTH;
 
 /// Reads and checks a rule.
 pub(super) fn read(text: &str) -> Result<Condition, RuleErrors> {
@@ -50,13 +53,29 @@ pub(super) fn read(text: &str) -> Result<Condition, RuleErrors> {
     if reader.errors.is_empty() { Ok(root) } else { Err(RuleErrors::new(reader.errors)) }
 }
 
+/// What an entry of a field's list asks for; nothing if it is refused.
+pub(super) fn wanted(entry: Document<'_>) -> Option<Predicate> {
+    Reader::default().predicate(entry)
+}
+
+/// Whether this is the name of an operator.
+pub(super) fn is_operator(key: &str) -> bool {
+    operators::OPERATORS.contains(&key)
+}
+
+/// Whether an operator takes this operand.
+pub(super) fn is_operand(operator: &str, operand: Document<'_>) -> bool {
+    let mut reader = Reader::default();
+    reader.operator(operator, operand).is_some() && reader.errors.is_empty()
+}
+
 /// The state of reading one rule.
 #[derive(Default)]
 struct Reader {
     pointer: Pointer,
     errors: Vec<RuleError>,
-    /// The different paths named so far.
-    paths: HashSet<String>,
+    /// The different paths named so far, each once: a path may be as long as the rule, and be named in all of its branches.
+    paths: HashMap<String, Path>,
 }
 
 impl Reader {

@@ -17,7 +17,12 @@ pub(super) const OPERATORS: [&str; 8] =
     ["anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"];
 
 /// What an operator given in the place of a field was probably meant to be.
-pub(super) fn meant(operator: &str, value: Document<'_>) -> String {
+pub(in crate::rules) fn meant(operator: &str, value: Document<'_>) -> String {
+    if value.elements().next().is_some() {
+        return format!(
+            "{operator:?} is an operator and stands inside a field's list: [{{{operator:?}: […]}}]"
+        );
+    }
     let value = shown(value);
     format!(
         "{operator:?} is an operator and stands inside a field's list: [{{{operator:?}: {value}}}]; \
@@ -43,7 +48,7 @@ impl Reader {
     }
 
     /// One entry of a field's list; nothing if it is refused.
-    fn predicate(&mut self, value: Document<'_>) -> Option<Predicate> {
+    pub(super) fn predicate(&mut self, value: Document<'_>) -> Option<Predicate> {
         match value.nodes().first()? {
             Node::Object { .. } => self.only_entry(value, "an operator", Self::operator),
             Node::Array { .. } => {
@@ -73,7 +78,7 @@ impl Reader {
         self.at(key, |reader| read(reader, key, operand))
     }
 
-    fn operator(&mut self, name: &str, operand: Document<'_>) -> Option<Predicate> {
+    pub(super) fn operator(&mut self, name: &str, operand: Document<'_>) -> Option<Predicate> {
         match name {
             "prefix" => self.text_or_ignoring_case(operand, Predicate::Prefix, Predicate::PrefixIgnoreCase),
             "suffix" => self.text_or_ignoring_case(operand, Predicate::Suffix, Predicate::SuffixIgnoreCase),

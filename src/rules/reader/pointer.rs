@@ -3,18 +3,18 @@
 use std::fmt::{self, Display, Write};
 
 #[derive(Debug, Default)]
-pub(super) struct Pointer(String);
+pub(in crate::rules) struct Pointer(String);
 
 impl Pointer {
     /// Goes one step down; returns what [`Pointer::return_to`] needs to come back.
-    pub(super) fn push(&mut self, step: impl Display) -> usize {
+    pub(in crate::rules) fn push(&mut self, step: impl Display) -> usize {
         let above = self.0.len();
         self.0.push('/');
         write!(Escaping(&mut self.0), "{step}").expect("writing to a string cannot fail");
         above
     }
 
-    pub(super) fn return_to(&mut self, above: usize) {
+    pub(in crate::rules) fn return_to(&mut self, above: usize) {
         self.0.truncate(above);
     }
 }

@@ -19,7 +19,7 @@ pub struct Grant {
 const OWNED: &str = "all";
 
 /// Every table. A migration that adds one adds a line here; a test holds them together.
-pub const GRANTS: [Grant; 12] = [
+pub const GRANTS: [Grant; 13] = [
     Grant { table: "campaigns", serve: "select, insert, update", worker: "select" },
     Grant { table: "campaign_versions", serve: "select, insert", worker: "select" },
     Grant { table: "idempotency_keys", serve: "select, insert, update, delete", worker: "" },
@@ -31,6 +31,7 @@ pub const GRANTS: [Grant; 12] = [
     Grant { table: "dead_letters", serve: "select, update", worker: "select, insert, update" },
     Grant { table: "claim_epochs", serve: "select", worker: "select, insert, update" },
     Grant { table: "accepted_reports", serve: "select, insert, update", worker: "select, delete" },
+    Grant { table: "set_asides", serve: "select", worker: "select, insert, update" },
     // for `migrate --check`, which every process may ask
     Grant { table: "refinery_schema_history", serve: "select", worker: "select" },
 ];

@@ -100,10 +100,10 @@ async fn rules_are_replaced_as_json_and_merged_as_a_merge_patch() {
         .header("content-type", "application/merge-patch+json; charset=utf-8")
         .body(request.build().unwrap().body().unwrap().as_bytes().unwrap().to_vec());
     let merged = Reply::of(request).await.expect(200);
-    let replaced = patch(&server, &path, json!({"rules": {"a": [1]}})).await.expect(200);
+    let replaced = patch(&server, &path, json!({"rules": {"user_id": ["u"]}})).await.expect(200);
 
     assert_eq!(merged["rules"], json!({"event_type": ["purchase"], "properties": {"currency": ["EUR"]}}));
-    assert_eq!(replaced["rules"], json!({"a": [1]}));
+    assert_eq!(replaced["rules"], json!({"user_id": ["u"]}));
 }
 
 #[tokio::test]

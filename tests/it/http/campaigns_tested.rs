@@ -56,7 +56,7 @@ async fn what_is_wrong_with_a_rule_and_an_event_is_said_at_once() {
     let empty = server.post("/rules/test", "{}").await;
     empty.problem(422);
     assert_eq!(pointers(&empty.json()), ["/rules", "/event"]);
-    let unlike = server.post("/rules/test", r#"{"rules":{"a":[1]},"event":[]}"#).await;
+    let unlike = server.post("/rules/test", r#"{"rules":{"user_id":["u"]},"event":[]}"#).await;
     unlike.problem(422);
     assert_eq!(pointers(&unlike.json()), ["/event"]);
     server.post("/rules/test", "{").await.problem(400);

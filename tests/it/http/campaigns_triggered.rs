@@ -89,7 +89,7 @@ async fn triggers_are_counted_by_hour_with_zeros_where_there_are_none() {
     let stats = server.get(&format!("/campaigns/1/stats?{query}")).await.expect(200);
     let expected = json!({
         "campaign_id": 1, "by": "hour", "from": "2026-11-20T09:00:00Z", "to": "2026-11-20T12:00:00Z",
-        "stored_from": "2026-11-01T00:00:00Z", "total": 3, "buckets": [
+        "stored_from": "2026-11-01T00:00:00Z", "set_aside": null, "total": 3, "buckets": [
             {"start": "2026-11-20T09:00:00Z", "triggers": 0},
             {"start": "2026-11-20T10:00:00Z", "triggers": 1},
             {"start": "2026-11-20T11:00:00Z", "triggers": 2}
@@ -194,7 +194,7 @@ async fn campaigns_are_found_by_a_text_in_their_name_or_description() {
         ("a\\b", "100 percent"),
         ("springsale", ""),
     ] {
-        let body = json!({"name": name, "description": description, "rules": {"a": [1]}});
+        let body = json!({"name": name, "description": description, "rules": {"properties": {"a": [1]}}});
         server.post("/campaigns", body.to_string()).await.expect(201);
     }
     let found = async |query: &str| {
