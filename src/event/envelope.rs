@@ -316,7 +316,9 @@ impl ValueCheck {
         // A number with too many decimals is zero as binary64, unless its text is long.
         let is_zero =
             |node: &Node<'_>| matches!(node, Node::Static(StaticNode::F64(number)) if *number == 0.0);
-        json.len() > flaw::LONG || self.nul.find(json).is_some() || document.nodes().iter().any(is_zero)
+        json.len() > flaw::LONG
+            || self.nul.find(json).is_some()
+            || document.nodes().iter().any(is_zero) && flaw::has_long_exponent(json)
     }
 }
 

@@ -44,6 +44,16 @@ pub fn find(json: &[u8]) -> Option<Flaw> {
     None
 }
 
+/// Whether something in the text may be an exponent of four digits or more, without which no number in a text that is not
+/// [`LONG`] has too many decimals.
+pub(super) fn has_long_exponent(json: &[u8]) -> bool {
+    memchr::memchr2_iter(b'e', b'E', json).any(|at| {
+        let exponent = json.get(at + 1..).unwrap_or_default();
+        let digits = exponent.strip_prefix(b"-").or(exponent.strip_prefix(b"+")).unwrap_or(exponent);
+        digits.first_chunk::<4>().is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+    })
+}
+
 fn is_of_number(byte: u8) -> bool {
     matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
 }
