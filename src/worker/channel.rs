@@ -78,17 +78,28 @@ impl<T: Join> Outlet<T> {
 
     fn put(&self, mut batch: T) -> Result<(), Gone> {
         let mut queue = self.shared.lock();
+        // A batch that waits for room counts among those before the stage.
+        let mut counted = false;
         while queue.has_receiver {
             if queue.batches.len() < self.shared.room {
                 queue.batches.push_back(batch);
-                metrics::stage_sends(self.shared.to);
+                if !counted {
+                    metrics::stage_sends(self.shared.to);
+                }
                 self.shared.changed.notify_one();
                 return Ok(());
             }
             let last = queue.batches.back_mut().expect("a full channel has a last batch");
             match last.join(batch, self.shared.limits) {
+                Ok(()) if counted => {
+                    metrics::stage_received(self.shared.to, 1);
+                    return Ok(());
+                }
                 Ok(()) => return Ok(()),
                 Err(apart) => batch = apart,
+            }
+            if !std::mem::replace(&mut counted, true) {
+                metrics::stage_sends(self.shared.to);
             }
             queue = self.shared.wait(queue);
         }
