@@ -22,7 +22,7 @@ use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::Signals;
 use campaign_manager::ops::metrics::{self, Part};
 use campaign_manager::roles::{
-    Addresses, Process, RunEnv, Serve, ServeSettings, Worker, WorkerSettings, welcome,
+    Addresses, Process, RunEnv, Serve, ServeSettings, WelcomeKey, Worker, WorkerSettings, welcome,
 };
 use campaign_manager::store::migrate::migrate_and_grant;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -278,7 +278,7 @@ async fn up_on(args: &UpArgs, stores: Stores, env: &RunEnv, signals: &mut Signal
     let [of_serve, of_worker] = [StoresPart::Serve, StoresPart::Worker].map(|part| stores.urls(part));
     migrate_and_grant(addresses.urls.database_url.expose(), &grantees).await?;
     let mut process = Process { stores: Some(stores), ..Process::default() };
-    let (mut key, mut admin) = (None, None);
+    let (mut key, mut admin) = (WelcomeKey::Unneeded, None);
     if !args.stores_only {
         // Before anything counts.
         let metrics = metrics::install(&[Part::Serve, Part::Worker])?;
@@ -292,11 +292,11 @@ async fn up_on(args: &UpArgs, stores: Stores, env: &RunEnv, signals: &mut Signal
         addresses.admin = Some(port.addr());
         admin = Some(port);
     }
-    announce(&addresses, env, key.as_deref())?;
+    announce(&addresses, env, &key)?;
     Ok(process.run(signals, admin, &common.shutdown).await?)
 }
 
-fn announce(addresses: &Addresses, env: &RunEnv, key: Option<&str>) -> anyhow::Result<()> {
+fn announce(addresses: &Addresses, env: &RunEnv, key: &WelcomeKey) -> anyhow::Result<()> {
     let path = env.path();
     env.write(addresses).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(writeln!(std::io::stdout(), "{}", welcome(addresses, &path, key))?)

@@ -9,6 +9,7 @@ pub mod event;
 pub mod rules;
 pub mod campaign;
 
+pub mod http;
 pub mod ingest;
 pub mod queue;
 pub mod worker;

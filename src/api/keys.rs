@@ -16,7 +16,9 @@ use super::members::Members;
 use super::parameters::{Parameters, whole};
 use super::{Answer, Kind, Problem, json};
 use crate::store::Pool;
-use crate::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Revocation, Scope};
+use crate::store::keys::{
+    self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Rate, Revocation, Scope,
+};
 
 /// The largest body that describes a key, in bytes.
 pub const MAX_BODY: usize = 4096;
@@ -31,6 +33,7 @@ pub struct View<'a> {
     name: &'a str,
     scope: Scope,
     rate_limit: Option<NonZeroU32>,
+    burst: Option<NonZeroU32>,
     created_at: Timestamp,
     revoked_at: Option<Timestamp>,
 }
@@ -91,7 +94,7 @@ pub async fn revoke(pool: &Pool, id: &str) -> Result<(Answer, KeyId), Problem> {
 }
 
 /// Reads and checks what a client says of a new key.
-fn described(body: &[u8]) -> Result<(String, Scope, Option<NonZeroU32>), Problem> {
+fn described(body: &[u8]) -> Result<(String, Scope, Option<Rate>), Problem> {
     let mut members = Members::read(body)?;
     let name = members.require_text("name", MAX_NAME);
     let scope = match members.require_text("scope", MAX_NAME).as_str() {
@@ -105,8 +108,12 @@ fn described(body: &[u8]) -> Result<(String, Scope, Option<NonZeroU32>), Problem
         }
     };
     let rate_limit = members.take_count("rate_limit", MAX_RATE);
-    members.finish("name, scope, rate_limit")?;
-    Ok((name, scope, rate_limit))
+    let burst = members.take_count("burst", MAX_RATE);
+    if burst.is_some() && rate_limit.is_none() {
+        members.fault("/burst", "a burst needs a rate_limit, in events a second");
+    }
+    members.finish("name, scope, rate_limit, burst")?;
+    Ok((name, scope, rate_limit.map(|per_second| Rate { per_second, burst })))
 }
 
 impl<'a> View<'a> {
@@ -114,7 +121,9 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn of(record: &'a KeyRecord) -> Self {
         let KeyRecord { key: KnownKey { id, ref name, scope, rate_limit }, created_at, revoked_at } = *record;
-        Self { id, name, scope, rate_limit, created_at, revoked_at }
+        let (per_second, burst) =
+            (rate_limit.map(|rate| rate.per_second), rate_limit.and_then(|rate| rate.burst));
+        Self { id, name, scope, rate_limit: per_second, burst, created_at, revoked_at }
     }
 }
 
@@ -127,10 +136,22 @@ mod tests {
         serde_json::to_string_pretty(&problem).expect("a problem serialises")
     }
 
+    fn rate(per_second: u32, burst: Option<u32>) -> Option<Rate> {
+        Some(Rate { per_second: NonZeroU32::new(per_second)?, burst: burst.and_then(NonZeroU32::new) })
+    }
+
+    #[test]
+    fn a_burst_is_that_of_a_rate_limit() {
+        let told = problem(r#"{"name": "shop", "scope": "ingest", "burst": 5}"#);
+        assert!(told.contains("a burst needs a rate_limit"), "{told}");
+    }
+
     #[test]
     fn a_key_has_a_name_a_scope_and_perhaps_a_rate_limit() {
         let limited = described(br#"{"name": "shop", "scope": "ingest", "rate_limit": 100}"#).expect("valid");
-        assert_eq!(limited, ("shop".to_owned(), Scope::Ingest, NonZeroU32::new(100)));
+        assert_eq!(limited, ("shop".to_owned(), Scope::Ingest, rate(100, None)));
+        let even = br#"{"name": "shop", "scope": "ingest", "rate_limit": 100, "burst": 5}"#;
+        assert_eq!(described(even).expect("valid").2, rate(100, Some(5)));
         let unlimited =
             described(br#"{"name": "ops", "scope": "admin", "rate_limit": null}"#).expect("valid");
         assert_eq!(unlimited, ("ops".to_owned(), Scope::Admin, None));
@@ -146,7 +167,7 @@ mod tests {
     fn a_rate_limit_is_a_whole_number_of_events_within_bounds_however_it_is_written() {
         for rate in ["100", "100.0", "1e2"] {
             let body = format!(r#"{{"name":"n","scope":"ingest","rate_limit":{rate}}}"#);
-            assert_eq!(described(body.as_bytes()).expect("valid").2, NonZeroU32::new(100), "{rate}");
+            assert_eq!(described(body.as_bytes()).expect("valid").2, self::rate(100, None), "{rate}");
         }
         for rate in ["0", "1000001", "1.5", "-1", "\"100\""] {
             let body = format!(r#"{{"name":"n","scope":"ingest","rate_limit":{rate}}}"#);

@@ -25,6 +25,10 @@ pub enum Kind {
     Unauthorized,
     /// A key that does not allow this.
     Forbidden,
+    /// A server without keys, called by a name or a web page of another machine.
+    Foreign,
+    /// A server without keys, asked to change keys.
+    KeysUnused,
     /// No such route, or nothing there.
     NotFound,
     /// A known route, and a method that it has not.
@@ -53,6 +57,8 @@ pub enum Kind {
     RateLimited(u32),
     /// The body is coded for its transfer in a way that is not read here.
     NotImplemented,
+    /// A body of more events than the key allows at once; so many may be sent again after so many seconds.
+    TooManyAtOnce(u32),
     /// A fault of this server.
     Internal,
     /// It will pass: try again.
@@ -70,6 +76,10 @@ impl Kind {
             }
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The API key does not allow this"),
+            Self::Foreign => {
+                (StatusCode::FORBIDDEN, "foreign", "This server answers requests of its own machine only")
+            }
+            Self::KeysUnused => (StatusCode::FORBIDDEN, "keys-unused", "This server runs without API keys"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The route has no such method")
@@ -85,6 +95,11 @@ impl Kind {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
                 "The Idempotency-Key belongs to another request",
+            ),
+            Self::TooManyAtOnce(_) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "burst-exceeded",
+                "The body holds more events than the API key allows at once",
             ),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::UnsupportedType => {
@@ -135,7 +150,7 @@ pub struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     /// The id of the event concerned, if it has a usable one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "quoting_id")]
     pub event_id: Option<String>,
     /// The place in the item (RFC 6901); empty for the whole.
     #[serde(serialize_with = "quoting")]
@@ -168,6 +183,11 @@ impl From<Vec<Fault>> for Rejected {
 /// Writes a text that may quote the client, whose key is nobody's business wherever it put it.
 fn quoting<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&without_keys(text))
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn quoting_id<S: Serializer>(id: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    quoting(id.as_deref().unwrap_or_default(), serializer)
 }
 
 /// An error as the client sees it.
@@ -239,7 +259,9 @@ impl Problem {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self.kind {
             Kind::Overloaded(seconds) => Some((RETRY_AFTER, HeaderValue::from(seconds))),
-            Kind::RateLimited(seconds) => Some((RETRY_AFTER, HeaderValue::from(seconds))),
+            Kind::RateLimited(seconds) | Kind::TooManyAtOnce(seconds) => {
+                Some((RETRY_AFTER, HeaderValue::from(seconds)))
+            }
             Kind::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             Kind::SearchTimeout => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             // The rest of the request may still be on its way.
@@ -273,7 +295,7 @@ impl Serialize for Problem {
         }
         if self.code_and_message {
             body.serialize_field("code", slug)?;
-            body.serialize_field("message", &self.detail)?;
+            body.serialize_field("message", &without_keys(&self.detail))?;
         }
         body.end()
     }
@@ -336,6 +358,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::store::keys::ApiKey;
 
     /// Status, headers and body, as they are sent.
     async fn sent(problem: Problem) -> String {
@@ -362,11 +385,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_member_of_a_problem_quotes_a_key() {
+        let key = ApiKey::generate();
+        let quoted = format!("{:?} is not read here", key.expose());
+        let fault = Fault {
+            event_id: Some(key.expose().to_owned()),
+            pointer: format!("/{}", key.expose()),
+            detail: quoted.clone(),
+            ..Fault::default()
+        };
+        let problem =
+            Problem::new(Kind::UnsupportedType, quoted).with_errors(vec![fault]).with_code_and_message();
+        let sent = sent(problem).await;
+        assert!(!sent.contains(key.expose()), "{sent}");
+        assert_eq!(sent.matches("cmk_…").count(), 5, "{sent}");
+    }
+
+    #[tokio::test]
     async fn what_a_client_can_do_is_in_the_headers() {
         let problems = [
             Problem::new(Kind::Unavailable, "…"),
             Problem::new(Kind::Overloaded(7), "…"),
             Problem::new(Kind::RateLimited(100_000), "…"),
+            Problem::new(Kind::TooManyAtOnce(7), "…"),
             Problem::new(Kind::RequestTimeout, "…"),
             Problem::new(Kind::UnsupportedEncoding, "…").with_code_and_message(),
             Problem::new(Kind::PreconditionFailed(7), "…"),

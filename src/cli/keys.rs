@@ -6,7 +6,10 @@ use std::num::NonZeroU32;
 use anyhow::bail;
 use campaign_manager::api::keys::View;
 use campaign_manager::config::{Auth, DatabaseUrl, StoreConfig};
-use campaign_manager::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Scope};
+use campaign_manager::roles::WelcomeKey;
+use campaign_manager::store::keys::{
+    self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Rate, Scope,
+};
 use campaign_manager::store::{self, Pool};
 use clap::{Args, Subcommand};
 
@@ -42,6 +45,9 @@ pub(super) struct CreateArgs {
     /// The most events a second that each server takes with it; none if not given
     #[arg(long, value_name = "EVENTS", value_parser = rate_limit)]
     rate_limit: Option<NonZeroU32>,
+    /// The most events that each server takes with it at once; as many as go into one body if not given
+    #[arg(long, value_name = "EVENTS", value_parser = rate_limit, requires = "rate_limit")]
+    burst: Option<NonZeroU32>,
     #[command(flatten)]
     database: Database,
 }
@@ -71,13 +77,16 @@ pub(super) async fn first_key(
     auth: Auth,
     url: &DatabaseUrl,
     config: &StoreConfig,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<WelcomeKey> {
+    if auth == Auth::None {
+        return Ok(WelcomeKey::Unneeded);
+    }
     let pool = store::connect(url, config)?;
-    if auth == Auth::None || keys::exist(&pool).await? {
-        return Ok(None);
+    if keys::exist(&pool).await? {
+        return Ok(WelcomeKey::Known);
     }
     let first = NewKey { name: "first admin", scope: Scope::Admin, rate_limit: None };
-    Ok(Some(keys::create(&pool, &first).await?.0.expose().to_owned()))
+    Ok(WelcomeKey::New(keys::create(&pool, &first).await?.0.expose().to_owned()))
 }
 
 fn connect(database: &Database) -> anyhow::Result<Pool> {
@@ -85,7 +94,8 @@ fn connect(database: &Database) -> anyhow::Result<Pool> {
 }
 
 async fn create(args: &CreateArgs) -> anyhow::Result<()> {
-    let CreateArgs { ref name, scope, rate_limit, ref database } = *args;
+    let CreateArgs { ref name, scope, rate_limit, burst, ref database } = *args;
+    let rate_limit = rate_limit.map(|per_second| Rate { per_second, burst });
     let (key, _) = keys::create(&connect(database)?, &NewKey { name, scope, rate_limit }).await?;
     Ok(writeln!(std::io::stdout(), "{}", key.expose())?)
 }
@@ -103,7 +113,7 @@ async fn list(args: &ListArgs) -> anyhow::Result<()> {
 fn line(record: &KeyRecord) -> String {
     let KeyRecord { key: KnownKey { id, name, scope, rate_limit }, created_at, revoked_at } = record;
     let (scope, name) = (scope.name(), printable(name, NAME));
-    let rate = rate_limit.map_or("no limit".to_owned(), |rate| format!("{rate}/s"));
+    let rate = rate_limit.map_or("no limit".to_owned(), |rate| format!("{}/s", rate.per_second));
     let state = revoked_at.map_or("valid".to_owned(), |at| format!("revoked {at:.0}"));
     format!("{id:>6}  {created_at:.0}  {scope:<7}  {rate:>9}  {state:<28}  {name}")
 }
@@ -126,5 +136,5 @@ fn name(text: &str) -> Result<String, String> {
 
 fn rate_limit(text: &str) -> Result<NonZeroU32, String> {
     let rate = text.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= MAX_RATE);
-    rate.ok_or_else(|| format!("write a whole number of events a second, from 1 to {MAX_RATE}"))
+    rate.ok_or_else(|| format!("write a whole number of events, from 1 to {MAX_RATE}"))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Bytes, Origins};
 use crate::event::Limits;
+use crate::http::ConnectionLimits;
 use crate::tls::IdentityFiles;
 
 /// Who may call the API.
@@ -72,7 +73,7 @@ pub struct HttpConfig {
     #[arg(long, env = "HTTP_MAX_BODY", default_value = "5MiB")]
     pub max_body: Bytes,
     /// Bodies held in memory while they are received, in bytes; more wait for room
-    #[arg(long, env = "HTTP_BODY_BUFFER", default_value = "8MiB")]
+    #[arg(long, env = "HTTP_BODY_BUFFER", default_value = "16MiB")]
     pub body_buffer: Bytes,
     /// How long a request waits for room, in this buffer and in that of the events; then it is answered with 503
     #[arg(long, env = "HTTP_BUFFER_PATIENCE", default_value = "5s", value_parser = super::duration)]
@@ -90,6 +91,16 @@ pub struct HttpConfig {
 }
 
 impl HttpConfig {
+    /// What the connections of clients may cost.
+    #[must_use]
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            max_connections: self.max_connections,
+            header_timeout: self.header_timeout,
+            write_timeout: self.write_timeout,
+        }
+    }
+
     /// What the server shows of itself, where it speaks TLS.
     #[must_use]
     pub fn identity(&self) -> Option<IdentityFiles> {

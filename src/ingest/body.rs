@@ -2,13 +2,18 @@
 //!
 //! Invariants: no body is longer than its limit, neither as it is sent nor unpacked, and all that are held together take no
 //! more than the configured buffer. A body waits for all of its room before it is read, so bodies that fit into the buffer
-//! one by one never wait for each other's rest; a slow client soon holds no more than it has sent. Whoever unpacks a body
-//! without room for its text is done with it without a pause, so there are never more of these texts than threads.
+//! one by one never wait for each other's rest; a slow client soon holds no more than it has sent. Small bodies, large ones
+//! and those of management have rooms of their own, and in each of them nobody is held up by another sender ([`shares`]).
+//! Whoever unpacks a body without room for its text is done with it without a pause, so there are never more of these texts
+//! than threads.
 
 mod encoding;
 mod media_type;
+mod room;
+mod shares;
 
 pub(super) use media_type::{is_json, is_of_type, is_plain_text, unsupported};
+pub(super) use shares::Owner;
 
 use std::ops::Deref;
 use std::pin::pin;
@@ -19,12 +24,14 @@ use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_LENGTH;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::encoding::Encoding;
-use crate::api::{Kind, Problem};
+use self::room::{Denied, Room, Seat};
+use self::shares::Removal;
+use crate::api::{self, Kind, Problem};
 use crate::config::HttpConfig;
+use crate::ops::metrics::{self, BodyRefusal, IngestRefusal};
 
 /// What is left of a refused body is read for so long, and for so many bytes, so that the client gets to see the answer.
 pub(super) const DISCARD_TIME: Duration = Duration::from_secs(5);
@@ -39,13 +46,34 @@ const UNANNOUNCED: usize = 64 * 1024;
 /// What is allocated at first for the pieces of a body, unless it is shorter.
 const LEAST_JOINED: usize = 64 * 1024;
 
+/// A body of events is small if it is no longer than this, and its length announced.
+const SMALL: usize = 64 * 1024;
+
+/// A body that is still to be received, and whose it is.
+#[derive(Debug)]
+pub(super) struct Upload<'a> {
+    pub(super) incoming: &'a mut Incoming,
+    pub(super) owner: Owner,
+}
+
+/// What a body is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It holds events.
+    Events,
+    /// It is for the management API.
+    Management,
+}
+
 /// Receives bodies.
 #[derive(Debug)]
 pub(super) struct Bodies {
-    room: Semaphore,
-    size: usize,
+    small: Room,
+    /// The longest body that is small.
+    small_limit: usize,
+    large: Room,
+    management: Room,
     timeout: Duration,
-    patience: Duration,
 }
 
 /// A body as it was sent, and the room that it takes until it is dropped.
@@ -54,14 +82,15 @@ pub(super) struct Received<'a> {
     bytes: Bytes,
     encoding: Encoding,
     limit: usize,
-    room: Room<'a>,
+    seat: Seat<'a>,
+    purpose: Purpose,
 }
 
 /// A body's text, with the room of what was sent.
 #[derive(Debug)]
 pub(super) struct Body<'a> {
     text: Bytes,
-    room: Room<'a>,
+    seat: Seat<'a>,
 }
 
 impl Deref for Body<'_> {
@@ -80,13 +109,23 @@ impl AsRef<[u8]> for Body<'_> {
 
 impl Bodies {
     pub(super) fn new(config: &HttpConfig) -> Self {
-        // However small the buffer was configured, it takes one body.
-        let size = config.body_buffer.get().max(config.max_body.get()).min(Semaphore::MAX_PERMITS);
+        let (whole, max_body, patience) =
+            (config.body_buffer.get(), config.max_body.get(), config.buffer_patience);
+        let small = (whole / 4).max(1);
+        // However small the buffer was configured, it takes one body; if it is large enough, another key's beside it.
+        let large = (whole - whole / 4).max(max_body);
+        let longest_of_management = api::campaigns::max_body(&config.limits);
+        let management = longest_of_management.max((4 * longest_of_management).min(whole / 4));
         Self {
-            room: Semaphore::new(size),
-            size,
+            small: Room::new(small, small - small / 4, patience),
+            small_limit: SMALL.min(small / 4).min(max_body / 16),
+            large: Room::new(large, (large - max_body).max(max_body), patience),
+            management: Room::new(
+                management,
+                (management - longest_of_management).max(longest_of_management),
+                patience,
+            ),
             timeout: config.body_timeout,
-            patience: config.buffer_patience,
         }
     }
 
@@ -94,23 +133,36 @@ impl Bodies {
     pub(super) async fn receive(
         &self,
         headers: &HeaderMap,
-        body: &mut Incoming,
+        upload: &mut Upload<'_>,
         limit: usize,
+        purpose: Purpose,
     ) -> Result<Received<'_>, Problem> {
         let encoding = Encoding::of(headers)?;
         let announced = announced_length(headers);
         if announced.is_some_and(|length| length > limit) {
             return Err(too_large(limit));
         }
-        let mut room = Room::none(self);
-        room.grow_to(announced.unwrap_or(UNANNOUNCED.min(limit))).await?;
-        let bytes = self.gather(body, &mut room, announced.unwrap_or(limit)).await?;
-        room.shrink_to(bytes.len());
-        Ok(Received { bytes, encoding, limit, room })
+        let room = match (purpose, announced) {
+            (Purpose::Management, _) => &self.management,
+            (Purpose::Events, Some(length)) if length <= self.small_limit => &self.small,
+            (Purpose::Events, _) => &self.large,
+        };
+        let mut seat = room.enter(upload.owner);
+        let denied = |denied| refused(denied, purpose);
+        seat.grow_to(announced.unwrap_or(UNANNOUNCED.min(limit))).await.map_err(denied)?;
+        let bytes = self.gather(upload.incoming, &mut seat, announced.unwrap_or(limit), purpose).await?;
+        seat.whole(bytes.len());
+        Ok(Received { bytes, encoding, limit, seat, purpose })
     }
 
     /// Receives a body of at most `most` bytes.
-    async fn gather(&self, body: &mut Incoming, room: &mut Room<'_>, most: usize) -> Result<Bytes, Problem> {
+    async fn gather(
+        &self,
+        body: &mut Incoming,
+        seat: &mut Seat<'_>,
+        most: usize,
+        purpose: Purpose,
+    ) -> Result<Bytes, Problem> {
         let started = Instant::now();
         let mut timer = pin!(sleep_until(started + self.timeout.min(GRACE)));
         let mut pieces = Pieces::of(most);
@@ -118,11 +170,12 @@ impl Bodies {
             let frame = tokio::select! {
                 biased;
                 frame = body.frame() => frame,
+                removal = seat.removed() => return Err(refused(Denied::Removed(removal), purpose)),
                 () = timer.as_mut() => {
                     if started.elapsed() >= self.timeout {
                         return Err(self.too_slow());
                     }
-                    room.shrink_to(pieces.len());
+                    seat.shrink_to(pieces.len());
                     timer.as_mut().reset(started + self.timeout);
                     continue;
                 }
@@ -134,68 +187,64 @@ impl Bodies {
             if bytes.len() > most.saturating_sub(pieces.len()) {
                 return Err(too_large(most));
             }
-            room.grow_to(pieces.len() + bytes.len()).await?;
+            seat.grow_to(pieces.len() + bytes.len()).await.map_err(|denied| refused(denied, purpose))?;
             pieces.push(bytes);
+            seat.received(pieces.len());
         }
     }
 
     fn too_slow(&self) -> Problem {
+        metrics::body_refused(BodyRefusal::TooSlow);
         let detail = format!("the body took longer than {:?} to arrive", self.timeout);
         Problem::new(Kind::RequestTimeout, detail)
     }
 }
 
+/// The answer to a body for which there is no room. It is counted.
+fn refused(denied: Denied, purpose: Purpose) -> Problem {
+    let (refusal, kind, detail) = match denied {
+        Denied::NoRoom => {
+            (BodyRefusal::NoRoom, Kind::Unavailable, "too many bodies are being received at once; try again")
+        }
+        Denied::Removed(Removal::GaveWay) => (
+            BodyRefusal::GaveWay,
+            Kind::Unavailable,
+            "the body gave way to that of another sender, as more is being received of this one; try again, with less \
+             at once",
+        ),
+        Denied::Removed(Removal::TooSlow) => (
+            BodyRefusal::TooSlow,
+            Kind::RequestTimeout,
+            "the body brought less than 64 KiB in two seconds while others waited for room; try again, in smaller parts",
+        ),
+    };
+    metrics::body_refused(refusal);
+    if purpose == Purpose::Events {
+        metrics::ingest_refused(IngestRefusal::BufferFull);
+    }
+    Problem::new(kind, detail)
+}
+
 impl<'a> Received<'a> {
     /// The body's text.
     pub(super) fn unpack(self) -> Result<Body<'a>, Problem> {
-        let Self { bytes, encoding, limit, room } = self;
+        let Self { bytes, encoding, limit, seat, .. } = self;
         if encoding == Encoding::Identity {
-            return Ok(Body { text: bytes, room });
+            return Ok(Body { text: bytes, seat });
         }
         let within = |length| if length > limit { Err(too_large(limit)) } else { Ok(()) };
-        Ok(Body { text: encoding.unpack(&bytes, within)?.into(), room })
+        Ok(Body { text: encoding.unpack(&bytes, within)?.into(), seat })
     }
 
     /// The body's text, with room for all of it, so that it may be held for as long as something takes.
     pub(super) async fn unpack_to_keep(mut self) -> Result<Body<'a>, Problem> {
         if self.encoding != Encoding::Identity {
-            self.room.grow_to(self.limit).await?;
+            let purpose = self.purpose;
+            self.seat.grow_to(self.limit).await.map_err(|denied| refused(denied, purpose))?;
         }
         let mut body = self.unpack()?;
-        body.room.shrink_to(body.text.len());
+        body.seat.shrink_to(body.text.len());
         Ok(body)
-    }
-}
-
-/// The part of the buffer that a body takes.
-#[derive(Debug)]
-struct Room<'a> {
-    bodies: &'a Bodies,
-    taken: SemaphorePermit<'a>,
-}
-
-impl<'a> Room<'a> {
-    fn none(bodies: &'a Bodies) -> Self {
-        let taken = bodies.room.try_acquire_many(0).expect("none is always there, as it is never closed");
-        Self { bodies, taken }
-    }
-
-    /// Waits for more room, all of it at once; who came first has it first.
-    async fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
-        let more = bytes.min(self.bodies.size).saturating_sub(self.taken.num_permits());
-        if more == 0 {
-            return Ok(());
-        }
-        let more = self.bodies.room.acquire_many(u32::try_from(more).unwrap_or(u32::MAX));
-        let more = timeout(self.bodies.patience, more).await.map_err(|_| {
-            Problem::new(Kind::Unavailable, "too many bodies are being received at once; try again")
-        })?;
-        self.taken.merge(more.expect("it is never closed"));
-        Ok(())
-    }
-
-    fn shrink_to(&mut self, bytes: usize) {
-        drop(self.taken.split(self.taken.num_permits().saturating_sub(bytes)));
     }
 }
 

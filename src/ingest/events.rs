@@ -1,12 +1,11 @@
 //! `POST /events`: a body's events, in one of the forms that its `Content-Type` tells apart.
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
-use super::body::{is_json, is_of_type, is_plain_text, unsupported};
+use super::body::{Upload, is_json, is_of_type, is_plain_text, unsupported};
 use super::intake::{self, Form, Intake};
 use super::rate::Allowance;
 use super::service::Service;
@@ -37,7 +36,7 @@ pub(super) async fn accept(
     caller: &Caller,
     allowance: &mut Allowance,
     headers: &HeaderMap,
-    body: &mut Incoming,
+    body: &mut Upload<'_>,
 ) -> Result<Answer, Problem> {
     let form = form_of(headers, caller)?;
     let (body, stage) = intake::receive(service, caller, headers, body).await?;

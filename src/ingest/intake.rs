@@ -4,12 +4,11 @@
 //! error names is one of the body.
 
 use hyper::HeaderMap;
-use hyper::body::Incoming;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::accumulator::SubmitError;
-use super::body::Body;
+use super::body::{Body, Purpose, Upload};
 use super::gate::Closed;
 use super::rate::Allowance;
 use super::service::Service;
@@ -56,11 +55,11 @@ pub(super) async fn receive<'a>(
     service: &'a Service,
     caller: &Caller,
     headers: &HeaderMap,
-    body: &mut Incoming,
+    body: &mut Upload<'_>,
 ) -> Result<(Body<'a>, Staged), Problem> {
     let HttpConfig { max_body, buffer_patience, .. } = service.config;
     service.accumulator.check()?;
-    let body = service.bodies.receive(headers, body, max_body.get()).await?;
+    let body = service.bodies.receive(headers, body, max_body.get(), Purpose::Events).await?;
     let stage = service.accumulator.stage(buffer_patience).await?;
     Ok((body.unpack()?, stage.sent_by(caller.sender())))
 }

@@ -1,10 +1,5 @@
 //! The HTTP edge: from a connection to the answer, and from a body's events to frames that Redis has acknowledged.
 
-mod server;
-mod connection;
-mod transport;
-mod framing;
-mod head;
 mod service;
 mod router;
 mod cors;
@@ -25,6 +20,5 @@ pub use accumulator::{Accumulator, SubmitError};
 pub use gate::{Closed, Gate};
 pub use reports::{Reports, ServerRun};
 pub use router::{ENDPOINTS, Endpoint, Route};
-pub use server::{Drained, serve};
-pub use service::{Queue, Service};
+pub use service::{Queue, Service, serve};
 pub use staged::Staged;

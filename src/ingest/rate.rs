@@ -1,10 +1,10 @@
 //! How much may be sent with a key that has a rate limit, and the headers that say so (IETF draft
 //! `ratelimit-headers-11`).
 //!
-//! Only routes for sending events take part. A request costs as much as the events in its body, and at least one. The first
-//! one is taken before the body is read, so that a client over its limit costs next to nothing; the others once they are
-//! counted. A key gains its rate in events each second, and saves up as many as one body may hold, so that no body is too
-//! large for ever.
+//! A request costs as much as the events in its body, and at least one; one for management costs one. The first one is
+//! taken before the body is read, so that a client over its limit costs next to nothing; the others once they are counted.
+//! A key gains its rate in events each second, and saves up at most its burst: as many as one body may hold, unless the key
+//! has another. A body of more events than the burst is refused as too large: it could never be sent.
 //!
 //! Invariants: the state is a few words a key; it is this process' own and lives with the cached key.
 
@@ -20,6 +20,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::api::{Kind, Problem};
 use crate::ops::metrics;
+use crate::store::keys::Rate;
 
 /// What may be sent, at most and in which time.
 pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -36,26 +37,26 @@ pub(super) struct RateLimit<C: Clock = MonotonicClock> {
 }
 
 impl RateLimit {
-    /// `rate` events a second, and as many at once as go into a body.
-    pub(super) fn new(rate: NonZeroU32, body: NonZeroU32) -> Self {
+    /// A key's rate, in a server whose bodies hold at most `body` events.
+    pub(super) fn new(rate: Rate, body: NonZeroU32) -> Self {
         Self::with_clock(rate, body, MonotonicClock)
     }
 }
 
 impl<C: Clock + Clone> RateLimit<C> {
-    fn with_clock(rate: NonZeroU32, body: NonZeroU32, clock: C) -> Self {
-        let burst = rate.max(body);
+    fn with_clock(Rate { per_second: rate, burst }: Rate, body: NonZeroU32, clock: C) -> Self {
+        let burst = burst.unwrap_or(rate.max(body));
         let quota = Quota::per_second(rate).allow_burst(burst);
         let limiter = RateLimiter::direct_with_clock(quota, clock.clone()).with_middleware();
         Self { limiter, clock, rate, burst }
     }
 
-    /// Takes so many events, if they may be sent now. Returns how many are left, or for how long to wait.
-    fn take(&self, events: NonZeroU32) -> Result<u32, Duration> {
-        let events = events.min(self.burst);
-        match self.limiter.check_n(events).expect("not more than the burst") {
-            Ok(state) => Ok(state.remaining_burst_capacity()),
-            Err(not_until) => Err(not_until.wait_time_from(self.clock.now())),
+    /// Takes so many events, if they may be sent now. Returns how many are left.
+    fn take(&self, events: NonZeroU32) -> Result<u32, Refusal> {
+        match self.limiter.check_n(events) {
+            Ok(Ok(state)) => Ok(state.remaining_burst_capacity()),
+            Ok(Err(not_until)) => Err(Refusal::For(not_until.wait_time_from(self.clock.now()))),
+            Err(_) => Err(Refusal::ForGood),
         }
     }
 
@@ -63,6 +64,15 @@ impl<C: Clock + Clone> RateLimit<C> {
     fn time_of(&self, events: u32) -> Duration {
         Duration::from_secs(u64::from(events)) / self.rate.get()
     }
+}
+
+/// Why events may not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// They may be sent after so long.
+    For(Duration),
+    /// There are more of them than the burst.
+    ForGood,
 }
 
 /// How much may still be sent with a request's key.
@@ -119,14 +129,28 @@ impl<C: Clock + Clone> Allowance<C> {
 impl<C: Clock + Clone> Account<C> {
     fn take(&mut self, events: NonZeroU32) -> Result<(), Problem> {
         let Self { limit, taken, left, window } = self;
-        match limit.take(events) {
+        let is_beyond_burst = taken.saturating_add(events.get()) > limit.burst.get();
+        let refused = if is_beyond_burst { Err(Refusal::ForGood) } else { limit.take(events) };
+        match refused {
             Ok(remaining) => {
                 *taken = taken.saturating_add(events.get());
                 *left = remaining;
                 *window = limit.time_of(limit.burst.get() - remaining.min(limit.burst.get()));
                 Ok(())
             }
-            Err(wait) => {
+            Err(Refusal::ForGood) => {
+                metrics::http_rate_limited();
+                let burst = limit.burst;
+                // What this request has taken is gained again by then.
+                *window = limit.time_of(burst.get().saturating_sub(*left));
+                let seconds = seconds(*window).max(1);
+                let detail = format!(
+                    "with this API key {burst} events may be sent at once, and the body holds more; send them in parts \
+                     of {burst} or less, the next one in {seconds} s"
+                );
+                Err(Problem::new(Kind::TooManyAtOnce(seconds), detail))
+            }
+            Err(Refusal::For(wait)) => {
                 metrics::http_rate_limited();
                 // The same request takes again what it has taken already.
                 *window = wait + limit.time_of(*taken);
@@ -160,7 +184,7 @@ mod tests {
     /// A limit of `rate` events a second with bodies of at most `body` events, and the clock that it goes by.
     fn limit(rate: u32, body: u32) -> (Arc<RateLimit<FakeRelativeClock>>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (Arc::new(RateLimit::with_clock(count(rate), count(body), clock.clone())), clock)
+        (Arc::new(RateLimit::with_clock(Rate::per_second(count(rate)), count(body), clock.clone())), clock)
     }
 
     /// A request with so many events: its refusal, if it is refused, and the headers of its answer.
@@ -223,10 +247,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_beyond_what_can_be_saved_up_takes_all_of_it() {
-        let (limit, _) = limit(5, 20);
-        let whole = limit.take(count(1000));
-        assert_eq!(whole, Ok(0));
+    fn a_body_beyond_the_burst_is_refused_with_when_its_parts_may_be_sent() {
+        let clock = FakeRelativeClock::default();
+        let rate = Rate { per_second: count(1), burst: Some(count(10)) };
+        let limit = Arc::new(RateLimit::with_clock(rate, count(10_000), clock));
+        assert_eq!(request(&limit, 9_999).0, Some(Kind::TooManyAtOnce(1)), "one was taken for the request");
+        assert_eq!(request(&limit, 11).0, Some(Kind::TooManyAtOnce(2)), "one too many is too many");
+        assert_eq!(request(&limit, 8).0, None);
+        assert_eq!(request(&limit, 10).0, Some(Kind::RateLimited(1)), "it would fit, but nothing is left");
     }
 
     #[test]

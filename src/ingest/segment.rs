@@ -6,12 +6,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::auth::OpenKey;
-use super::body::{Body, is_of_type, is_plain_text, unsupported};
+use super::body::{Body, Purpose, Upload, is_of_type, is_plain_text, unsupported};
 use super::intake::{self, Form, Intake};
 use super::rate::Allowance;
 use super::service::Service;
@@ -43,7 +42,7 @@ pub(super) async fn accept(
     allowance: &mut Allowance,
     call: Option<SegmentCall>,
     headers: &HeaderMap,
-    body: &mut Incoming,
+    body: &mut Upload<'_>,
 ) -> Result<Answer, Problem> {
     if !is_plain_text(headers, caller)? && !is_of_type(headers, "application/json") {
         return Err(unsupported(headers, &["application/json"]));
@@ -84,13 +83,14 @@ pub(super) async fn receive_keyed<'a>(
     service: &'a Service,
     call: Option<SegmentCall>,
     headers: &HeaderMap,
-    body: &mut Incoming,
+    body: &mut Upload<'_>,
 ) -> Result<Keyed<'a>, Problem> {
     if !["application/json", "text/plain"].iter().any(|media_type| is_of_type(headers, media_type)) {
         return Err(without_key());
     }
     let limit = service.config.max_body.min(MAX_KEYED_BODY).get();
-    let body = service.keyed_bodies.receive(headers, body, limit).await?.unpack_to_keep().await?;
+    let body =
+        service.keyed_bodies.receive(headers, body, limit, Purpose::Events).await?.unpack_to_keep().await?;
     let key = key_in(&body).ok_or_else(without_key)?;
     Ok(Keyed { key, message: Message { call, body } })
 }

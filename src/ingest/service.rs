@@ -1,18 +1,25 @@
 //! One request → one answer: route, authenticate, act.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::TRANSFER_ENCODING;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Request, StatusCode};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::accumulator::Accumulator;
-use super::auth::{Access, OpenKey};
-use super::body::{Bodies, Body, DISCARD_TIME, DISCARD_TIME_OF_LATE, discard, is_of_type, unsupported};
+use super::auth::{Access, OpenKey, source};
+use super::body::{
+    Bodies, Body, DISCARD_TIME, DISCARD_TIME_OF_LATE, Owner, Purpose, Upload, discard, is_of_type,
+    unsupported,
+};
 use super::cors::Cors;
 use super::rate::Allowance;
 use super::router::{Endpoint, Route, Router};
@@ -20,10 +27,12 @@ use super::{events, segment};
 use crate::api::{self, Answer, Caller, Kind, Problem};
 use crate::config::{Auth, HttpConfig};
 use crate::event::{EnvelopeReader, Limits};
-use crate::ops::metrics;
+use crate::http::{self, Drained, Handler};
+use crate::ops::metrics::{self, Held};
 use crate::queue::{self, Shards};
 use crate::store::keys::Scope;
-use crate::store::{Pool, Searches};
+use crate::store::{Forget, Pool, Searches, answered_within};
+use crate::tls::Identity;
 
 /// A change to a JSON document (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -53,6 +62,27 @@ pub struct Queue {
     pub shards: Shards,
 }
 
+/// Serves `listener` as [`http::serve`] does.
+pub async fn serve(
+    listener: TcpListener,
+    service: Arc<Service>,
+    identity: Option<Identity>,
+    shutdown: oneshot::Receiver<Duration>,
+) -> Drained {
+    let limits = service.config.connection_limits();
+    http::serve(listener, service, limits, identity, shutdown).await
+}
+
+impl Handler for Service {
+    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        self.answer_in_time(request, peer).await
+    }
+
+    fn connected(&self) -> Option<Held> {
+        Some(metrics::connection())
+    }
+}
+
 impl Service {
     /// A service that hands events to `accumulator`, and asks `queue` and `pool` for everything else.
     #[must_use]
@@ -72,11 +102,10 @@ impl Service {
         }
     }
 
-    /// Answers a request.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer_in_time(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
         let (started, _underway) = (Instant::now(), metrics::request());
         let (head, mut body) = request.into_parts();
-        let answer = self.respond_in_time(&head, &mut body).await.unwrap_or_else(told(&head));
+        let answer = self.respond_in_time(&head, peer, &mut body).await.unwrap_or_else(told(&head));
         metrics::http_request(answer.status().as_u16(), started.elapsed());
         if !body.is_end_stream() {
             let late = answer.status() == StatusCode::REQUEST_TIMEOUT;
@@ -86,14 +115,19 @@ impl Service {
     }
 
     /// As [`Self::respond`], within the time that an answer may take, and with a body the time that it may take to arrive.
-    async fn respond_in_time(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+    async fn respond_in_time(
+        &self,
+        head: &Parts,
+        peer: IpAddr,
+        body: &mut Incoming,
+    ) -> Result<Answer, Problem> {
         let HttpConfig { answer_timeout, body_timeout, .. } = self.config;
         let limit = if body.is_end_stream() { answer_timeout } else { answer_timeout + body_timeout };
-        if let Ok(answer) = tokio::time::timeout(limit, self.respond(head, body)).await {
+        let _forget = Forget;
+        let responding = pin!(self.respond(head, peer, body));
+        if let Some(answer) = answered_within(limit, responding).await {
             return answer;
         }
-        // One of the idle connections is that which gives no answer, and was handed back when the wait for it ended.
-        self.pool.close_idle();
         Err(Problem::new(
             Kind::Unavailable,
             format!(
@@ -102,7 +136,7 @@ impl Service {
         ))
     }
 
-    async fn respond(&self, head: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+    async fn respond(&self, head: &Parts, peer: IpAddr, body: &mut Incoming) -> Result<Answer, Problem> {
         check_codings(&head.headers)?;
         if let Some(method) = self.cors.asked_method(head)
             && let Ok((Endpoint { scope: Some(Scope::Ingest), .. }, _)) =
@@ -111,7 +145,8 @@ impl Service {
             return Ok(self.cors.preflight(&head.headers, &method));
         }
         let (endpoint, parameter) = self.router.find(&head.method, head.uri.path())?;
-        let mut answer = self.admit(endpoint, &parameter, head, body).await.unwrap_or_else(told(head));
+        let answer = self.admit(endpoint, &parameter, head, peer, body).await;
+        let mut answer = answer.unwrap_or_else(told(head));
         if endpoint.scope == Some(Scope::Ingest) {
             self.cors.mark(&head.headers, &mut answer);
         }
@@ -124,8 +159,10 @@ impl Service {
         endpoint: &Endpoint,
         parameter: &str,
         head: &Parts,
+        peer: IpAddr,
         body: &mut Incoming,
     ) -> Result<Answer, Problem> {
+        let source = source(peer);
         let may_be_open = endpoint.scope == Some(Scope::Ingest);
         let mut open = OpenKey::in_query(head.uri.query().filter(|_| may_be_open));
         let mut early = None;
@@ -133,15 +170,23 @@ impl Service {
             && open.is_none()
             && self.access.needs_open_key(&head.headers)
         {
+            let mut unknown = Upload { incoming: &mut *body, owner: Owner { key: None, source } };
             let segment::Keyed { key, message } =
-                segment::receive_keyed(self, call, &head.headers, body).await?;
+                segment::receive_keyed(self, call, &head.headers, &mut unknown).await?;
             (open, early) = (Some(key), Some(message));
         }
-        let (caller, mut allowance) = self.access.check(&head.headers, open, endpoint.scope).await?;
+        let (caller, mut allowance) = self.access.check(&head.headers, open, endpoint.scope, peer).await?;
+        if matches!(endpoint.route, Route::CreateKey | Route::RevokeKey) {
+            self.access.check_keys_in_use()?;
+        }
+        let owner = Owner { key: caller.key().map(|key| key.id.0), source };
+        let mut upload = Upload { incoming: body, owner };
         let answer = match (allowance.take(1), early) {
             (Err(refused), _) => Err(refused),
             (Ok(()), Some(message)) => message.accept(self, &caller, &mut allowance).await,
-            (Ok(()), None) => self.act(endpoint.route, parameter, &caller, &mut allowance, head, body).await,
+            (Ok(()), None) => {
+                self.act(endpoint.route, parameter, &caller, &mut allowance, head, &mut upload).await
+            }
         };
         let mut answer = answer.unwrap_or_else(told(head));
         answer.headers_mut().extend(allowance.headers());
@@ -155,7 +200,7 @@ impl Service {
         caller: &Caller,
         allowance: &mut Allowance,
         head: &Parts,
-        body: &mut Incoming,
+        body: &mut Upload<'_>,
     ) -> Result<Answer, Problem> {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         let (headers, limits, searches) = (&head.headers, &self.config.limits, &self.searches);
@@ -215,7 +260,7 @@ impl Service {
     async fn receive_json(
         &self,
         head: &Parts,
-        body: &mut Incoming,
+        body: &mut Upload<'_>,
         limit: usize,
     ) -> Result<Body<'_>, Problem> {
         self.receive_as(&["application/json"], head, body, limit).await
@@ -226,13 +271,14 @@ impl Service {
         &self,
         types: &[&'static str],
         head: &Parts,
-        body: &mut Incoming,
+        body: &mut Upload<'_>,
         limit: usize,
     ) -> Result<Body<'_>, Problem> {
         if !types.iter().any(|media_type| is_of_type(&head.headers, media_type)) {
             return Err(unsupported(&head.headers, types));
         }
-        self.bodies.receive(&head.headers, body, limit).await?.unpack_to_keep().await
+        let received = self.bodies.receive(&head.headers, body, limit, Purpose::Management).await?;
+        received.unpack_to_keep().await
     }
 }
 

@@ -1,24 +1,28 @@
 //! The private port: `/metrics`, `/healthz`, `/readyz`.
 
-use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
-use super::metrics::{Exporter, UPKEEP};
+use super::metrics::{Exporter, Held, UPKEEP};
 use super::{Periodic, Readiness, Status};
+use crate::http::loopback::is_loopback;
+use crate::http::{self, ConnectionLimits, Handler};
 
-/// How long a client of the admin port may take to send its request's headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the clients of the admin port may cost: some probes, scrapers and people.
+const LIMITS: ConnectionLimits = ConnectionLimits {
+    max_connections: 64,
+    header_timeout: Duration::from_secs(5),
+    write_timeout: Duration::from_secs(5),
+};
 
 /// What the admin port shows.
 #[derive(Debug)]
@@ -33,7 +37,10 @@ impl Admin {
     /// Answers requests, and keeps the metrics up, until it is dropped.
     pub async fn serve(self, listener: TcpListener) {
         let admin = Arc::new(self);
-        tokio::join!(admin.keep_up(), admin.accept(&listener));
+        // It is never asked to end: whoever drops this ends it.
+        let (_running, shutdown) = oneshot::channel();
+        let port = Port { is_loopback: is_of_this_machine(&listener), admin: Arc::clone(&admin) };
+        tokio::join!(admin.keep_up(), http::serve(listener, Arc::new(port), LIMITS, None, shutdown));
     }
 
     /// Whether anybody asks for them or not.
@@ -45,34 +52,7 @@ impl Admin {
         }
     }
 
-    async fn accept(self: &Arc<Self>, listener: &TcpListener) {
-        loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "no connection accepted on the admin port");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let admin = Arc::clone(self);
-            tokio::spawn(async move {
-                let answer = service_fn(|request| {
-                    let admin = Arc::clone(&admin);
-                    async move { Ok::<_, Infallible>(admin.answer(&request).await) }
-                });
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), answer);
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "admin connection ended");
-                }
-            });
-        }
-    }
-
-    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn show(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/metrics") => {
                 text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render())
@@ -98,6 +78,33 @@ impl Admin {
         });
         text(code, "text/plain", lines.collect())
     }
+}
+
+/// The port, as clients reach it.
+#[derive(Debug)]
+struct Port {
+    admin: Arc<Admin>,
+    /// Whether only this machine reaches it; its browsers then ask for any page (DNS rebinding).
+    is_loopback: bool,
+}
+
+impl Handler for Port {
+    async fn answer(&self, request: Request<Incoming>, _: IpAddr) -> Response<Full<Bytes>> {
+        let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
+        if self.is_loopback && !host.is_none_or(is_loopback) {
+            let refusal = "this port is called by a loopback name only, such as localhost or 127.0.0.1\n";
+            return text(StatusCode::FORBIDDEN, "text/plain", refusal.to_owned());
+        }
+        self.admin.show(&request).await
+    }
+
+    fn connected(&self) -> Option<Held> {
+        None
+    }
+}
+
+fn is_of_this_machine(listener: &TcpListener) -> bool {
+    listener.local_addr().is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
 }
 
 fn text(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

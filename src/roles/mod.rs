@@ -13,5 +13,5 @@ pub use error::RoleError;
 pub use process::{AdminPort, Process};
 pub use run_env::RunEnv;
 pub use serve::{Serve, ServeSettings};
-pub use up::{Addresses, welcome};
+pub use up::{Addresses, WelcomeKey, welcome};
 pub use worker::{Worker, WorkerSettings};

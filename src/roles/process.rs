@@ -22,6 +22,9 @@ use crate::ops::{Admin, Background, Condition, Readiness, Signals};
 /// heard, and its client tries again after a second, or finds that it was reset.
 const BACKLOG: u32 = 4096;
 
+/// The most bytes of answers that the kernel keeps for a connection whose client does not read them.
+const SEND_BUFFER: u32 = 64 * 1024;
+
 /// The parts that a process runs.
 #[derive(Debug, Default)]
 pub struct Process {
@@ -144,6 +147,8 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A port whose last connections have only just ended can be opened again.
     socket.set_reuseaddr(true)?;
+    // What a client does not read waits in the kernel, which else lets it grow to megabytes.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }

@@ -27,7 +27,7 @@ use crate::queue::SenderClass;
 pub const MAX_NAME: usize = 200;
 
 const PREFIX: &str = "cmk_";
-const COLUMNS: &str = "id, name, scope, rate_limit, created_at, revoked_at";
+const COLUMNS: &str = "id, name, scope, rate_limit, burst, created_at, revoked_at";
 const REVOKE: &str = "update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1";
 
 /// The highest rate limit that a key may have, in events a second.
@@ -142,8 +142,25 @@ pub struct KnownKey {
     pub name: String,
     /// What it allows.
     pub scope: Scope,
-    /// The most events a second that may be sent with it.
-    pub rate_limit: Option<NonZeroU32>,
+    /// How much may be sent with it; `None` without a limit.
+    pub rate_limit: Option<Rate>,
+}
+
+/// How many events may be sent with a key. A request for management counts as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// So many a second, in the long run.
+    pub per_second: NonZeroU32,
+    /// So many at once; `None` for as many as go into one body, or as a second gives if that is more.
+    pub burst: Option<NonZeroU32>,
+}
+
+impl Rate {
+    /// A rate with the usual burst.
+    #[must_use]
+    pub fn per_second(rate: NonZeroU32) -> Self {
+        Self { per_second: rate, burst: None }
+    }
 }
 
 /// A key as it is kept, revoked or not.
@@ -164,8 +181,8 @@ pub struct NewKey<'a> {
     pub name: &'a str,
     /// What it allows.
     pub scope: Scope,
-    /// The most events a second that may be sent with it.
-    pub rate_limit: Option<NonZeroU32>,
+    /// How much may be sent with it; `None` without a limit.
+    pub rate_limit: Option<Rate>,
 }
 
 /// How a revocation ended.
@@ -184,13 +201,16 @@ pub async fn create(pool: &Pool, new: &NewKey<'_>) -> Result<(ApiKey, KeyRecord)
     let key = ApiKey::generate();
     let hash = Sha256::digest(key.0.as_bytes());
     let sql = format!(
-        "insert into api_keys (name, scope, rate_limit, hash) values ($1, $2, $3, $4) returning {COLUMNS}"
+        "insert into api_keys (name, scope, rate_limit, burst, hash) values ($1, $2, $3, $4, $5) returning {COLUMNS}"
     );
-    let rate = new.rate_limit.map(|rate| i32::try_from(rate.get()).unwrap_or(i32::MAX));
-    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+    let column = |count: NonZeroU32| i32::try_from(count.get()).unwrap_or(i32::MAX);
+    let rate = new.rate_limit.map(|rate| column(rate.per_second));
+    let burst = new.rate_limit.and_then(|rate| rate.burst).map(column);
+    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
         (&new.name, Type::TEXT),
         (&new.scope.name(), Type::TEXT),
         (&rate, Type::INT4),
+        (&burst, Type::INT4),
         (&hash.as_slice(), Type::BYTEA),
     ];
     let created = pool.row(PostgresOperation::Write, &sql, &parameters).await?;
@@ -252,17 +272,21 @@ async fn revoke_on(client: &mut Client, id: KeyId) -> Result<Revocation, StoreEr
 }
 
 fn known(row: &Row) -> Result<KnownKey, tokio_postgres::Error> {
-    let rate_limit: Option<i32> = row.try_get(3)?;
+    let count = |column: usize| -> Result<Option<NonZeroU32>, tokio_postgres::Error> {
+        let count: Option<i32> = row.try_get(column)?;
+        Ok(count.and_then(|count| NonZeroU32::new(count.unsigned_abs())))
+    };
+    let (per_second, burst) = (count(3)?, count(4)?);
     Ok(KnownKey {
         id: KeyId(row.try_get(0)?),
         name: row.try_get(1)?,
         scope: row.try_get(2)?,
-        rate_limit: rate_limit.and_then(|rate| NonZeroU32::new(rate.unsigned_abs())),
+        rate_limit: per_second.map(|per_second| Rate { per_second, burst }),
     })
 }
 
 fn record(row: &Row) -> Result<KeyRecord, tokio_postgres::Error> {
-    Ok(KeyRecord { key: known(row)?, created_at: row.try_get(4)?, revoked_at: row.try_get(5)? })
+    Ok(KeyRecord { key: known(row)?, created_at: row.try_get(5)?, revoked_at: row.try_get(6)? })
 }
 
 impl<'a> FromSql<'a> for Scope {

@@ -5,6 +5,7 @@ pub mod roles;
 
 mod error;
 mod sqlstate;
+mod lent;
 mod pool;
 mod clock;
 mod catalog;
@@ -27,6 +28,7 @@ pub use catalog::{CampaignChange, campaign_changes_since, listen_for_changes};
 pub use clock::{clock, now};
 pub use copy::CopyRows;
 pub use error::StoreError;
+pub use lent::{Forget, Lent, answered_within};
 pub use migrate::{Applied, MigrateError};
 pub use partitions::Partitions;
 pub use pool::{Database, Pool, answers, connect, within};

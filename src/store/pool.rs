@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime,
 };
 use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::config::{Host, SslMode};
@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Config, Connection, Row, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
+use super::lent::Lent;
 use crate::config::{DatabaseUrl, StoreConfig};
 use crate::ops::metrics::{self, PoolState, PostgresOperation};
 use crate::tls;
@@ -35,11 +36,11 @@ pub struct Pool {
 
 impl Pool {
     /// Lends a connection, once there is one.
-    pub async fn get(&self) -> Result<Object, StoreError> {
+    pub async fn get(&self) -> Result<Lent, StoreError> {
         let asked = Instant::now();
         let lent = self.connections.get().await;
         metrics::postgres_pool_wait(asked.elapsed(), lent.is_err());
-        lent.map_err(|error| self.failed(error))
+        lent.map(Lent::new).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: PoolError) -> StoreError {
@@ -47,10 +48,10 @@ impl Pool {
     }
 
     /// As [`Self::get`], given up after `limit`.
-    async fn get_within(&self, limit: Duration) -> Result<Object, StoreError> {
+    async fn get_within(&self, limit: Duration) -> Result<Lent, StoreError> {
         let asked = Instant::now();
         let lent = match timeout(limit, self.connections.get()).await {
-            Ok(lent) => lent.map_err(|error| self.failed(error)),
+            Ok(lent) => lent.map(Lent::new).map_err(|error| self.failed(error)),
             Err(_) => Err(StoreError::NoAnswer(limit)),
         };
         metrics::postgres_pool_wait(asked.elapsed(), lent.is_err());
@@ -225,7 +226,7 @@ pub async fn within<T>(
     });
     let worked = worked.await;
     if worked.is_err() {
-        drop(Object::take(client));
+        drop(client.take());
     }
     worked
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{Pool, StoreError};
+use super::{Lent, Pool, StoreError};
 
 /// How long a search waits until others have ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ pub struct Searches {
 
 /// A connection to search on.
 pub(super) struct Connection {
-    client: Object,
+    client: Lent,
     _room: OwnedSemaphorePermit,
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -15,8 +15,8 @@ use crate::ops::metrics::{self, Failure, PostgresOperation};
 use crate::queue::{
     self, Epoch, Epochs, Gap, Identity, Link, Pool, QueueError, RestoredClaim, Shard, Shards, Shown,
 };
-use crate::store::StoreError;
 use crate::store::epochs::{self, ClaimedEvent};
+use crate::store::{Lent, StoreError};
 
 /// Claims restored in one round trip.
 const PART: i32 = 20_000;
@@ -71,7 +71,7 @@ struct Begun<'a> {
 }
 
 /// Takes the lock, and reads the recorded epochs.
-async fn begin(client: &mut Object, shards: Shards) -> Result<Begun<'_>, StoreError> {
+async fn begin(client: &mut Lent, shards: Shards) -> Result<Begun<'_>, StoreError> {
     let transaction = client.transaction().await?;
     let now = epochs::lock(&transaction).await?;
     let recorded = epochs::read(&transaction, shards).await?;

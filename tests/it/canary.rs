@@ -98,9 +98,14 @@ impl Witness {
                 requests.push(lines.bearer_auth(key).body(body.clone()));
             }
         }
-        for header in ["content-type", "content-encoding", "content-language"] {
-            requests
-                .push(self.asking(Method::POST, "/events").header(header, key).bearer_auth(key).body("{}"));
+        for route in ["/events", "/v1/track", "/v1/batch", "/campaigns"] {
+            for header in ["content-type", "content-encoding", "content-language", "ce-id", "origin"] {
+                let request = self.asking(Method::POST, route).header(header, key);
+                requests.push(request.bearer_auth(key).body("{}"));
+            }
+        }
+        for body in bad_bodies(key) {
+            requests.push(self.posting("/v1/track", &*body).bearer_auth(key));
         }
         for request in requests {
             self.hear(request).await;

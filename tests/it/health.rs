@@ -1,11 +1,14 @@
 //! What a process says about itself on its admin port.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use bb8_redis::redis;
 use campaign_manager::config::AdminConfig;
 use campaign_manager::ops::metrics::Exporter;
 use campaign_manager::roles::Process;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
+use tokio::task::JoinSet;
 
 use crate::support::{DEADLINE, Running, Settings, TestStores, Urls, run, start_worker_in, until};
 
@@ -94,5 +97,40 @@ async fn a_server_whose_log_cannot_be_written_goes_on_with_all_its_work() {
     let policy = redis::cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru").to_owned();
     let () = policy.query_async(&mut stores.redis().await).await.unwrap();
     until("what watches Redis to close the gate", DEADLINE, async || post().await == 503).await;
+    serve.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_admin_port_on_a_loopback_address_is_called_by_a_loopback_name() {
+    let stores = TestStores::start().await;
+    let (mut serve, _) = Running::serve(&Urls::of(&stores), &[], "").await;
+    let admin = serve.until_logged("serving").await["admin"].as_str().unwrap().to_owned();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (host, status) in [("evil.example", 403), ("localhost:1", 200), ("127.0.0.1", 200)] {
+        let answer = client.get(format!("http://{admin}/metrics")).header("host", host).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{host}");
+    }
+    serve.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_of_the_admin_port_that_read_nothing_are_cut_off_and_others_are_answered() {
+    let stores = TestStores::start().await;
+    let (mut serve, _) = Running::serve(&Urls::of(&stores), &[], "").await;
+    let admin = serve.until_logged("serving").await["admin"].as_str().unwrap().to_owned();
+    let mut crowd = JoinSet::new();
+    for _ in 0..100 {
+        let addr: SocketAddr = admin.parse().unwrap();
+        crowd.spawn(async move {
+            let socket = TcpSocket::new_v4().unwrap();
+            // Little is on its way to it before it would have to read.
+            socket.set_recv_buffer_size(4096).unwrap();
+            let mut stream = socket.connect(addr).await.unwrap();
+            let requests = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
+            while stream.write_all(&requests).await.is_ok() {}
+        });
+    }
+    assert_eq!(get(&format!("http://{admin}/healthz")).await.0, 200, "once some have made room");
+    tokio::time::timeout(3 * DEADLINE, crowd.join_all()).await.expect("each of them is cut off");
     serve.drain().await;
 }

@@ -314,7 +314,11 @@ async fn keys_wanted_are_made_once_and_let_in_who_has_one() {
     assert_eq!(client.get(&campaigns).bearer_auth(&key).send().await.unwrap().status(), 200);
     again.signal(Signal::INT);
     again.ended().await;
-    assert!(!again.said().contains("cmk_"), "shown once only");
+    let said = again.said();
+    assert!(!said.contains(&key), "shown once only");
+    let look = said.lines().find(|line| line.contains("/events?user_id=")).expect("a line to paste");
+    assert!(look.contains(r#"-H "authorization: Bearer $KEY""#), "{said}");
+    assert!(said.contains("keys create --name me --scope admin"), "{said}");
 }
 
 #[test]

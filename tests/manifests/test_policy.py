@@ -1,6 +1,7 @@
 """What every container must keep to, whichever overlay or component it comes from."""
 
 import re
+from pathlib import Path
 
 import pytest
 from repository import OVERLAYS, containers, of_kind, overlay, pods
@@ -67,6 +68,14 @@ def test_a_role_has_twice_the_memory_that_it_may_come_to_need(role, target):
     (container,) = [c for _, spec, _ in pods(overlay("production")) for c in spec["containers"] if c["name"] == role]
     assert mebibytes(container["resources"]["requests"]["memory"]) >= target
     assert mebibytes(container["resources"]["limits"]["memory"]) >= 2 * target
+
+
+def test_a_server_has_memory_for_as_many_unfinished_heads_as_it_has_connections():
+    (container,) = [c for _, spec, _ in pods(overlay("production")) for c in spec["containers"] if c["name"] == "serve"]
+    settings = (Path(__file__).parents[2] / ".env.example").read_text()
+    connections = int(re.search(r"^HTTP_MAX_CONNECTIONS=(\d+)$", settings, re.M).group(1))
+    # docs/operations.md: 40 KiB each, beside what it takes under ten times its load
+    assert mebibytes(container["resources"]["limits"]["memory"]) * 1024 >= connections * 40 + 100 * 1024
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

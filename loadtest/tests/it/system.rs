@@ -9,7 +9,7 @@ use campaign_manager::config::{Auth, QueueConfig, ServerUrls, StoreConfig};
 use campaign_manager::embedded::{Profile, Stores};
 use campaign_manager::ops::Readiness;
 use campaign_manager::roles::{Addresses, Serve, ServeSettings, Worker, WorkerSettings};
-use campaign_manager::store::keys::{self, NewKey, Scope};
+use campaign_manager::store::keys::{self, NewKey, Rate, Scope};
 use campaign_manager::store::{self, migrate::migrate};
 use clap::Parser as _;
 use serde_json::Value;
@@ -80,7 +80,7 @@ impl System {
     /// A new API key.
     pub(crate) async fn key(&self, scope: Scope, rate_limit: Option<u32>) -> String {
         let pool = store::connect(&self.urls.database_url, &StoreConfig::for_one_command()).unwrap();
-        let rate_limit = rate_limit.and_then(NonZeroU32::new);
+        let rate_limit = rate_limit.and_then(NonZeroU32::new).map(Rate::per_second);
         let (key, _) = keys::create(&pool, &NewKey { name: "load", scope, rate_limit }).await.unwrap();
         key.expose().to_owned()
     }

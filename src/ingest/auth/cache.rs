@@ -133,14 +133,14 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::store::keys::Scope;
+    use crate::store::keys::{Rate, Scope};
 
     fn hash(number: usize) -> KeyHash {
         KeyHash::of(&format!("cmk_{number}")).expect("of a key's form")
     }
 
     fn known(rate_limit: Option<u32>) -> Known {
-        let rate_limit = rate_limit.and_then(NonZeroU32::new);
+        let rate_limit = rate_limit.and_then(NonZeroU32::new).map(Rate::per_second);
         let limit = rate_limit.map(|rate| Arc::new(RateLimit::new(rate, NonZeroU32::MIN)));
         let key = KnownKey { id: KeyId(1), name: "a key".into(), scope: Scope::Ingest, rate_limit };
         Known { key: Arc::new(key), limit }

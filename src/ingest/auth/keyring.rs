@@ -31,16 +31,16 @@ pub(in crate::ingest) struct Keyring {
     cache: Cache,
     /// Turns to look up a key that is not in the cache.
     turns: Semaphore,
-    /// How many events may be sent at once with a key that has a rate limit.
-    burst: NonZeroU32,
+    /// How many events go into a body.
+    body: NonZeroU32,
     /// While Postgres is away each request would log that.
     logged: Repeated,
 }
 
 impl Keyring {
-    pub(super) fn new(pool: Pool, burst: NonZeroU32) -> Self {
+    pub(super) fn new(pool: Pool, body: NonZeroU32) -> Self {
         let turns = Semaphore::new((pool.most() / 2).max(1));
-        Self { pool, cache: Cache::new(), turns, burst, logged: Repeated::every(LOG_PERIOD) }
+        Self { pool, cache: Cache::new(), turns, body, logged: Repeated::every(LOG_PERIOD) }
     }
 
     /// The key with this hash; `None` when it is not valid.
@@ -91,7 +91,7 @@ impl Keyring {
     async fn look_up(&self, hash: KeyHash) -> Result<Option<Known>, StoreError> {
         let began = self.cache.generation();
         let found = keys::find(&self.pool, hash).await?.map(|key| Known {
-            limit: key.rate_limit.map(|rate| Arc::new(RateLimit::new(rate, self.burst))),
+            limit: key.rate_limit.map(|rate| Arc::new(RateLimit::new(rate, self.body))),
             key: Arc::new(key),
         });
         Ok(self.cache.remember(hash, found, Instant::now(), began))

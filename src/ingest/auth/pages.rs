@@ -5,12 +5,11 @@
 //! (DNS rebinding). So the server wants to be called by a loopback name, and by no page from elsewhere. Routes for sending
 //! events are open to the pages of `CORS_ORIGINS`, and take only bodies that a browser asks about first.
 
-use std::net::IpAddr;
-
 use hyper::HeaderMap;
 use hyper::header::{HOST, ORIGIN};
 
 use crate::api::{Kind, Problem};
+use crate::http::loopback::is_loopback;
 use crate::store::keys::Scope;
 
 /// Refuses what a page from elsewhere has a browser send.
@@ -20,27 +19,15 @@ pub(super) fn refuse(headers: &HeaderMap, needed: Option<Scope>) -> Result<(), P
     if !text(HOST).is_none_or(is_loopback) {
         let detail = "without keys, this server is called by a loopback name only, such as localhost or 127.0.0.1; use \
                       --auth=keys for other names";
-        return Err(Problem::new(Kind::Forbidden, detail));
+        return Err(Problem::new(Kind::Foreign, detail));
     }
     let origin = text(ORIGIN).filter(|_| needed != Some(Scope::Ingest));
     let of_here = |origin: &str| origin.split_once("://").is_some_and(|(_, host)| is_loopback(host));
     if !origin.is_none_or(of_here) {
         let detail = "without keys, this server does nothing for web pages of other machines; use --auth=keys, and a key";
-        return Err(Problem::new(Kind::Forbidden, detail));
+        return Err(Problem::new(Kind::Foreign, detail));
     }
     Ok(())
-}
-
-/// Whether a host, perhaps with a port, is a name or an address of this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

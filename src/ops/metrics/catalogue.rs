@@ -5,8 +5,9 @@
 use metrics::NoopRecorder;
 
 use super::label::{
-    Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Labels, LedgerDay, LedgerEntry, Mark,
-    Outcome, PostgresOperation, RedisOperation, Server, Stage, StatusClass, Sweep, Version,
+    BodyRefusal, Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Labels, LedgerDay,
+    LedgerEntry, Mark, Outcome, PostgresOperation, RedisOperation, Server, SignInFailure, Stage, StatusClass,
+    Sweep, Version,
 };
 use super::metric::{Counter, Each, Gauge, Histogram, Kind, Metric, Part, Registrar};
 
@@ -89,6 +90,10 @@ catalogue! {
         http_connections: Gauge<()>, Serve, "Connections of clients";
         http_rate_limited_total: Counter<()>, Serve,
             "Requests refused, as more was sent with their key than it allows";
+        http_bodies_refused_total: Counter<BodyRefusal>, Serve,
+            "Bodies that were not received: no room for them in time, gave way to a sender with less, or came too slowly";
+        http_sign_in_failures_total: Counter<SignInFailure>, Serve,
+            "Requests whose API key did not let them in: missing, unknown or revoked, or of another scope";
     }
     "Ingest" {
         ingest_events_total: Counter<IngestResult>, Serve,

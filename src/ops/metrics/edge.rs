@@ -6,7 +6,7 @@ use metrics::Gauge;
 
 use super::exporter::handles;
 use super::float;
-use super::label::{IngestRefusal, IngestResult, StatusClass};
+use super::label::{BodyRefusal, IngestRefusal, IngestResult, SignInFailure, StatusClass};
 
 /// Something that is counted for as long as it is held.
 #[derive(Debug)]
@@ -46,6 +46,16 @@ pub fn http_request(status: u16, took: Duration) {
 /// A request that was refused for the rate limit of its key.
 pub fn http_rate_limited() {
     handles().http_rate_limited_total.increment(1);
+}
+
+/// A body that was not received.
+pub fn body_refused(why: BodyRefusal) {
+    handles().http_bodies_refused_total.of(why).increment(1);
+}
+
+/// A request that was refused for its API key.
+pub fn sign_in_failed(why: SignInFailure) {
+    handles().http_sign_in_failures_total.of(why).increment(1);
 }
 
 /// Events of a request, by result, and the bytes that they take in frames.

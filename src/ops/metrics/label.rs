@@ -99,6 +99,26 @@ label! {
         Server = "5xx",
     }
 
+    /// Why a request's API key did not let it in.
+    SignInFailure as "reason" {
+        /// There is none, or it is not where keys are looked for.
+        NoKey = "no_key",
+        /// It is not known, or was revoked.
+        UnknownKey = "unknown_key",
+        /// Its scope does not cover the route.
+        Scope = "scope",
+    }
+
+    /// Why a body was not received.
+    BodyRefusal as "reason" {
+        /// There was no room for it in time.
+        NoRoom = "no_room",
+        /// It had room, and another sender with less needed it.
+        GaveWay = "gave_way",
+        /// It did not arrive in time, or too slowly while others waited.
+        TooSlow = "too_slow",
+    }
+
     /// What a request's events met.
     IngestResult as "result" {
         /// In the queue.
@@ -115,7 +135,7 @@ label! {
         Overloaded = "overloaded",
         /// Redis must not be written to.
         Unusable = "unusable",
-        /// More waits for Redis than may.
+        /// More waits for Redis than may, or there was no room for the body.
         BufferFull = "buffer_full",
         /// Redis refused them, or did not answer.
         Unavailable = "unavailable",

@@ -17,13 +17,14 @@ mod upkeep;
 
 pub use catalogue::CATALOGUE;
 pub use edge::{
-    Held, connection, frame_sent, http_rate_limited, http_request, ingest_buffer, ingest_events, ingest_open,
-    ingest_refused, request,
+    Held, body_refused, connection, frame_sent, http_rate_limited, http_request, ingest_buffer,
+    ingest_events, ingest_open, ingest_refused, request, sign_in_failed,
 };
 pub use exporter::{Exporter, InstallError, UPKEEP, install};
 pub use label::{
-    Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Label, Labels, LedgerDay, LedgerEntry,
-    Mark, Outcome, PostgresOperation, RedisOperation, Server, Stage, StatusClass, Sweep, Version, series,
+    BodyRefusal, Cause, ClaimResult, ConnectionState, IngestRefusal, IngestResult, Label, Labels, LedgerDay,
+    LedgerEntry, Mark, Outcome, PostgresOperation, RedisOperation, Server, SignInFailure, Stage, StatusClass,
+    Sweep, Version, series,
 };
 pub use metric::{Kind, Metric, Part};
 pub use outcomes::{

@@ -4,7 +4,7 @@
 //! same time, one is at work and the others are turned away; a key is forgotten after [`KEPT`], by whoever creates
 //! something later, a bounded number at a time.
 
-use deadpool_postgres::{Client, Transaction};
+use deadpool_postgres::Transaction;
 use sha2::{Digest, Sha256};
 use tokio_postgres::types::Type;
 
@@ -12,7 +12,7 @@ use super::history::{COLUMNS, version};
 use super::insert;
 use crate::campaign::{Campaign, CampaignId, Definition, Version};
 use crate::ops::metrics::{PostgresOperation, timed};
-use crate::store::{Pool, StoreError};
+use crate::store::{Lent, Pool, StoreError};
 
 /// For how long a key is kept.
 const KEPT: &str = "24 h";
@@ -53,7 +53,7 @@ pub async fn create_once(
 }
 
 async fn create_on(
-    client: &mut Client,
+    client: &mut Lent,
     request: Request<'_>,
     definition: &Definition,
     author: Option<&str>,

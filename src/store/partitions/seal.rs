@@ -12,7 +12,7 @@
 //! - What an older release has sealed, with an index that does not tell users apart, gets the index of this one beside it
 //!   first, and loses the other then.
 
-use deadpool_postgres::{ClientWrapper, Object};
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
@@ -76,7 +76,7 @@ pub async fn unsealed(
 
 /// A connection to seal on; the pool may open another in its place.
 pub async fn sealing_connection(pool: &Pool) -> Result<ClientWrapper, StoreError> {
-    let client = Object::take(pool.get().await?);
+    let client = pool.get().await?.take();
     // A build takes what it takes, but no more than one core of the server. A vacuum rests as an autovacuum does, but after five
     // times as much: it has to keep up with what is stored.
     client

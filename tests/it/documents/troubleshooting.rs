@@ -11,7 +11,7 @@ use super::{assert_none, page};
 const PAGE: &str = "docs/troubleshooting.md";
 
 /// Produced by other tests: how the symptom begins, and the test that meets it.
-const ELSEWHERE: [(&str, &str, &str); 22] = [
+const ELSEWHERE: [(&str, &str, &str); 24] = [
     ("… holds other files too", "tests/it/up.rs", "root_gives_away_no_folder_that_holds_files_of_others"),
     (
         "started as root, and may not",
@@ -39,6 +39,16 @@ const ELSEWHERE: [(&str, &str, &str); 22] = [
         "if its port does not speak TLS",
         "tests/it/tls.rs",
         "a_redis_that_cannot_be_verified_is_refused_with_what_to_do",
+    ),
+    (
+        "the body gave way",
+        "src/ingest/body/shares/tests.rs",
+        "whoever_has_more_than_the_one_who_waits_gives_way",
+    ),
+    (
+        "the body brought less than",
+        "tests/it/faults/slow_bodies.rs",
+        "bodies_a_byte_short_hold_up_no_other_key_and_no_management_and_give_way_in_the_end",
     ),
     (
         "more events are queued",

@@ -10,6 +10,7 @@ mod duplicates;
 #[cfg(feature = "fail-points")]
 mod edges;
 mod freezing;
+mod heads;
 mod hostile;
 #[cfg(feature = "fail-points")]
 mod killer;
@@ -24,6 +25,7 @@ mod redis;
 mod restoring;
 mod serve;
 mod shutdown;
+mod slow_bodies;
 
 use crate::support::{DEADLINE, Oracle, Running, TestStores, Urls, until, until_drained};
 

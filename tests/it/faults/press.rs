@@ -17,7 +17,7 @@ const CONNECTIONS: usize = 1000;
 /// Of each request: 48 MB of bodies in all.
 const EVENTS: usize = 200;
 /// Half as much again as it takes.
-const MOST: u64 = 128 << 20;
+const MOST: u64 = 192 << 20;
 /// Nobody gives up while Redis takes nothing.
 const FLAGS: [&str; 3] = ["--redis-timeout=2m", "--buffer-patience=2m", "--log=info"];
 
@@ -57,7 +57,7 @@ async fn a_thousand_connections_that_send_at_once_are_all_served_in_bounded_memo
 async fn a_thousand_connections_that_come_before_one_is_accepted_are_all_served() {
     allow_open_files(CONNECTIONS + 200);
     let stores = TestStores::start().await;
-    let (serve, addr) = Running::serve(&Urls::of(&stores), &[], "").await;
+    let (serve, addr) = Running::serve(&Urls::of(&stores), &FLAGS, "").await;
     serve.signal(Signal::STOP);
     let mut streams = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {

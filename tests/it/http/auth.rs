@@ -5,9 +5,10 @@ use std::time::Duration;
 use campaign_manager::store::keys::{ApiKey, Scope};
 use futures_util::future::join_all;
 use reqwest::Method;
+use serde_json::Value;
 
 use super::{EVENT, key, locked_server as server, reading, sending};
-use crate::support::{DEADLINE, Reply, TestServer, until};
+use crate::support::{DEADLINE, Reply, Running, TestServer, TestStores, Urls, until};
 
 /// Within it a revoked key stops working.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
@@ -30,6 +31,27 @@ async fn without_a_valid_key_nothing_is_possible() {
         assert!(reply.header("www-authenticate").starts_with("Bearer"));
     }
     assert!(server.queued().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_sign_in_is_logged_once_a_minute_for_its_source_and_without_the_key() {
+    let stores = TestStores::start().await;
+    let (mut serve, addr) = Running::serve(&Urls::of(&stores), &["--auth=keys"], "").await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let stranger = ApiKey::generate();
+    for _ in 0..3 {
+        let request = client.get(format!("http://{addr}/campaigns")).bearer_auth(stranger.expose());
+        assert_eq!(request.send().await.unwrap().status(), 401);
+    }
+    assert_eq!(client.get(format!("http://{addr}/campaigns")).send().await.unwrap().status(), 401);
+
+    const LOGGED: &str = "requests without a valid API key are refused";
+    let logged = serve.until_logged(LOGGED).await;
+    assert_eq!((&logged["source"], &logged["why"]), (&"127.0.0.1".into(), &"UnknownKey".into()));
+    let lines = serve.logged(LOGGED).len();
+    // The test may have begun in one minute and ended in the next one.
+    assert!(lines <= 2 && !serve.said().contains(stranger.expose()), "{}", serve.said());
+    serve.drain().await;
 }
 
 #[tokio::test]
@@ -171,6 +193,22 @@ async fn a_flood_of_unknown_keys_leaves_connections_and_known_keys_alone() {
     .await;
 }
 
+#[tokio::test]
+async fn without_keys_no_key_is_made_or_revoked() {
+    let server = TestServer::start().await;
+    let key = key(&server, Scope::Admin).await;
+    for reply in [
+        server.post("/keys", r#"{"name": "mine", "scope": "admin"}"#).await,
+        Reply::of(server.request(Method::DELETE, "/keys/1").bearer_auth(key.expose())).await,
+    ] {
+        let problem = reply.expect(403);
+        assert_eq!(problem["type"], "urn:campaign-manager:problem:keys-unused");
+        assert!(problem["detail"].as_str().unwrap().contains("campaign-manager keys create"), "{problem}");
+    }
+    let keys = server.get("/keys").await.expect(200);
+    assert_eq!((keys["keys"].as_array().unwrap().len(), &keys["keys"][0]["revoked_at"]), (1, &Value::Null));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_keys_a_page_of_another_machine_can_have_nothing_done() {
     let server = TestServer::start().await;
@@ -178,8 +216,9 @@ async fn without_keys_a_page_of_another_machine_can_have_nothing_done() {
     let archive = || server.request(Method::POST, &format!("/campaigns/{id}/archive"));
     for (header, value) in [("origin", "https://evil.example"), ("origin", "null"), ("host", "evil.example")]
     {
-        let detail = Reply::of(archive().header(header, value)).await.problem(403);
-        assert!(detail.contains("--auth=keys"), "{detail}");
+        let reply = Reply::of(archive().header(header, value)).await;
+        assert!(reply.problem(403).contains("--auth=keys"), "{}", reply.text);
+        assert_eq!(reply.json()["title"], "This server answers requests of its own machine only");
     }
     assert_eq!(server.get(&format!("/campaigns/{id}")).await.expect(200)["status"], "active");
     Reply::of(archive().header("origin", "http://localhost:3000")).await.expect(200);

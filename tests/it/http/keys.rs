@@ -54,7 +54,7 @@ async fn a_new_key_is_shown_once_and_lets_in() {
     assert_eq!(shown["id"], new["id"]);
     assert_eq!(shown["revoked_at"], Value::Null);
     let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["created_at", "id", "name", "rate_limit", "revoked_at", "scope"]);
+    assert_eq!(names, ["burst", "created_at", "id", "name", "rate_limit", "revoked_at", "scope"]);
     assert!(!listed.to_string().contains("cmk_"));
 }
 
@@ -158,7 +158,8 @@ async fn of_two_admins_who_revoke_each_other_at_once_one_is_left() {
 #[tokio::test]
 async fn the_command_line_creates_lists_and_revokes_keys() {
     let stores = TestStores::start().await;
-    let create = ["keys", "create", "--name", "sh\u{1b}op", "--scope", "ingest", "--rate-limit", "50"];
+    let create =
+        ["keys", "create", "--name", "sh\u{1b}op", "--scope", "ingest", "--rate-limit=50", "--burst=5"];
     let created = run(&stores, &create).await;
     assert_eq!(created.code, 0, "{created:?}");
     assert!(created.out.starts_with("cmk_") && created.out.lines().count() == 1, "{created:?}");
@@ -176,9 +177,10 @@ async fn the_command_line_creates_lists_and_revokes_keys() {
         lines[1].contains("ingest        50/s  valid ") && lines[1].ends_with("sh\u{fffd}op"),
         "{listed:?}"
     );
-    let listed = run(&stores, &["keys", "list", "--json", "--limit", "1"]).await;
-    let shown: Value = serde_json::from_str(&listed.out).unwrap();
-    assert_eq!(shown["name"], "ops");
+    let listed = run(&stores, &["keys", "list", "--json"]).await;
+    let shown: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(shown[0]["name"], "ops");
+    assert_eq!((&shown[1]["rate_limit"], &shown[1]["burst"]), (&json!(50), &json!(5)));
 }
 
 #[tokio::test]

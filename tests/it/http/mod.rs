@@ -21,7 +21,7 @@ mod tls;
 
 use std::num::NonZeroU32;
 
-use campaign_manager::store::keys::{ApiKey, NewKey, Scope, create};
+use campaign_manager::store::keys::{ApiKey, NewKey, Rate, Scope, create};
 use reqwest::{Method, RequestBuilder};
 
 use crate::support::TestServer;
@@ -38,7 +38,11 @@ async fn key(server: &TestServer, scope: Scope) -> ApiKey {
 }
 
 async fn limited_key(server: &TestServer, scope: Scope, rate_limit: Option<u32>) -> ApiKey {
-    let new = NewKey { name: "test", scope, rate_limit: rate_limit.and_then(NonZeroU32::new) };
+    let new = NewKey {
+        name: "test",
+        scope,
+        rate_limit: rate_limit.and_then(NonZeroU32::new).map(Rate::per_second),
+    };
     create(&server.pool, &new).await.unwrap().0
 }
 

@@ -1,7 +1,9 @@
 //! Clients that are too slow in one way or another, and servers behind that do not answer: nobody is waited for for ever.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bb8_redis::redis;
 use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -92,4 +94,39 @@ async fn a_database_that_does_not_answer_is_not_waited_for_and_is_asked_anew_onc
         both.0.status.is_success() && both.1.status.is_success()
     })
     .await;
+}
+
+/// The sessions of the server, without those of the test.
+async fn sessions(server: &TestServer) -> BTreeSet<i32> {
+    let select = "select pid from pg_stat_activity where application_name = 'campaign-manager'";
+    let rows = server.stores.postgres().await.query(select, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_whose_time_is_over_closes_the_connection_that_it_waits_for_and_no_other() {
+    let flags = ["--answer-timeout=2s", "--database-timeout=1m", "--redis-timeout=1m"];
+    let server = TestServer::with(&flags).await;
+    until("there are several connections", DEADLINE, async || {
+        let asked = (0..4).map(|_| server.get("/campaigns"));
+        futures_util::future::join_all(asked).await;
+        sessions(&server).await.len() >= 2
+    })
+    .await;
+    let before = sessions(&server).await;
+
+    let mut redis = server.stores.redis().await;
+    let () = redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("ALL").query_async(&mut redis).await.unwrap();
+    server.get("/ledger").await.problem(503);
+    assert!(before.is_subset(&sessions(&server).await), "Redis was slow, not Postgres");
+
+    let postgres = server.stores.postgres().await;
+    postgres.batch_execute("begin; lock table campaigns in access exclusive mode").await.unwrap();
+    server.get("/campaigns").await.problem(503);
+    postgres.batch_execute("rollback").await.unwrap();
+    until("the one that waited is closed", DEADLINE, async || {
+        before.difference(&sessions(&server).await).count() == 1
+    })
+    .await;
+    server.get("/campaigns").await.expect(200);
 }

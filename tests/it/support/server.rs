@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::config::{Auth, HttpConfig, IngestConfig, QueueConfig, ServerUrls, StoreConfig};
-use campaign_manager::ingest::{Accumulator, Drained, Queue, Service, serve};
+use campaign_manager::http::Drained;
+use campaign_manager::ingest::{Accumulator, Queue, Service, serve};
 use campaign_manager::queue::{self, EventRecord, Frame};
 use campaign_manager::store::{self, Pool};
 use campaign_manager::tls::Identity;

@@ -1,7 +1,7 @@
 //! What a server answers that refuses events.
 
 use bb8_redis::redis::cmd;
-use campaign_manager::store::keys::{self, NewKey, Scope};
+use campaign_manager::store::keys::{self, NewKey, Rate, Scope};
 use reqwest::RequestBuilder;
 
 use super::{PAGE, elsewhere};
@@ -34,6 +34,9 @@ async fn a_server_that_refuses_events_answers_what_the_document_shows() {
     let half: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab];
     symptoms.met(&refused(400, posting(&api, half).header("content-encoding", "gzip")).await);
     symptoms.met(&refused(403, posting(&api, EVENT).header("host", "shop.example")).await);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let new = client.post(format!("{api}/keys")).header("content-type", "application/json").body("{}");
+    symptoms.met(&refused(403, new).await);
     let status = async |request| Reply::of(request).await.status.as_u16();
     let without_user = Reply::of(posting(&api, r#"{"event_type": "purchase"}"#)).await;
     symptoms.met(&without_user.expect(422).to_string());
@@ -45,14 +48,26 @@ async fn a_server_that_refuses_events_answers_what_the_document_shows() {
     assert_eq!(status(posting(&api, event(1000))).await, 422);
     assert_eq!(status(posting(&api, event(4000))).await, 413);
 
-    let (_closed, address) = Running::serve(&urls, &["--auth=keys", "--max-events=1"], "").await;
+    let (_closed, address) = Running::serve(&urls, &["--auth=keys", "--max-events=2"], "").await;
     let closed = format!("http://{address}");
     assert_eq!(status(posting(&closed, EVENT)).await, 401);
     let pool = stores.pool();
-    let limited = NewKey { name: "slow", scope: Scope::Ingest, rate_limit: std::num::NonZeroU32::new(1) };
+    let limited = NewKey {
+        name: "slow",
+        scope: Scope::Ingest,
+        rate_limit: Some(Rate {
+            per_second: std::num::NonZeroU32::MIN,
+            burst: Some(std::num::NonZeroU32::MIN),
+        }),
+    };
     let (slow, _) = keys::create(&pool, &limited).await.unwrap();
     assert_eq!(status(posting(&closed, EVENT).bearer_auth(slow.expose())).await, 202);
     symptoms.met(&refused(429, posting(&closed, EVENT).bearer_auth(slow.expose())).await);
+    let even = Rate { per_second: std::num::NonZeroU32::MIN, burst: Some(std::num::NonZeroU32::MIN) };
+    let even = NewKey { name: "even", scope: Scope::Ingest, rate_limit: Some(even) };
+    let (even, _) = keys::create(&pool, &even).await.unwrap();
+    let two = format!("[{EVENT}, {EVENT}]");
+    symptoms.met(&refused(413, posting(&closed, two).bearer_auth(even.expose())).await);
     let admin = NewKey { name: "admin", scope: Scope::Admin, rate_limit: None };
     let (admin, record) = keys::create(&pool, &admin).await.unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

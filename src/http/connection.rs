@@ -4,7 +4,9 @@
 //! is cut off; what follows an ambiguous request on its connection is never read as another one.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,56 +16,66 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::crowd::Crowd;
 use super::framing::LONGEST_HEAD;
-use super::service::Service;
-use super::transport::{Crowd, Guarded};
-use crate::ops::metrics;
+use super::transport::Guarded;
+use super::{ConnectionLimits, Handler};
 use crate::tls::Acceptor;
 
 /// The most headers of a request.
 const HEADERS: usize = 100;
+/// The most that is read at once, of a large body.
+const LONGEST_READ: usize = 64 * 1024;
+
+/// What the connections of a port share.
+pub(super) struct Port<H> {
+    pub(super) handler: Arc<H>,
+    pub(super) limits: ConnectionLimits,
+    pub(super) tls: Option<Acceptor>,
+}
 
 /// Serves `stream` until its client ends it, or is too slow, or `ending` says so and what is in flight is answered.
-pub(super) async fn serve_connection(
+pub(super) async fn serve_connection<H: Handler>(
     stream: TcpStream,
-    service: &Service,
-    tls: Option<Acceptor>,
+    peer: IpAddr,
+    port: &Port<H>,
     crowd: Crowd,
     mut ending: watch::Receiver<bool>,
 ) {
-    let _open = metrics::connection();
+    let _open = port.handler.connected();
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection is gone already");
         return;
     }
-    let Some(tls) = tls else { return requests(stream, service, crowd, ending).await };
-    let handshake = timeout(service.config.header_timeout, tls.current().accept(stream));
+    let Some(tls) = &port.tls else { return requests(stream, peer, port, crowd, ending).await };
+    let handshake = timeout(port.limits.header_timeout, tls.current().accept(stream));
     let shaken = tokio::select! {
         biased;
         () = ended(&mut ending) => return,
         shaken = handshake => shaken,
     };
     match shaken {
-        Ok(Ok(stream)) => requests(stream, service, crowd, ending).await,
+        Ok(Ok(stream)) => requests(stream, peer, port, crowd, ending).await,
         Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
         Err(_) => tracing::debug!("a handshake took too long"),
     }
 }
 
-async fn requests(
+async fn requests<H: Handler>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    service: &Service,
+    peer: IpAddr,
+    port: &Port<H>,
     crowd: Crowd,
     mut ending: watch::Receiver<bool>,
 ) {
-    let stream = Guarded::new(stream, crowd, service.config.write_timeout);
+    let stream = Guarded::new(stream, crowd, port.limits.write_timeout);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(service.config.header_timeout)
-        // Of what is read. Where it holds no whole head, hyper answers that the head is too long.
-        .max_buf_size(LONGEST_HEAD)
+        .header_read_timeout(port.limits.header_timeout)
+        .max_header_size(LONGEST_HEAD)
+        .max_buf_size(LONGEST_READ)
         .max_headers(HEADERS);
-    let answer = service_fn(async |request| Ok::<_, Infallible>(service.answer(request).await));
+    let answer = service_fn(async |request| Ok::<_, Infallible>(port.handler.answer(request, peer).await));
     let mut http = pin!(http.serve_connection(TokioIo::new(stream), answer));
     let served = tokio::select! {
         biased;

@@ -11,7 +11,7 @@
 use super::head::Head;
 
 /// The most bytes of a head, and of what may stand behind the last chunk.
-pub(super) const LONGEST_HEAD: usize = 64 * 1024;
+pub(super) const LONGEST_HEAD: usize = 16 * 1024;
 /// Digits of a chunk's size: its number fits, whatever they are.
 const CHUNK_DIGITS: u8 = 15;
 
@@ -69,6 +69,14 @@ struct Size {
 impl Framing {
     pub(super) fn new() -> Self {
         Self { place: Place::Head(Head::default()), line: Vec::new(), left: LONGEST_HEAD }
+    }
+
+    /// How many bytes of an unfinished head there are; `None` where something else comes next.
+    pub(super) fn unfinished_head(&self) -> Option<usize> {
+        match self.place {
+            Place::Head(_) | Place::Trailers => Some(LONGEST_HEAD - self.left),
+            _ => None,
+        }
     }
 
     /// Follows the next piece. After a refusal there must not be another.

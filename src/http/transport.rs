@@ -3,45 +3,29 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::time::{Sleep, sleep};
 
-use super::framing::{Framing, Refused, TOO_LONG};
-
-/// What all connections read into, while it is enough for the least that each one needs.
-const BUFFERS: usize = 8 * 1024 * 1024;
-/// hyper's smallest buffer, and the largest that is of use.
-const BUFFER: (usize, usize) = (8 * 1024, 64 * 1024);
-
-/// The open connections, each of which has a clone: the more there are, the less is read at once.
-///
-/// hyper doubles a connection's buffer when a read has filled it, and keeps it. One that is never filled stays as it is.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Crowd(Arc<()>);
-
-impl Crowd {
-    /// The most bytes that one of them reads now: just too few to fill its buffer.
-    fn share(&self) -> u64 {
-        let share = (BUFFERS / Arc::strong_count(&self.0)).clamp(BUFFER.0, BUFFER.1);
-        (1 << share.ilog2()) - 1
-    }
-}
+use super::crowd::{Crowd, Place, SMALL_HEAD};
+use super::framing::{Framing, LONGEST_HEAD, Refused, TOO_LONG};
 
 /// A stream of requests that can be read in one way only, and of answers that are read.
 ///
 /// In place of the first byte that is refused, hyper gets a NUL, which no head and no chunk may hold: it answers what came
 /// before, and then with 400, and closes. Once nothing could be written for too long, writing fails: hyper itself would
 /// wait for ever for a client that sends requests and reads no answers.
-#[derive(Debug)]
 pub(super) struct Guarded<S> {
     stream: Take<S>,
     crowd: Crowd,
     framing: Framing,
+    /// The place of a large head.
+    place: Option<Place>,
     is_refused: bool,
+    /// So many bytes make up for those of a head that are not read, as it finds no place.
+    filler: usize,
     patience: Duration,
     /// Set while the other side takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -49,12 +33,47 @@ pub(super) struct Guarded<S> {
 
 impl<S: AsyncRead> Guarded<S> {
     pub(super) fn new(stream: S, crowd: Crowd, patience: Duration) -> Self {
-        let stream = stream.take(crowd.share());
-        Self { stream, crowd, framing: Framing::new(), is_refused: false, patience, stalled: None }
+        Self {
+            stream: stream.take(0),
+            crowd,
+            framing: Framing::new(),
+            place: None,
+            is_refused: false,
+            filler: 0,
+            patience,
+            stalled: None,
+        }
     }
 }
 
 impl<S> Guarded<S> {
+    /// The most bytes that may be read now; none of a head that has grown large and finds no place.
+    fn allowance(&mut self) -> usize {
+        let share = self.crowd.share();
+        let head = self.framing.unfinished_head().unwrap_or(0);
+        if head < SMALL_HEAD {
+            self.place = None;
+            // Most heads come at once, with their body.
+            return if head == 0 { share } else { SMALL_HEAD - head };
+        }
+        self.place = self.place.take().or_else(|| self.crowd.place());
+        // A byte more shows that it is too long.
+        if self.place.is_some() { share.min(LONGEST_HEAD - head + 1) } else { 0 }
+    }
+
+    /// Makes a head that finds no place too long for hyper, which then says so.
+    fn fill_up(&mut self, buffer: &mut ReadBuf<'_>) {
+        if self.filler == 0 {
+            tracing::debug!("a request is refused, as too many large heads arrive at once");
+            self.filler = LONGEST_HEAD - self.framing.unfinished_head().unwrap_or(0);
+        }
+        let length = self.filler.min(buffer.remaining());
+        buffer.initialize_unfilled_to(length).fill(b'x');
+        buffer.advance(length);
+        self.filler -= length;
+        self.is_refused = self.filler == 0;
+    }
+
     /// An outcome of writing, as far as there is patience with it.
     fn judge<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
@@ -79,8 +98,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        let share = self.crowd.share();
-        self.stream.set_limit(share);
+        let most = self.allowance();
+        if most == 0 {
+            self.fill_up(buffer);
+            return Poll::Ready(Ok(()));
+        }
+        self.stream.set_limit(most as u64);
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if let Err(Refused { at, reason }) = self.framing.follow(&buffer.filled()[before..]) {
             tracing::debug!(reason, "a request is refused");
@@ -126,24 +149,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(self.stream.get_mut()).poll_shutdown(context);
         self.judge(context, outcome)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_more_connections_are_open_the_less_each_reads_at_once() {
-        let crowd = Crowd::default();
-        let reads = |connections| {
-            let _others: Vec<_> = (1..connections).map(|_| crowd.clone()).collect();
-            crowd.share()
-        };
-        assert_eq!(reads(1), 64 * 1024 - 1);
-        assert_eq!(reads(128), 64 * 1024 - 1);
-        assert_eq!(reads(300), 16 * 1024 - 1);
-        assert_eq!(reads(1_024), 8 * 1024 - 1);
-        assert_eq!(reads(10_000), 8 * 1024 - 1, "no less than hyper's smallest");
     }
 }

@@ -4,6 +4,7 @@
 //! another's handshake; at shutdown requests in flight are answered before their connections close.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::connection::serve_connection;
-use super::service::Service;
-use super::transport::Crowd;
+use super::connection::{Port, serve_connection};
+use super::crowd::Crowd;
+use super::{ConnectionLimits, Handler};
 use crate::ops::Background;
 use crate::tls::Identity;
 
@@ -29,15 +30,16 @@ pub struct Drained {
 
 /// Serves `listener`, with TLS where there is an identity to show, until `shutdown` says for how long requests in flight may take to be answered, and then until they
 /// are, or that time is over. Where the sending half of `shutdown` is dropped, they get no time.
-pub async fn serve(
+pub async fn serve<H: Handler>(
     listener: TcpListener,
-    service: Arc<Service>,
+    handler: Arc<H>,
+    limits: ConnectionLimits,
     identity: Option<Identity>,
     mut shutdown: oneshot::Receiver<Duration>,
 ) -> Drained {
-    let room = Arc::new(Semaphore::new(service.config.max_connections as usize));
+    let room = Arc::new(Semaphore::new(limits.max_connections as usize));
     let ending = watch::Sender::new(false);
-    let tls = identity.as_ref().map(Identity::acceptor);
+    let port = Arc::new(Port { handler, limits, tls: identity.as_ref().map(Identity::acceptor) });
     let mut background = Background::default();
     if let Some(identity) = identity {
         background.spawn("certificate", identity.follow());
@@ -53,11 +55,11 @@ pub async fn serve(
                 break Duration::ZERO;
             }
             Some(_) = connections.join_next() => {}
-            (stream, permit) = accept(&listener, &room) => {
-                let (service, tls, crowd) = (Arc::clone(&service), tls.clone(), crowd.clone());
+            ((stream, peer), permit) = accept(&listener, &room) => {
+                let (port, crowd) = (Arc::clone(&port), crowd.clone());
                 let ending = ending.subscribe();
                 connections.spawn(async move {
-                    serve_connection(stream, &service, tls, crowd, ending).await;
+                    serve_connection(stream, peer.ip(), &port, crowd, ending).await;
                     drop(permit);
                 });
             }
@@ -73,11 +75,14 @@ pub async fn serve(
 }
 
 /// The next connection, once there is room for it.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> ((TcpStream, SocketAddr), OwnedSemaphorePermit) {
     let permit = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
+            Ok(accepted) => return (accepted, permit),
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted now");
