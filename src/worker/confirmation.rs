@@ -5,9 +5,12 @@
 //! received before that, so every change that was answered [`MAX_AGE`] before the event was received counts for it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
+
+use crate::ops::clock;
 
 /// How old a confirmation may be: the promise of `docs/guarantees.md`.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(1);
@@ -18,18 +21,18 @@ const RENEWAL_AGE: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     monotonic: Instant,
-    wall: SystemTime,
+    wall: Timestamp,
 }
 
 impl Moment {
     pub(super) fn now() -> Self {
-        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+        Self { monotonic: Instant::now(), wall: clock::own() }
     }
 
     /// How long ago `earlier` was, by the clock that says more. The wall clock may be set; set forward, it only asks for a
     /// confirmation that was not needed.
     fn since(self, earlier: Self) -> Duration {
-        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        let wall = Duration::try_from(self.wall.duration_since(earlier.wall)).unwrap_or_default();
         self.monotonic.saturating_duration_since(earlier.monotonic).max(wall)
     }
 }

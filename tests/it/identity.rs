@@ -1,7 +1,5 @@
 //! Which events are the same one: those with one id of one user, sent by the same class of senders.
 
-use std::num::NonZeroU32;
-
 use bb8_redis::redis;
 use campaign_manager::roles::Worker;
 use campaign_manager::store::keys::{self, ApiKey, NewKey, Scope};
@@ -12,8 +10,7 @@ use crate::support::{
 };
 
 async fn key(server: &TestServer, scope: Scope) -> ApiKey {
-    let rate_limit: Option<NonZeroU32> = None;
-    keys::create(&server.pool, &NewKey { name: "test", scope, rate_limit }).await.unwrap().0
+    keys::create(&server.pool, &NewKey { name: "test", scope, rate_limit: None }).await.unwrap().0
 }
 
 fn event(event_id: &str, user_id: &str) -> String {

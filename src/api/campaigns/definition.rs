@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn a_rule_with_a_value_that_no_event_can_have_is_refused() {
         for value in [r#""\u0000""#, "1e-20000"] {
-            let refused = problem(&format!(r#"{{"name":"n","rules":{{"a":[{value}]}}}}"#));
-            assert!(refused.contains("/rules/a/0") && refused.contains("PostgreSQL"), "{refused}");
+            let refused = problem(&format!(r#"{{"name":"n","rules":{{"properties":{{"a":[{value}]}}}}}}"#));
+            assert!(refused.contains("/rules/properties/a/0") && refused.contains("PostgreSQL"), "{refused}");
         }
     }
 

@@ -50,7 +50,8 @@ async fn what_triggered_a_campaign_is_listed_from_the_newest_back_page_by_page()
     let server = history().await;
     let all = server.get("/campaigns/1/triggers").await.expect(200);
     assert_eq!(ids(&all), ["b", "a", "c", "d"]);
-    let newest = json!({"event_id": "b", "user_id": "u-2", "received_at": "2026-11-20T11:00:00Z", "campaign_version": 3});
+    let newest = json!({"event_id": "b", "user_id": "u-2", "received_at": "2026-11-20T11:00:00Z", "campaign_version": 3,
+        "from_browser": false});
     assert_eq!(all["triggers"][0], newest);
     assert_eq!(all["next_cursor"], Value::Null);
 
