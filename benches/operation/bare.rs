@@ -10,7 +10,6 @@ use campaign_manager::queue::{
 };
 use campaign_manager::store::migrate::migrate;
 use campaign_manager::store::{self, CopyRows, Partitions, Receipt, Rows, Stored, epochs};
-use deadpool_postgres::Object;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -25,7 +24,7 @@ struct Bare {
     pool: Pool,
     consumer: Consumer,
     epochs: Epochs,
-    postgres: Object,
+    postgres: store::Lent,
 }
 
 /// From before an event is appended until its row is committed, event by event, for so long.

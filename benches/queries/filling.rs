@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use campaign_manager::store::Partitions;
 use campaign_manager::store::partitions::{self, Summaries};
+use campaign_manager::store::{self, Partitions};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::system::System;
@@ -61,12 +61,7 @@ pub(crate) async fn fill(system: &System, rows: usize) -> anyhow::Result<Filled>
 }
 
 /// So many events, evenly over the time, and a trigger for three in ten.
-async fn insert(
-    client: &deadpool_postgres::Client,
-    lower: Timestamp,
-    upper: Timestamp,
-    rows: usize,
-) -> anyhow::Result<()> {
+async fn insert(client: &store::Lent, lower: Timestamp, upper: Timestamp, rows: usize) -> anyhow::Result<()> {
     let rows = i64::try_from(rows)?;
     client
         .execute(

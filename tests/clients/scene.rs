@@ -96,11 +96,7 @@ pub(crate) struct Client(Child);
 impl Client {
     /// Starts one.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        Self(
-            command
-                .spawn()
-                .unwrap_or_else(|error| panic!("{command:?}: {error}; make test-clients installs it")),
-        )
+        Self(command.spawn().expect("make test-clients installs what the clients need"))
     }
 }
 

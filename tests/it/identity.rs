@@ -23,15 +23,15 @@ async fn send(server: &TestServer, key: &ApiKey, body: String) {
 }
 
 /// Waits until so many events are stored and so many were duplicates.
-async fn until_outcomes(stores: &TestStores, stored: i64, duplicates: i64) {
+async fn until_outcomes(stores: &TestStores, kept: i64, duplicates: i64) {
     let sums = "select coalesce(sum(stored), 0), coalesce(sum(duplicates), 0) from frames";
     let client = stores.postgres().await;
-    until(&format!("{stored} stored and {duplicates} duplicates"), DEADLINE, async || {
+    until(&format!("{kept} stored and {duplicates} duplicates"), DEADLINE, async || {
         let row = client.query_one(sums, &[]).await.unwrap();
-        (row.get::<_, i64>(0), row.get::<_, i64>(1)) == (stored, duplicates)
+        (row.get::<_, i64>(0), row.get::<_, i64>(1)) == (kept, duplicates)
     })
     .await;
-    assert_eq!(count(stores, "events").await, stored);
+    assert_eq!(count(stores, "events").await, kept);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

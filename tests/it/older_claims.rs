@@ -36,9 +36,9 @@ fn lines(numbers: std::ops::Range<usize>) -> String {
 
 async fn ask<T: FromRedisValue>(stores: &TestStores, command: &[&[u8]]) -> redis::RedisResult<T> {
     let mut all = redis::Cmd::new();
-    command.iter().for_each(|part| {
+    for part in command {
         all.arg(*part);
-    });
+    }
     all.query_async(&mut stores.redis().await).await
 }
 
@@ -53,8 +53,8 @@ async fn outcomes(stores: &TestStores) -> (i64, i64) {
     (row.get(0), row.get(1))
 }
 
-async fn until_outcomes(stores: &TestStores, stored: usize, duplicates: usize) {
-    let wanted = (i64::try_from(stored).unwrap(), i64::try_from(duplicates).unwrap());
+async fn until_outcomes(stores: &TestStores, kept: usize, duplicates: usize) {
+    let wanted = (i64::try_from(kept).unwrap(), i64::try_from(duplicates).unwrap());
     until(&format!("{wanted:?} stored and duplicates"), DEADLINE, async || outcomes(stores).await == wanted)
         .await;
     assert_eq!(count(stores, "events").await, wanted.0);

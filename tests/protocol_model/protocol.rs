@@ -295,7 +295,7 @@ impl Protocol {
             (Step::Storing { frame, new }, _) => self.commit(state, frame, new),
             (Step::Committed(frame), _) => Self::acknowledge(state, frame),
             (Step::Stale(frame), _) => self.learn(state, worker, frame)?,
-            (Step::Locked(rebuild), _) => self.mark(state, rebuild, forms.0)?,
+            (Step::Locked(rebuild), _) => self.mark(state, rebuild, forms.0),
             (Step::Marked(rebuild), _) if !rebuild.ids.is_empty() => {
                 self.claim_stored(state, rebuild, forms.0)
             }
@@ -449,16 +449,16 @@ impl Protocol {
 
     /// `SET … GET` of the epoch. What stood there until now decides again how much is to be rebuilt.
     /// A worker of the release before is refused where there are claims of this one, and waits.
-    fn mark(&self, state: &mut State, mut rebuild: Rebuild, form: usize) -> Option<Step> {
+    fn mark(&self, state: &mut State, mut rebuild: Rebuild, form: usize) -> Step {
         if self.lost_redis(state, rebuild) {
-            return Some(Step::Stale(rebuild.frame));
+            return Step::Stale(rebuild.frame);
         }
         if self.has(Flaw::UnmarkedRebuild) {
-            return Some(Step::Marked(rebuild));
+            return Step::Marked(rebuild);
         }
         if state.redis.epochs[form] == Epoch::Refused {
             // It gives the lock back, and fails. It is tried again, by whoever has the frame then.
-            return Some(Step::Idle);
+            return Step::Idle;
         }
         let was = std::mem::replace(&mut state.redis.epochs[form], Epoch::Rebuilding(rebuild.epoch));
         if form == NEW {
@@ -471,7 +471,7 @@ impl Protocol {
         if !had_claims && !self.has(Flaw::ClaimsKept) {
             state.redis.claims = [[Claim::Free; IDS]; FORMS];
         }
-        Some(Step::Marked(rebuild))
+        Step::Marked(rebuild)
     }
 
     /// `SET` of the next id.

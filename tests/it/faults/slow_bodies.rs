@@ -98,7 +98,7 @@ async fn bodies_a_byte_short_hold_up_no_other_key_and_no_management_and_give_way
         );
     }
     let shown = scene.shown().await;
-    assert_eq!(shown.get("http_bodies_refused_total{reason=\"no_room\"}"), 0.0);
+    assert!(shown.get("http_bodies_refused_total{reason=\"no_room\"}") < 1.0);
 
     let mine = async { scene.send(&attacker, "/events", padded(5 << 20)).await };
     assert_eq!(mine.await, 202, "what does not arrive gives way to what does");

@@ -35,6 +35,8 @@ async fn without_a_valid_key_nothing_is_possible() {
 
 #[tokio::test]
 async fn a_failed_sign_in_is_logged_once_a_minute_for_its_source_and_without_the_key() {
+    const LOGGED: &str = "requests without a valid API key are refused";
+
     let stores = TestStores::start().await;
     let (mut serve, addr) = Running::serve(&Urls::of(&stores), &["--auth=keys"], "").await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -45,7 +47,6 @@ async fn a_failed_sign_in_is_logged_once_a_minute_for_its_source_and_without_the
     }
     assert_eq!(client.get(format!("http://{addr}/campaigns")).send().await.unwrap().status(), 401);
 
-    const LOGGED: &str = "requests without a valid API key are refused";
     let logged = serve.until_logged(LOGGED).await;
     assert_eq!((&logged["source"], &logged["why"]), (&"127.0.0.1".into(), &"UnknownKey".into()));
     let lines = serve.logged(LOGGED).len();
