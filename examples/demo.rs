@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use campaign_manager::config::{Auth, QueueConfig, ServerUrls, ShutdownConfig, StoreConfig};
-use campaign_manager::embedded::{Profile, Stores};
+use campaign_manager::config::{Auth, QueueConfig, ShutdownConfig, StoreConfig};
+use campaign_manager::embedded::{Part, Profile, Stores};
 use campaign_manager::ops::Readiness;
-use campaign_manager::roles::{Addresses, Serve, ServeSettings, Worker, WorkerSettings};
-use campaign_manager::store::migrate::migrate;
+use campaign_manager::roles::{Serve, ServeSettings, Worker, WorkerSettings};
+use campaign_manager::store::migrate::migrate_and_grant;
 use clap::Parser as _;
 use comfy_table::Table;
 use serde_json::{Value, json};
@@ -80,18 +80,19 @@ async fn demo() -> anyhow::Result<Table> {
     let folder = tempfile::tempdir()?;
     println!("Starting a private Redis and a private Postgres …");
     let stores = Stores::start(folder.path(), Profile::Throwaway).await?;
-    let urls = Addresses::of_stores(&stores).urls;
-    migrate(urls.database_url.expose()).await?;
-    let shown = run(&settings, &urls).await;
+    let grantees = stores.make_roles().await?;
+    migrate_and_grant(stores.urls(Part::Owner).database_url.expose(), &grantees).await?;
+    let shown = run(&settings, &stores).await;
     stores.stop().await;
     shown
 }
 
-async fn run(settings: &Settings, urls: &ServerUrls) -> anyhow::Result<Table> {
+async fn run(settings: &Settings, stores: &Stores) -> anyhow::Result<Table> {
     let Settings { queue, store, serve, worker, shutdown } = settings;
     let mut readiness = Readiness::default();
-    let worker = Worker::start(urls, queue, store, worker, &mut readiness).await?;
-    let serve = Serve::start(urls, Auth::None, queue, store, serve, &mut readiness).await?;
+    let worker = Worker::start(&stores.urls(Part::Worker), queue, store, worker, &mut readiness).await?;
+    let serve =
+        Serve::start(&stores.urls(Part::Serve), Auth::None, queue, store, serve, &mut readiness).await?;
     let api = Api { base: format!("http://{}", serve.addr()), client: reqwest::Client::new() };
     let shown = show(&api).await;
     serve.drain(shutdown.shutdown_timeout).await;

@@ -8,7 +8,7 @@ use campaign_manager::config::{Auth, QueueConfig, StoreConfig};
 use campaign_manager::embedded::{Profile, RedisSettings, Stores};
 use campaign_manager::ops::Readiness;
 use campaign_manager::queue;
-use campaign_manager::roles::{Addresses, Serve, ServeSettings};
+use campaign_manager::roles::{Serve, ServeSettings};
 use clap::Parser as _;
 use tempfile::TempDir;
 
@@ -39,7 +39,7 @@ impl System {
         let folder = tempfile::tempdir()?;
         let stores = Stores::start(folder.path(), Profile::Durable(RedisSettings::default())).await?;
         let settings = Settings::parse_from(["bench", "--http", "127.0.0.1:0", "--queue-budget", BUDGET]);
-        let urls = Addresses::of_stores(&stores).urls;
+        let urls = stores.superuser_urls();
         let redis = queue::pool(&urls.redis_url, &settings.queue)?;
         let shards = settings.queue.shards;
         let unlimited = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).to_owned();

@@ -10,7 +10,7 @@ use campaign_manager::config::{Auth, QueueConfig, ServerUrls, StoreConfig};
 use campaign_manager::embedded::Stores;
 use campaign_manager::ops::Readiness;
 use campaign_manager::queue::{self, EventRecord, OutgoingFrame, Records};
-use campaign_manager::roles::{Addresses, Serve, ServeSettings, Worker, WorkerSettings};
+use campaign_manager::roles::{Serve, ServeSettings, Worker, WorkerSettings};
 use campaign_manager::store::migrate::migrate;
 use campaign_manager::store::{self, Partitions};
 use clap::Parser as _;
@@ -52,7 +52,7 @@ impl System {
     pub(crate) async fn prepare(stores: &Stores, flags: &[&str]) -> anyhow::Result<Self> {
         let fixed = ["bench", "--http", "127.0.0.1:0", "--fetch-wait", "20ms"];
         let settings = Settings::parse_from(fixed.iter().chain(flags));
-        let urls = Addresses::of_stores(stores).urls;
+        let urls = stores.superuser_urls();
         migrate(urls.database_url.expose()).await?;
         let postgres = store::connect(&urls.database_url, &settings.store)?;
         let redis = queue::pool(&urls.redis_url, &settings.queue)?;

@@ -3,7 +3,7 @@
 use campaign_manager::config::{Auth, PartitionConfig, QueueConfig, ServerUrls, StoreConfig};
 use campaign_manager::embedded::Stores;
 use campaign_manager::ops::Readiness;
-use campaign_manager::roles::{Addresses, Serve, ServeSettings};
+use campaign_manager::roles::{Serve, ServeSettings};
 use campaign_manager::store;
 use campaign_manager::store::migrate::migrate;
 use clap::Parser as _;
@@ -29,7 +29,7 @@ pub(crate) struct System {
 impl System {
     pub(crate) async fn prepare(stores: &Stores) -> anyhow::Result<Self> {
         let settings = Settings::parse_from(["bench", "--http", "127.0.0.1:0"]);
-        let urls = Addresses::of_stores(stores).urls;
+        let urls = stores.superuser_urls();
         migrate(urls.database_url.expose()).await?;
         let postgres = store::connect(&urls.database_url, &settings.store)?;
         Ok(Self { settings, urls, postgres })

@@ -115,6 +115,15 @@ impl Stores {
         }
     }
 
+    /// The addresses of both, for the superuser of the private servers: for whoever measures them.
+    #[must_use]
+    pub fn superuser_urls(&self) -> ServerUrls {
+        ServerUrls {
+            database_url: self.database_url().to_owned().into(),
+            redis_url: self.redis_url().to_owned().into(),
+        }
+    }
+
     /// Makes the roles of Postgres that the parts log in as, and says whom the migration is to grant what they need.
     pub async fn make_roles(&self) -> Result<Grantees, StoreError> {
         let login = |part| Login::of(&self.urls(part).database_url);

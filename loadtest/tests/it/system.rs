@@ -54,6 +54,7 @@ impl System {
     pub(crate) async fn start(auth: Auth, settings: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
         let stores = Stores::start(dir.path(), Profile::Throwaway).await.unwrap();
+        stores.make_roles().await.unwrap();
         let urls = Addresses::of_stores(&stores).urls;
         migrate(urls.database_url.expose()).await.unwrap();
         let fixed = ["test", "--http=127.0.0.1:0", "--fetch-wait=50ms", "--catalog-poll=100ms"];
