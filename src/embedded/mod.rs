@@ -25,7 +25,7 @@ pub use binaries::Binaries;
 mod account;
 pub use account::Account;
 mod part;
-pub use part::Part;
+pub use part::{Part, redis_users};
 mod data_dir;
 mod hand_over;
 pub use hand_over::hand_over;

@@ -66,8 +66,10 @@ fn sha256(text: &str) -> String {
 /// The users of Redis, one a line, as its configuration has them.
 const USERS: &str = include_str!("../../infra/docker/users.conf");
 
-/// The lines of Redis' configuration that make the users.
-pub(super) fn redis_users(password: &str) -> String {
+/// The lines of Redis' configuration that make the users, where `password` is that of the default user. They hold for one server:
+/// each node of a cluster needs them.
+#[must_use]
+pub fn redis_users(password: &str) -> String {
     USERS
         .replace("SERVE_PASSWORD", &sha256(&password_of("serve", password)))
         .replace("WORKER_PASSWORD", &sha256(&password_of("worker", password)))

@@ -15,7 +15,7 @@ pub(crate) struct Account {
     pub(crate) stored: i64,
     pub(crate) duplicates: i64,
     pub(crate) dead_lettered: i64,
-    /// Rows, and ids that have more than one.
+    /// Rows, and those that an event has beyond its first: an id of two users names two events.
     rows: i64,
     repeated: i64,
     letters: i64,
@@ -35,7 +35,7 @@ impl Account {
         }
         let sums = "select coalesce(sum(stored), 0), coalesce(sum(duplicates), 0),
                 coalesce(sum(dead_lettered), 0) from frames";
-        let rows = "select count(*), count(*) - count(distinct event_id) from events";
+        let rows = "select count(*), count(*) - count(distinct (user_id, event_id)) from events";
         let letters =
             "select coalesce(sum(events), 0)::bigint, count(*) - count(distinct payload) from dead_letters";
         let postgres = stores.postgres().await;
@@ -65,7 +65,7 @@ impl Account {
             (self.difference() == difference, "accepted = stored + duplicates + dead-lettered"),
             (self.rows == self.stored, "rows = stored"),
             (self.letters == self.dead_lettered, "dead letters = dead-lettered"),
-            (self.repeated == 0, "each id has one row"),
+            (self.repeated == 0, "each event has one row"),
             (self.letters_repeated == 0, "each dead letter is there once"),
         ];
         let broken = rules.iter().filter(|(holds, _)| !holds);

@@ -9,6 +9,7 @@ use std::process::{Child, Stdio};
 
 use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::{self, Cmd, FromRedisValue, InfoDict, RedisResult, cmd};
+use campaign_manager::embedded::redis_users;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
@@ -182,10 +183,11 @@ impl Node {
         let mut text = format!(
             "bind 127.0.0.1\nport {}\ncluster-port {}\ndir {}\nrequirepass {PASSWORD}\nmasterauth {PASSWORD}\n\
              cluster-enabled yes\ncluster-node-timeout 1000\nsave \"\"\nappendonly yes\nappendfsync no\n\
-             repl-diskless-sync-delay 0\n",
+             repl-diskless-sync-delay 0\n{}",
             plain.as_ref().unwrap_or(&port).number,
             bus.number,
-            home.display()
+            home.display(),
+            redis_users(PASSWORD)
         );
         if let Some((ca, Issued { cert, key })) = tls {
             let (port, cert, key, ca) = (port.number, cert.display(), key.display(), ca.file());
