@@ -17,7 +17,7 @@ const CONNECTIONS: usize = 1000;
 /// Of each request: 48 MB of bodies in all.
 const EVENTS: usize = 200;
 /// Half as much again as it takes.
-const MOST: u64 = 192 << 20;
+const MOST: u64 = 128 << 20;
 /// Nobody gives up while Redis takes nothing.
 const FLAGS: [&str; 3] = ["--redis-timeout=2m", "--buffer-patience=2m", "--log=info"];
 

@@ -56,6 +56,8 @@ async fn a_new_key_is_shown_once_and_lets_in() {
     let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
     assert_eq!(names, ["burst", "created_at", "id", "name", "rate_limit", "revoked_at", "scope"]);
     assert!(!listed.to_string().contains("cmk_"));
+    let padded = format!("/keys/0{}", new["id"]);
+    Reply::of(admin.asking(Method::DELETE, &padded)).await.problem(404);
 }
 
 #[tokio::test]
