@@ -35,7 +35,7 @@ pub(crate) struct System {
     _worker: Worker,
     pub(crate) urls: ServerUrls,
     // After those who use them, as fields drop in order.
-    _stores: Stores,
+    stores: Stores,
     dir: TempDir,
 }
 
@@ -62,7 +62,7 @@ impl System {
         let mut ready = Readiness::default();
         let serve = Serve::start(&urls, auth, &queue, &store, &serve, &mut ready).await.unwrap();
         let worker = Worker::start(&urls, &queue, &store, &worker, &mut ready).await.unwrap();
-        Self { serve, _worker: worker, urls, _stores: stores, dir }
+        Self { serve, _worker: worker, urls, stores, dir }
     }
 
     /// Starts one that lets everybody in.
@@ -70,10 +70,11 @@ impl System {
         Self::start(Auth::None, &[]).await
     }
 
-    /// A new connection to the database.
+    /// A new connection to the database, as its superuser.
     pub(crate) async fn postgres(&self) -> Client {
+        let urls = self.stores.superuser_urls();
         let (client, connection) =
-            tokio_postgres::connect(self.urls.database_url.expose(), NoTls).await.unwrap();
+            tokio_postgres::connect(urls.database_url.expose(), NoTls).await.unwrap();
         tokio::spawn(async { drop(connection.await) });
         client
     }
