@@ -168,7 +168,10 @@ impl Store {
             };
             match store::within(*timeout, postgres, PostgresOperation::Probe, probing).await {
                 Err(error) if error.action() == Action::Refuse => {
-                    partitions.forget();
+                    // Looking again for each bad event would double what it takes to find them.
+                    if error.is_without_partition() {
+                        partitions.forget();
+                    }
                     Ok(Some(error))
                 }
                 other => other.map(|()| None),

@@ -73,8 +73,7 @@ impl System {
     /// A new connection to the database, as its superuser.
     pub(crate) async fn postgres(&self) -> Client {
         let urls = self.stores.superuser_urls();
-        let (client, connection) =
-            tokio_postgres::connect(urls.database_url.expose(), NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(urls.database_url.expose(), NoTls).await.unwrap();
         tokio::spawn(async { drop(connection.await) });
         client
     }
