@@ -9,6 +9,7 @@ mod documents;
 mod harness;
 mod embedded;
 mod migrate;
+mod upgrade;
 mod roles;
 
 mod accumulator;

@@ -56,7 +56,11 @@ impl TestServer {
 
     /// Starts with settings as on the command line.
     pub(crate) async fn with(settings: &[&str]) -> Self {
-        let stores = TestStores::start().await;
+        Self::with_stores(TestStores::start().await, settings).await
+    }
+
+    /// Starts on these stores with settings as on the command line.
+    pub(crate) async fn with_stores(stores: TestStores, settings: &[&str]) -> Self {
         let database_url = stores.database_url().to_owned();
         Self::on(stores, &database_url, settings).await
     }
