@@ -71,12 +71,12 @@ impl Chunk {
         let (mut rows, mut triggers) = (CopyRows::with_capacity(0), CopyRows::with_capacity(0));
         for event in events {
             let campaigns = triggered(event);
-            rows.row(6).bytes(event.id.as_bytes()).bytes(event.user.as_bytes()).bytes(event.kind.as_bytes());
+            rows.row(8).bytes(event.id.as_bytes()).bytes(event.user.as_bytes()).bytes(event.kind.as_bytes());
             rows.timestamp(now).int8_array(campaigns.iter().map(|campaign| campaign.campaign_id));
-            rows.bytes(event.json.as_bytes());
+            rows.bytes(event.json.as_bytes()).optional_int8(None).bool(false);
             for campaign in campaigns {
-                triggers.row(5).int8(campaign.campaign_id).int4(campaign.version);
-                triggers.bytes(event.id.as_bytes()).bytes(event.user.as_bytes()).timestamp(now);
+                triggers.row(6).int8(campaign.campaign_id).int4(campaign.version);
+                triggers.bytes(event.id.as_bytes()).bytes(event.user.as_bytes()).timestamp(now).bool(false);
             }
         }
         Self { events: rows.finish().into(), triggers: triggers.finish().into() }
