@@ -147,9 +147,9 @@ impl Bodies {
             (Purpose::Events, Some(length)) if length <= self.small_limit => &self.small,
             (Purpose::Events, _) => &self.large,
         };
-        let mut seat = room.enter(upload.owner);
-        let denied = |denied| refused(denied, purpose);
-        seat.grow_to(announced.unwrap_or(UNANNOUNCED.min(limit))).await.map_err(denied)?;
+        let bytes = announced.unwrap_or(UNANNOUNCED.min(limit));
+        let seat = room.enter(upload.owner, bytes).await;
+        let mut seat = seat.map_err(|denied| refused(denied, purpose))?;
         let bytes = self.gather(upload.incoming, &mut seat, announced.unwrap_or(limit), purpose).await?;
         seat.whole(bytes.len());
         Ok(Received { bytes, encoding, limit, seat, purpose })

@@ -74,8 +74,8 @@ pub async fn serve(
 }
 
 impl Handler for Service {
-    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
-        self.answer_in_time(request, peer).await
+    fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> impl Future<Output = Answer> + Send {
+        self.answer_in_time(request, peer)
     }
 
     fn connected(&self) -> Option<Held> {
@@ -172,7 +172,7 @@ impl Service {
         {
             let mut unknown = Upload { incoming: &mut *body, owner: Owner { key: None, source } };
             let segment::Keyed { key, message } =
-                segment::receive_keyed(self, call, &head.headers, &mut unknown).await?;
+                Box::pin(segment::receive_keyed(self, call, &head.headers, &mut unknown)).await?;
             (open, early) = (Some(key), Some(message));
         }
         let (caller, mut allowance) = self.access.check(&head.headers, open, endpoint.scope, peer).await?;
@@ -183,7 +183,7 @@ impl Service {
         let mut upload = Upload { incoming: body, owner };
         let answer = match (allowance.take(1), early) {
             (Err(refused), _) => Err(refused),
-            (Ok(()), Some(message)) => message.accept(self, &caller, &mut allowance).await,
+            (Ok(()), Some(message)) => Box::pin(message.accept(self, &caller, &mut allowance)).await,
             (Ok(()), None) => {
                 self.act(endpoint.route, parameter, &caller, &mut allowance, head, &mut upload).await
             }
@@ -202,11 +202,28 @@ impl Service {
         head: &Parts,
         body: &mut Upload<'_>,
     ) -> Result<Answer, Problem> {
+        match route {
+            Route::SendEvents => events::accept(self, caller, allowance, &head.headers, body).await,
+            Route::SendSegment(call) => {
+                segment::accept(self, caller, allowance, call, &head.headers, body).await
+            }
+            // Ten times as large as theirs, and would be moved with each event
+            _ => Box::pin(self.manage(route, parameter, caller, head, body)).await,
+        }
+    }
+
+    async fn manage(
+        &self,
+        route: Route,
+        parameter: &str,
+        caller: &Caller,
+        head: &Parts,
+        body: &mut Upload<'_>,
+    ) -> Result<Answer, Problem> {
         let (queue, pool, query) = (&self.queue, &self.pool, head.uri.query());
         let (headers, limits, searches) = (&head.headers, &self.config.limits, &self.searches);
         match route {
-            Route::SendEvents => events::accept(self, caller, allowance, headers, body).await,
-            Route::SendSegment(call) => segment::accept(self, caller, allowance, call, headers, body).await,
+            Route::SendEvents | Route::SendSegment(_) => unreachable!("they are no management"),
             Route::SearchEvents => api::events::search(pool, searches, query).await,
             Route::ReadEvent => api::events::read(searches, parameter, query).await,
             Route::ExplainEvent => api::campaigns::explain(pool, searches, parameter, query).await,

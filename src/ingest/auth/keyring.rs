@@ -48,7 +48,8 @@ impl Keyring {
         match self.cache.recall(hash, Instant::now()) {
             Recall::Fresh(found) => Ok(found),
             Recall::Stale(known) => Ok(self.renew(hash, known).await),
-            Recall::Nothing => self.meet(hash).await,
+            // Large, and hardly ever run
+            Recall::Nothing => Box::pin(self.meet(hash)).await,
         }
     }
 

@@ -35,9 +35,11 @@ impl Room {
         Self { shares: Mutex::new(Shares::new(size, most_of_a_key.min(size))), size, patience }
     }
 
-    /// A seat without any room yet.
-    pub(super) fn enter(&self, owner: Owner) -> Seat<'_> {
-        Seat { id: self.shares().enter(owner, Instant::now()), room: self, held: 0 }
+    /// A seat for a body, as soon as it has room for so many bytes.
+    pub(super) async fn enter(&self, owner: Owner, bytes: usize) -> Result<Seat<'_>, Denied> {
+        let mut seat = Seat { id: self.shares().enter(owner, Instant::now()), room: self, held: 0 };
+        seat.grow_to(bytes).await?;
+        Ok(seat)
     }
 
     fn shares(&self) -> MutexGuard<'_, Shares> {
@@ -61,7 +63,15 @@ impl Seat<'_> {
         if bytes <= self.held {
             return Ok(());
         }
-        self.room.shares().want(self.id, bytes - self.held, Instant::now());
+        if !self.room.shares().want(self.id, bytes - self.held, Instant::now()) {
+            Box::pin(self.wait()).await?;
+        }
+        self.held = bytes;
+        Ok(())
+    }
+
+    /// Waits until the body has what it wants, and has others give way meanwhile.
+    async fn wait(&self) -> Result<(), Denied> {
         let waiting = async {
             loop {
                 match timeout(PRESS_INTERVAL, self.settled()).await {
@@ -70,9 +80,7 @@ impl Seat<'_> {
                 }
             }
         };
-        timeout(self.room.patience, waiting).await.unwrap_or(Err(Denied::NoRoom))?;
-        self.held = bytes;
-        Ok(())
+        timeout(self.room.patience, waiting).await.unwrap_or(Err(Denied::NoRoom))
     }
 
     /// Waits until the body has what it wants, or must go.
@@ -96,7 +104,7 @@ impl Seat<'_> {
 
     /// Notes how much of the body has arrived.
     pub(super) fn received(&self, bytes: usize) {
-        self.room.shares().received(self.id, bytes, Instant::now());
+        self.room.shares().received(self.id, bytes, Instant::now);
     }
 
     /// Notes that the body is whole, so many bytes long, and gives back what it has beyond that.
@@ -109,13 +117,13 @@ impl Seat<'_> {
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         if bytes < self.held {
             self.held = bytes;
-            self.room.shares().shrink(self.id, bytes, Instant::now());
+            self.room.shares().shrink(self.id, bytes, Instant::now);
         }
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.room.shares().leave(self.id, Instant::now());
+        self.room.shares().leave(self.id, Instant::now);
     }
 }

@@ -8,10 +8,12 @@
 //! Invariants: no more is held than there is room; what is whole already never gives way; who sends more than others, or
 //! sends nothing, slows nobody but himself.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::task::Waker;
 use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
 
 /// The least that a body must bring in [`LEAST_TIME`], or end. It is held to that only while others wait for its room.
 const LEAST_BYTES: usize = 64 * 1024;
@@ -117,23 +119,25 @@ impl Shares {
         BodyId(place)
     }
 
-    /// Takes so much more for a body, or has it wait for it; never more than there is in all.
-    pub(super) fn want(&mut self, id: BodyId, more: usize, now: Instant) {
+    /// Takes so much more for a body, or has it wait for it; never more than there is in all. Returns whether it has it.
+    pub(super) fn want(&mut self, id: BodyId, more: usize, now: Instant) -> bool {
         let entry = self.entry(id);
         if entry.removed.is_some() {
-            return;
+            return false;
         }
         let (owner, held) = (entry.owner, entry.held);
         let more = more.min(self.size - held);
         if self.waiting == 0 && self.fits(owner, more) {
-            return self.take(id, more, now);
+            self.take(id, more, now);
+            return true;
         }
         self.arrivals += 1;
         let arrival = self.arrivals;
         self.entry(id).wants = Some((more, arrival));
         self.waiting += 1;
         self.owners.entry(owner).or_default().line.push_back(id);
-        self.grant(now);
+        self.grant(|| now);
+        self.entry(id).wants.is_none()
     }
 
     /// How a body stands; whoever asks is woken when that changes.
@@ -150,11 +154,11 @@ impl Shares {
 
     /// Notes how much of a body has arrived. One that has been told to give way, and then brings enough, stays: it was the
     /// server that did not get to read it.
-    pub(super) fn received(&mut self, id: BodyId, bytes: usize, now: Instant) {
+    pub(super) fn received(&mut self, id: BodyId, bytes: usize, now: impl FnOnce() -> Instant) {
         if let Some((since, marked)) = &mut self.entry(id).arriving
             && bytes - *marked >= LEAST_BYTES
         {
-            (*since, *marked) = (now, bytes);
+            (*since, *marked) = (now(), bytes);
             self.pardon(id);
         }
     }
@@ -175,7 +179,7 @@ impl Shares {
     }
 
     /// Gives back what a body has beyond so many bytes.
-    pub(super) fn shrink(&mut self, id: BodyId, bytes: usize, now: Instant) {
+    pub(super) fn shrink(&mut self, id: BodyId, bytes: usize, now: impl FnOnce() -> Instant) {
         let entry = self.entry(id);
         let less = entry.held.saturating_sub(bytes);
         entry.held -= less;
@@ -190,7 +194,7 @@ impl Shares {
     }
 
     /// Lets a body go, with all that it has.
-    pub(super) fn leave(&mut self, id: BodyId, now: Instant) {
+    pub(super) fn leave(&mut self, id: BodyId, now: impl FnOnce() -> Instant) {
         self.leave_line(id);
         self.shrink(id, 0, now);
         let owner = self.entry(id).owner;
@@ -267,7 +271,11 @@ impl Shares {
     }
 
     /// Gives what is free to those who wait; who has the least is next.
-    fn grant(&mut self, now: Instant) {
+    fn grant(&mut self, now: impl FnOnce() -> Instant) {
+        if self.waiting == 0 {
+            return;
+        }
+        let now = now();
         while self.waiting > 0 {
             let next = self.owners.iter().filter_map(|(owner, holding)| {
                 let id = *holding.line.front()?;

@@ -43,9 +43,9 @@ fn who_has_the_least_is_next_and_nobody_overtakes_among_equals() {
         body(&mut shares, owner(3, 1), 4 * MIB, now),
         body(&mut shares, owner(4, 1), MIB, now),
     ];
-    shares.leave(first[1], now);
+    shares.leave(first[1], || now);
     assert_eq!(line.map(|id| standing(&mut shares, id)), [Standing::Waits, Standing::Has, Standing::Has]);
-    shares.leave(first[0], now);
+    shares.leave(first[0], || now);
     assert_eq!(standing(&mut shares, line[0]), Standing::Has);
 }
 
@@ -55,9 +55,9 @@ fn who_wants_much_gets_it_though_others_want_little() {
     let holders = [1, 2].map(|key| body(&mut shares, owner(key, 1), 6 * MIB, now));
     let large = body(&mut shares, owner(3, 1), 7 * MIB, now);
     let small = body(&mut shares, owner(4, 1), MIB, now);
-    shares.leave(holders[0], now);
+    shares.leave(holders[0], || now);
     assert_eq!([large, small].map(|id| standing(&mut shares, id)), [Standing::Waits; 2]);
-    shares.leave(holders[1], now);
+    shares.leave(holders[1], || now);
     assert_eq!([large, small].map(|id| standing(&mut shares, id)), [Standing::Has; 2]);
 }
 
@@ -71,7 +71,7 @@ fn whoever_has_more_than_the_one_who_waits_gives_way() {
     assert_eq!(told.len(), 1, "one is enough");
     assert_eq!(standing(&mut shares, *told[0]), Standing::Removed(Removal::GaveWay));
     assert_eq!(standing(&mut shares, waits), Standing::Waits, "until it has gone");
-    shares.leave(*told[0], now);
+    shares.leave(*told[0], || now);
     assert_eq!(standing(&mut shares, waits), Standing::Has);
 
     let equal = body(&mut shares, owner(4, 1), 6 * MIB, now);
@@ -94,9 +94,9 @@ fn what_does_not_arrive_gives_way_to_anybody_and_what_arrives_or_is_whole_does_n
     let (mut shares, now) = (shares(), Instant::now());
     let ids = [(); 3].map(|()| body(&mut shares, owner(1, 1), 2 * MIB, now));
     let later = now + 2 * LEAST_TIME;
-    shares.received(ids[0], LEAST_BYTES, later);
+    shares.received(ids[0], LEAST_BYTES, || later);
     shares.whole(ids[1]);
-    shares.received(ids[2], LEAST_BYTES - 1, later);
+    shares.received(ids[2], LEAST_BYTES - 1, || later);
     let waits = body(&mut shares, owner(1, 1), 2 * MIB, later);
     shares.press(waits, later);
     let told = ids.map(|id| standing(&mut shares, id));
@@ -112,12 +112,12 @@ fn what_was_there_and_only_not_read_yet_stays_when_it_is_read() {
     shares.press(waits, later);
     assert_eq!(ids.map(|id| standing(&mut shares, id)), [Standing::Removed(Removal::TooSlow); 3]);
     shares.whole(ids[0]);
-    shares.received(ids[1], LEAST_BYTES, later);
-    shares.received(ids[2], 1, later);
+    shares.received(ids[1], LEAST_BYTES, || later);
+    shares.received(ids[2], 1, || later);
     let told = ids.map(|id| standing(&mut shares, id));
     assert_eq!(told, [Standing::Has, Standing::Has, Standing::Removed(Removal::TooSlow)]);
     for id in ids.into_iter().chain([waits]) {
-        shares.leave(id, later);
+        shares.leave(id, || later);
     }
     assert_eq!((shares.taken, shares.yielding), (0, 0));
 }
@@ -179,7 +179,7 @@ proptest! {
                 Step::Shrink(which) => {
                     if let Some(id) = pick(which, &ids) {
                         let held = shares.entry(id).held;
-                        shares.shrink(id, held / 2, now);
+                        shares.shrink(id, held / 2, || now);
                     }
                 }
                 Step::Press(which) => {
@@ -195,7 +195,7 @@ proptest! {
                 Step::Leave(which) => {
                     if !ids.is_empty() {
                         let id = ids.swap_remove(which % ids.len());
-                        shares.leave(id, now);
+                        shares.leave(id, || now);
                     }
                 }
             }
@@ -206,7 +206,7 @@ proptest! {
             prop_assert_eq!(counted + shares.yielding, shares.taken);
         }
         for id in ids {
-            shares.leave(id, now);
+            shares.leave(id, || now);
         }
         prop_assert_eq!((shares.taken, shares.yielding, shares.waiting), (0, 0, 0));
         prop_assert!(shares.keys.is_empty() && shares.owners.is_empty());
