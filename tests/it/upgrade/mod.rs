@@ -139,8 +139,8 @@ async fn a_business_goes_on_where_the_release_before_left_it() {
         letters["dead_letters"].as_array().unwrap().iter().find(|one| one["state"] == "waiting").unwrap();
     ask(&server, Method::POST, &format!("/dead-letters/{}/replay", letter["id"]), None).await;
     until_rows(&server.stores, "events", EVENTS + 2).await;
-    let stored = get(&server, "/events/new?user_id=u-1").await;
-    assert_eq!(stored["campaign_ids"], json!([id("big spenders"), id("everybody")]));
+    let new = get(&server, "/events/new?user_id=u-1").await;
+    assert_eq!(new["campaign_ids"], json!([id("big spenders"), id("everybody")]));
 
     // Partitions that have closed are sealed as this release does it, those of the release before too
     let client = server.stores.postgres().await;
