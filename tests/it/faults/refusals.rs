@@ -158,6 +158,25 @@ async fn a_worker_whose_postgres_is_read_only_is_not_ready_and_goes_on_after_it(
     system.assert_kept("Postgres read-only", vec![worker]).await;
 }
 
+/// Postgres answers what it answers when its disk is full, as it cannot be filled here without filling that of others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_postgres_has_a_full_disk_is_not_ready_and_goes_on_once_there_is_room() {
+    let mut system = System::start().await;
+    let worker = system.worker().await;
+    system.oracle.start();
+    system.oracle.until_recovered(&system.stores).await;
+    let client = system.stores.postgres().await;
+    let full = "create function full_disk() returns trigger language plpgsql as
+        $$ begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$;
+        create trigger full_disk before insert on events for each row execute function full_disk()";
+    client.batch_execute(full).await.unwrap();
+    until_unwell(&system.stores, &worker, "53100").await;
+    client.batch_execute("drop trigger full_disk on events").await.unwrap();
+    system.oracle.until_recovered(&system.stores).await;
+    until_well(&worker).await;
+    system.assert_kept("Postgres' disk full", vec![worker]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_stores_soon_after_postgres_is_back_however_often_it_has_tried() {
     let mut system = System::start().await;
