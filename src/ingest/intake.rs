@@ -156,20 +156,22 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Adds the messages of a batch. What they share is written into each of them, so what they come to is held
-    /// to the limit of a body again.
+    /// Adds the messages of a batch. What they share is read and written anew for each of them, whether it is accepted or
+    /// not, so what they come to is held to the limit of a body again, before it is read.
     fn add_segment_batch(&mut self, batch: &SegmentBatch<'_>, most_bytes: usize) -> Result<(), Problem> {
         let (shared, start) = (batch.shared(), self.start_of(batch.messages()));
         let dialect = Dialect::Segment { call: None, shared };
+        let mut bytes = 0;
         for message in Elements::new(batch.messages()) {
             let message = message.map_err(|error| self.not_json(error, start))?;
-            self.add(dialect, message)?;
-            if !shared.is_empty() && self.batch.staged.bytes() > most_bytes {
+            bytes += message.len() + shared.len();
+            if !shared.is_empty() && bytes > most_bytes {
                 let detail = format!(
                     "the batch's messages, each with the batch's context and integrations, are longer than {most_bytes} bytes; send it in parts"
                 );
                 return Err(Problem::new(Kind::TooLarge, detail));
             }
+            self.add(dialect, message)?;
         }
         Ok(())
     }

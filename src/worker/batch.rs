@@ -14,6 +14,10 @@ pub(super) struct BatchLimits {
     pub(super) bytes: usize,
 }
 
+/// The most triggers that are stored in one transaction, but for those of a single frame: a row each, of some hundred bytes in
+/// memory. How many an event has is for the campaigns to say, so the limits above do not bound them.
+pub(super) const MOST_TRIGGERS: usize = 200_000;
+
 /// Frames read together: what `fetch` hands to `dedupe`.
 #[derive(Debug)]
 pub(super) struct Fetched {
@@ -105,7 +109,8 @@ impl Join for Deduplicated {
 impl Join for Matched {
     fn join(&mut self, other: Self, limits: BatchLimits) -> Result<(), Self> {
         let are_alike = !self.condemned && !other.condemned && self.epochs == other.epochs;
-        if !are_alike || !fit(&self.deliveries, &other.deliveries, limits) {
+        let triggers = self.triggered.len() + other.triggered.len();
+        if !are_alike || triggers > MOST_TRIGGERS || !fit(&self.deliveries, &other.deliveries, limits) {
             return Err(other);
         }
         let from = self.triggered.len();
@@ -214,6 +219,8 @@ pub(super) mod tests {
         assert!(stays(matched(2, &[3]), BatchLimits { bytes: 50, ..LIMITS }), "too many bytes");
         assert!(stays(matched(1, &[1, 2]), LIMITS), "the same frame");
         assert!(stays(Matched { condemned: true, ..matched(2, &[3]) }, LIMITS), "one is put aside whole");
+        let many = vec![Triggered { campaign_id: 1, version: 1 }; MOST_TRIGGERS - 1];
+        assert!(stays(Matched { triggered: many, ..matched(2, &[3]) }, LIMITS), "too many triggers");
         assert!(
             stays(Matched { epochs: epochs(8), ..matched(2, &[3]) }, LIMITS),
             "claimed under other epochs"

@@ -2,14 +2,14 @@
 //! buffers have grown.
 //!
 //! Invariant: a batch is matched with a catalog that was confirmed at most a second before the batch came; where that is
-//! longer ago, the stage waits for a confirmation.
+//! longer ago, the stage waits for a confirmation. What is handed on goes into one transaction.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::batch::{Deduplicated, Fate, Matched};
+use super::batch::{Deduplicated, Fate, MOST_TRIGGERS, Matched, event_count};
 use super::channel::{Inlet, Outlet};
 use super::confirmation::{Confirmation, Unconfirmed};
 use super::held_up::AtWork;
@@ -69,23 +69,40 @@ impl Matching {
         batches: &Inlet<Deduplicated>,
         matched: &Outlet<Matched>,
     ) -> Result<(), Ended> {
-        for Deduplicated { deliveries, condemned, is_new, epochs } in batches.joined() {
+        for batch in batches.joined() {
+            if self.match_batch(batch, matched)?.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Matches a batch and hands it on, in parts where it triggers more than goes into one transaction; `None` when nobody
+    /// takes them any more.
+    fn match_batch(&mut self, batch: Deduplicated, matched: &Outlet<Matched>) -> Result<Option<()>, Ended> {
+        let Deduplicated { mut deliveries, condemned, is_new, epochs } = batch;
+        let mut is_new = is_new.as_slice();
+        while !deliveries.is_empty() {
             self.until_confirmed()?;
             let started = Instant::now();
             let mut triggered = Vec::new();
             let fates = if condemned {
                 vec![Fate::DeadLetter(CONDEMNED.to_owned()); is_new.len()]
             } else {
-                self.fates(&deliveries, &is_new, &mut triggered)
+                self.fates(&deliveries, is_new, &mut triggered)
             };
             fail_point::reached("matched");
             metrics::stage_done(metrics::Stage::Match, fates.len());
             metrics::stage_took(metrics::Stage::Match, started.elapsed());
+            is_new = &is_new[fates.len()..];
+            let rest = deliveries.split_off(frames_of(&deliveries, fates.len()));
+            let epochs = Arc::clone(&epochs);
             if matched.send(Matched { deliveries, condemned, fates, triggered, epochs }).is_err() {
-                return Ok(());
+                return Ok(None);
             }
+            deliveries = rest;
         }
-        Ok(())
+        Ok(Some(()))
     }
 
     /// Waits until the catalog may be used for the batch at hand.
@@ -98,6 +115,7 @@ impl Matching {
         self.stage.wait_visibly(self.confirmation.fresh(), late)?.map_err(|Unconfirmed| Ended::Abandoned)
     }
 
+    /// The fates of the events of the first frames: of all, unless they trigger too much before.
     fn fates(
         &mut self,
         deliveries: &[Delivery],
@@ -106,10 +124,17 @@ impl Matching {
     ) -> Vec<Fate> {
         let (catalog, at_work) = (self.catalog.load_full(), self.at_work());
         at_work.set_catalog(Some(&catalog));
-        let fate = |(event, is_new): (EventRecord<'_>, &bool)| {
-            if *is_new { self.fate(&catalog, &event, triggered) } else { Fate::Duplicate }
-        };
-        let fates = noted_events(deliveries, &at_work).zip(is_new).map(fate).collect();
+        let mut fates = Vec::with_capacity(is_new.len());
+        for delivery in deliveries {
+            let is_new = &is_new[fates.len()..];
+            let fate = |(event, is_new): (EventRecord<'_>, &bool)| {
+                if *is_new { self.fate(&catalog, &event, triggered) } else { Fate::Duplicate }
+            };
+            fates.extend(noted_events(std::slice::from_ref(delivery), &at_work).zip(is_new).map(fate));
+            if triggered.len() >= MOST_TRIGGERS {
+                break;
+            }
+        }
         at_work.set_catalog(None);
         self.matches.report();
         fates
@@ -152,6 +177,15 @@ impl Matching {
             Err(error) => Fate::DeadLetter(error.to_string()),
         }
     }
+}
+
+/// How many of these frames hold the first `events` events; frames without an event that follow are among them.
+fn frames_of(deliveries: &[Delivery], events: usize) -> usize {
+    let ends = deliveries.iter().scan(0, |end, delivery| {
+        *end += event_count(delivery);
+        Some(*end)
+    });
+    ends.take_while(|end| *end <= events).count()
 }
 
 /// The events of all deliveries, in order; noted as they are begun.

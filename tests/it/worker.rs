@@ -5,9 +5,10 @@ use std::time::Duration;
 use bb8_redis::redis;
 use campaign_manager::queue::{OutgoingFrame, Records, append, pool};
 use campaign_manager::store::Partitions;
+use serde_json::json;
 
 use crate::support::{
-    DEADLINE, Settings, TestStores, count, event, frame_of, start_worker, until, until_rows,
+    DEADLINE, Settings, TestServer, TestStores, count, event, frame_of, start_worker, until, until_rows,
 };
 
 const TABLES: [&str; 4] = ["events", "triggers", "frames", "dead_letters"];
@@ -185,5 +186,28 @@ async fn a_worker_makes_partitions_ahead_of_time_and_drops_those_past_retention(
         (row.get(0), row.get(1), row.get(2)) == (Some(true), Some(true), 4_i64)
     })
     .await;
+    worker.drain(DEADLINE).await.unwrap();
+}
+
+/// As many as the campaigns say, which no limit of a batch's events bounds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_triggers_many_campaigns_is_stored_in_several_transactions() {
+    const MOST_OF_A_TRANSACTION: i64 = 200_000;
+    let server = TestServer::start().await;
+    for _ in 0..200 {
+        server.activate(&json!({"event_type": ["t"]})).await;
+    }
+    let event = |number| json!({"event_id": format!("e{number}"), "event_type": "t", "user_id": format!("u{number}")});
+    let lines: String = (0..1_500).map(|number| event(number).to_string() + "\n").collect();
+    server.post_lines(lines).await.expect(202);
+
+    let worker = start_worker(&server.stores, &Settings::with(&[])).await;
+    until_rows(&server.stores, "triggers", 300_000).await;
+
+    let largest =
+        "select max(rows) from (select count(*) as rows from triggers group by xmin) of_transactions";
+    let largest: i64 = server.stores.postgres().await.query_one(largest, &[]).await.unwrap().get(0);
+    let largest_frame = 200 * 1_500 / 4;
+    assert!(largest < MOST_OF_A_TRANSACTION + largest_frame, "{largest} triggers in one transaction");
     worker.drain(DEADLINE).await.unwrap();
 }

@@ -235,6 +235,12 @@ impl Shared<'_> {
     pub fn is_empty(&self) -> bool {
         self.context.is_none() && self.integrations.is_none()
     }
+
+    /// How many bytes it adds to each message at most.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        [self.context, self.integrations].into_iter().flatten().map(|object| object.get().len()).sum()
+    }
 }
 
 /// The body of a batch.

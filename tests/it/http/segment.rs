@@ -123,6 +123,10 @@ async fn the_batchs_context_is_merged_with_that_of_each_message_and_may_not_swel
     let body = json!({"batch": vec![message; 10], "context": {"pad": "x".repeat(1000)}});
     let reply = server.post("/v1/batch", body.to_string()).await;
     assert!(reply.problem(413).contains("4096 bytes"));
+    // Reading it again costs the same for messages that are refused then.
+    let body = json!({"batch": vec![json!({"type": "page"}); 10], "context": {"pad": "x".repeat(1000)}});
+    let reply = server.post("/v1/batch", body.to_string()).await;
+    assert!(reply.problem(413).contains("4096 bytes"));
     assert_eq!(server.queued().await.len(), 2);
 }
 
