@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::support::{DEADLINE, TestStores, program, run, until};
 
 /// Servers with a database that was never migrated.
-async fn unmigrated() -> TestStores {
+pub(crate) async fn unmigrated() -> TestStores {
     let stores = TestStores::start().await;
     stores.postgres().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
     stores

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+// Its hashes are cheaper than the standard library's; there are never more owners than connections
 use hashbrown::HashMap;
 
 /// The least that a body must bring in [`LEAST_TIME`], or end. It is held to that only while others wait for its room.

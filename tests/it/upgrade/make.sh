@@ -37,7 +37,6 @@ start_worker() {
     until_done $worker curl -sf http://127.0.0.1:18092/readyz
 }
 
-# By its number, TERM and wait
 stop() {
     kill -TERM "$1"
     wait "$1"

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::migrate::unmigrated;
 use crate::support::{
     DEADLINE, Reply, Settings, TestServer, TestStores, count, start_worker, until, until_rows,
 };
@@ -14,7 +15,7 @@ use crate::support::{
 const RELEASE_8: &str = include_str!("release_8.sql");
 const EVENTS: i64 = 101;
 const CLOSED_AND_UNSEALED: &str = "select count(*) from partitions
-    where upper_bound < now() - interval '1 hour' and (sealed_at is null or seal_form is null)";
+    where upper_bound < now() - interval '2 hours' and (sealed_at is null or seal_form is null)";
 
 /// A key that the dump names in its first lines.
 fn key(scope: &str) -> &'static str {
@@ -24,10 +25,8 @@ fn key(scope: &str) -> &'static str {
 
 /// Servers with the database of the release before, not yet migrated.
 async fn stores_of_the_release_before() -> TestStores {
-    let stores = TestStores::start().await;
-    let client = stores.postgres().await;
-    client.batch_execute("drop schema public cascade; create schema public").await.unwrap();
-    client.batch_execute(RELEASE_8).await.unwrap();
+    let stores = unmigrated().await;
+    stores.postgres().await.batch_execute(RELEASE_8).await.unwrap();
     stores
 }
 
