@@ -164,8 +164,8 @@ impl Reading<'_> {
         let mut bytes = 0;
         for message in Elements::new(batch.messages()) {
             let message = message.map_err(|error| self.not_json(error, start))?;
-            bytes += message.len() + shared.len();
-            if !shared.is_empty() && bytes > most_bytes {
+            bytes += message.len() + shared.added_bytes();
+            if bytes > most_bytes {
                 let detail = format!(
                     "the batch's messages, each with the batch's context and integrations, are longer than {most_bytes} bytes; send it in parts"
                 );

@@ -230,15 +230,9 @@ impl Shared<'_> {
     /// Nothing, as for a message that comes alone.
     pub const NONE: Self = Self { context: None, integrations: None };
 
-    /// Whether it says anything.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.context.is_none() && self.integrations.is_none()
-    }
-
     /// How many bytes it adds to each message at most.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn added_bytes(&self) -> usize {
         [self.context, self.integrations].into_iter().flatten().map(|object| object.get().len()).sum()
     }
 }
