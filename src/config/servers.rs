@@ -95,8 +95,8 @@ pub struct StoreConfig {
     /// How long to wait for a connection to Postgres
     #[arg(long, env = "DATABASE_TIMEOUT", default_value = "5s", value_parser = super::duration)]
     pub database_timeout: Duration,
-    /// How long Postgres may take to store a batch, before the attempt is given up and made anew; and how long it leaves a
-    /// transaction open in which nothing is asked of it, since it may hold up others
+    /// How long Postgres may take to store a batch, before the attempt is given up and made anew, with twice the time;
+    /// and how long it leaves a transaction open in which nothing is asked of it, since it may hold up others
     #[arg(long, env = "TRANSACTION_TIMEOUT", default_value = "30s", value_parser = super::session_timeout)]
     pub transaction_timeout: Duration,
 }

@@ -1,6 +1,7 @@
 //! Stage 4: a batch → committed rows.
 //!
-//! A failure that will pass is waited out, and the stages before wait with it. When a row is to blame, the batch is halved
+//! A failure that will pass is waited out, and the stages before wait with it; a batch that takes longer than an attempt may
+//! has twice the time in the next one, or what is too large for it would be tried for ever. When a row is to blame, the batch is halved
 //! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows, but for a late
 //! event that its sealed partition holds already, which is a duplicate. When the claims of a batch are found not to be whole
 //! any more, they are laid again.
@@ -28,6 +29,8 @@ use crate::store::{self, Action, Partitions, Pool, Receipt, StoreError, Stored};
 /// How often the partitions of a batch may be dropped, between the moment when they are made sure of and the moment when it
 /// is written, before its events are taken to be at fault.
 const MAX_MISSED: u32 = 5;
+/// The longest that an attempt may take, of the time of the first.
+const MOST_PATIENCE: u32 = 16;
 
 /// How a worker stores.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub(super) struct Store {
     pub(super) claimant: Claimant,
     /// For duplicates that turn out to be none.
     pub(super) matching: Matching,
-    /// How long an attempt may take before its connection is given up.
+    /// How long the first attempt may take before its connection is given up.
     pub(super) timeout: Duration,
 }
 
@@ -99,8 +102,10 @@ impl Store {
         receipts: &[Receipt],
     ) -> Result<Result<Stored, StoreError>, Ended> {
         let Self { stage, postgres, partitions, timeout, .. } = self;
+        let mut patience = Patience::of(*timeout);
         stage.persist(async || {
-            let written = write_once(postgres, partitions, batch, receipts, *timeout).await;
+            let written = write_once(postgres, partitions, batch, receipts, patience.limit).await;
+            patience.note(&written);
             match written {
                 Err(error) if error.action() == Action::Refuse => {
                     partitions.forget();
@@ -161,12 +166,15 @@ impl Store {
     /// Whether Postgres refuses the rows of these events; nothing of them stays.
     fn probe(&mut self, batch: &Matched, range: &Range<usize>) -> Result<Option<StoreError>, Ended> {
         let Self { stage, postgres, partitions, timeout, .. } = self;
+        let mut patience = Patience::of(*timeout);
         stage.persist(async || {
             let probing = async |client: &mut ClientWrapper| {
                 partitions.ensure_at(client, batch.times()).await?;
                 store::probe(client, batch.rows_of(range)).await
             };
-            match store::within(*timeout, postgres, PostgresOperation::Probe, probing).await {
+            let probed = store::within(patience.limit, postgres, PostgresOperation::Probe, probing).await;
+            patience.note(&probed);
+            match probed {
                 Err(error) if error.action() == Action::Refuse => {
                     // Looking again for each bad event would double what it takes to find them.
                     if error.is_without_partition() {
@@ -177,6 +185,25 @@ impl Store {
                 other => other.map(|()| None),
             }
         })
+    }
+}
+
+/// How long an attempt may take: twice as long after each that was given up.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    limit: Duration,
+    most: Duration,
+}
+
+impl Patience {
+    fn of(first: Duration) -> Self {
+        Self { limit: first, most: first * MOST_PATIENCE }
+    }
+
+    fn note<T>(&mut self, tried: &Result<T, StoreError>) {
+        if let Err(StoreError::NoAnswer(_)) = tried {
+            self.limit = (2 * self.limit).min(self.most);
+        }
     }
 }
 
@@ -251,4 +278,23 @@ fn count(receipts: &[Receipt], unstored: &[bool], batch: &Matched) {
         }
     }
     metrics::triggers_stored(batch.triggers_in(unstored));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_attempt_without_an_answer_has_the_next_one_take_longer_up_to_a_bound() {
+        let second = Duration::from_secs(1);
+        let mut patience = Patience::of(second);
+        let mut limit_after = |tried: Result<(), StoreError>| {
+            patience.note(&tried);
+            patience.limit.as_secs()
+        };
+        assert_eq!(limit_after(Ok(())), 1);
+        assert_eq!(limit_after(Err(StoreError::Searching)), 1);
+        let limits: Vec<u64> = (0..6).map(|_| limit_after(Err(StoreError::NoAnswer(second)))).collect();
+        assert_eq!(limits, [2, 4, 8, 16, 16, 16]);
+    }
 }

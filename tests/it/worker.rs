@@ -212,3 +212,20 @@ async fn what_triggers_many_campaigns_is_stored_in_several_transactions() {
     assert!(largest < MOST_OF_A_TRANSACTION + largest_frame, "{largest} triggers in one transaction");
     worker.drain(DEADLINE).await.unwrap();
 }
+
+/// Each attempt was given up after the same time, so such a batch was tried for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_takes_longer_than_a_transaction_may_is_stored_with_more_time() {
+    let (stores, settings) = (TestStores::start().await, Settings::with(&["--transaction-timeout", "1s"]));
+    let takes_two_seconds = "create function slow() returns trigger language plpgsql
+            as $$ begin perform pg_sleep(2); return null; end $$;
+        create trigger slow before insert on events for each statement execute function slow()";
+    stores.postgres().await.batch_execute(takes_two_seconds).await.unwrap();
+    queue_frames(&stores, &settings, &[frame_of(shard(&settings), &["a", "b"])]).await;
+
+    let worker = start_worker(&stores, &settings).await;
+    until("an empty queue", DEADLINE, async || queued(&stores, &settings).await == 0).await;
+    worker.drain(DEADLINE).await.unwrap();
+
+    assert_eq!(counts(&stores).await, [2, 0, 1, 0]);
+}
