@@ -1,6 +1,6 @@
 //! Events → frames → Redis, and back to each request the word that its events are safe.
 //!
-//! Requests wait in line for room, stage their events ([`Staged`]), submit them, and wait for the frames that carry them.
+//! Requests wait for room, whoever has the least of it first ([`Line`]), stage their events ([`Staged`]), submit them, and wait for the frames that carry them.
 //! One task, [`Accumulator::run`], sends what [`Gathering`] says is due, several round trips side by side.
 //!
 //! Invariants: [`Accumulator::submit`] returns `Ok` only after Redis has acknowledged every frame concerned; the lock is
@@ -10,11 +10,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{self, Notify, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::gate::{Closed, Gate};
-use super::gathering::{Departure, Gathering, Held};
+use super::gathering::{Departure, Gathering, Held, Part};
+use super::line::{Line, Owner};
 use super::reports::Reports;
 use super::staged::Staged;
 use super::writes::Writes;
@@ -44,15 +45,13 @@ struct Inner {
     state: Mutex<State>,
     /// Wakes the sending task: something came in, or the accumulator was closed.
     wake: Notify,
-    /// Held by the request that has waited for room the longest.
-    line: sync::Mutex<()>,
-    /// Wakes it: something was released.
-    released: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     gathering: Gathering<Waiting>,
+    /// What each owner has in there, and who waits for room; what waits is woken to look whether it is next.
+    line: Line<Arc<Notify>>,
     closed: bool,
 }
 
@@ -90,7 +89,7 @@ impl Accumulator {
     pub fn new(shards: Shards, config: &IngestConfig) -> Self {
         let frame_bytes = config.frame_bytes.get();
         let gathering = Gathering::new(shards, frame_bytes, config.linger, config.buffer.get());
-        let state = Mutex::new(State { gathering, closed: false });
+        let state = Mutex::new(State { gathering, line: Line::new(), closed: false });
         let gate = Gate::new(shards, config.marks.clone());
         Self(Arc::new(Inner {
             shards,
@@ -100,8 +99,6 @@ impl Accumulator {
             writes: Writes::new(),
             state,
             wake: Notify::new(),
-            line: sync::Mutex::new(()),
-            released: Notify::new(),
         }))
     }
 
@@ -137,19 +134,30 @@ impl Accumulator {
         }
     }
 
-    /// An empty stage for one request's events, once there is room for them; who came first has it first. Nobody waits
-    /// for longer than `patience`.
-    pub async fn stage(&self, patience: Duration) -> Result<Staged, SubmitError> {
-        let waited = tokio::time::timeout(patience, self.wait_for_room()).await;
+    /// An empty stage for the events of one of this owner's requests, once there is room for them; who has the least in the
+    /// buffer has it first. Nobody waits for longer than `patience`.
+    pub async fn stage(&self, owner: Owner, patience: Duration) -> Result<Staged, SubmitError> {
+        let waited = tokio::time::timeout(patience, self.wait_for_room(owner)).await;
         counted(waited.map_err(|_| SubmitError::Full))?;
-        Ok(Staged::new(self.0.shards, self.0.frame_bytes))
+        Ok(Staged::new(self.0.shards, owner, self.0.frame_bytes))
     }
 
-    async fn wait_for_room(&self) {
-        let _first = self.0.line.lock().await;
-        while !self.lock().gathering.has_room() {
-            self.0.released.notified().await;
+    async fn wait_for_room(&self, owner: Owner) {
+        let Some(place) = self.join(owner) else { return };
+        while !self.lock().has_turn(&place.woken) {
+            place.woken.notified().await;
         }
+    }
+
+    /// A place in the line; `None` where there is room and nobody waits for it.
+    fn join(&self, owner: Owner) -> Option<Place<'_>> {
+        let mut state = self.lock();
+        if state.line.waiting() == 0 && state.gathering.has_room() {
+            return None;
+        }
+        let woken = Arc::new(Notify::new());
+        state.line.join(owner, Arc::clone(&woken));
+        Some(Place { accumulator: self, owner, woken })
     }
 
     /// Hands events in and waits until Redis has acknowledged all of them.
@@ -216,10 +224,11 @@ impl Accumulator {
             }
             let held = state.gathering.hold(added);
             metrics::ingest_buffer(held.events, held.bytes);
-            let now = Instant::now();
+            let (owner, now) = (staged.owner(), Instant::now());
+            state.line.add(owner, added.bytes);
             for (shard, records) in staged.into_runs() {
-                let frame =
-                    state.gathering.add(shard, records, now, || Arc::new(watch::Sender::new(Fate::Waiting)));
+                let waiting = || Arc::new(watch::Sender::new(Fate::Waiting));
+                let frame = state.gathering.add(shard, owner, records, now, waiting);
                 fates.push(frame.subscribe());
             }
         }
@@ -227,13 +236,15 @@ impl Accumulator {
         Ok(fates)
     }
 
-    fn release(&self, sent: Held) {
+    fn release(&self, sent: Held, parts: &[Part]) {
         let mut state = self.lock();
         let held = state.gathering.release(sent);
         // Under the lock, so that what is shown last is what was held last.
         metrics::ingest_buffer(held.events, held.bytes);
-        drop(state);
-        self.0.released.notify_one();
+        for part in parts {
+            state.line.remove(part.owner, part.bytes);
+        }
+        state.wake_next();
     }
 
     fn take_due(&self, nothing_on_its_way: bool) -> (Vec<Departure<Waiting>>, Option<Instant>, bool) {
@@ -245,6 +256,43 @@ impl Accumulator {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves the state whole: each change of it is a single step.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether this is who has the room that there is. If it is somebody else, that one is woken.
+    fn has_turn(&self, woken: &Arc<Notify>) -> bool {
+        let next = self.next();
+        if let Some(next) = next.filter(|next| !Arc::ptr_eq(next, woken)) {
+            next.notify_one();
+        }
+        next.is_some_and(|next| Arc::ptr_eq(next, woken))
+    }
+
+    fn wake_next(&self) {
+        if let Some(next) = self.next() {
+            next.notify_one();
+        }
+    }
+
+    /// Who is next, if there is room.
+    fn next(&self) -> Option<&Arc<Notify>> {
+        if self.gathering.has_room() { self.line.next(|_, _| true) } else { None }
+    }
+}
+
+/// A request's place in the line, until it is dropped; then the next one is woken.
+struct Place<'a> {
+    accumulator: &'a Accumulator,
+    owner: Owner,
+    woken: Arc<Notify>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.accumulator.lock();
+        state.line.leave(self.owner, |woken| Arc::ptr_eq(woken, &self.woken));
+        state.wake_next();
     }
 }
 
@@ -272,8 +320,12 @@ impl From<Closed> for SubmitError {
 }
 
 async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Waiting>>) {
-    let (frames, waiting): (Vec<OutgoingFrame>, Vec<_>) =
-        departures.into_iter().map(|d| (d.frame, d.waiting)).unzip();
+    let (mut frames, mut parts, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+    for departure in departures {
+        frames.push(departure.frame);
+        parts.extend(departure.parts);
+        waiting.push(departure.waiting);
+    }
     let fate = match queue::append(&pool, &frames).await {
         Ok(depths) => {
             accumulator.0.writes.taken();
@@ -294,7 +346,7 @@ async fn send(pool: Pool, accumulator: Accumulator, departures: Vec<Departure<Wa
         events: frames.iter().map(|frame| frame.events).sum(),
         bytes: frames.iter().map(OutgoingFrame::body_bytes).sum(),
     };
-    accumulator.release(sent);
+    accumulator.release(sent, &parts);
     for frame in waiting {
         frame.send_replace(fate.clone());
     }
@@ -315,3 +367,6 @@ async fn until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

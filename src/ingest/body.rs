@@ -13,7 +13,6 @@ mod room;
 mod shares;
 
 pub(super) use media_type::{is_json, is_of_type, is_plain_text, unsupported};
-pub(super) use shares::Owner;
 
 use std::ops::Deref;
 use std::pin::pin;
@@ -29,6 +28,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::encoding::Encoding;
 use self::room::{Denied, Room, Seat};
 use self::shares::Removal;
+use super::line::Owner;
 use crate::api::{self, Kind, Problem};
 use crate::config::HttpConfig;
 use crate::ops::metrics::{self, BodyRefusal, IngestRefusal};

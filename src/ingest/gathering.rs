@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::line::Owner;
 use crate::queue::{OutgoingFrame, Records, Shard, Shards};
 
 /// The events not yet acknowledged by Redis. `T` is told of each frame's fate by the caller.
@@ -25,14 +26,23 @@ pub(super) struct Gathering<T> {
 struct OpenFrame<T> {
     shard: Shard,
     records: Records,
+    parts: Vec<Part>,
     /// When the first record came, and who waits; `None` while it is empty.
     waiting: Option<(Instant, T)>,
 }
 
-/// A frame that leaves, and who waits for it.
+/// So many bytes of a frame are this owner's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) owner: Owner,
+    pub(super) bytes: usize,
+}
+
+/// A frame that leaves, whose it is, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Departure<T> {
     pub(super) frame: OutgoingFrame,
+    pub(super) parts: Vec<Part>,
     pub(super) waiting: T,
 }
 
@@ -47,7 +57,7 @@ impl<T: Clone> Gathering<T> {
     pub(super) fn new(shards: Shards, frame_bytes: usize, linger: Duration, buffer: usize) -> Self {
         let open = shards
             .all()
-            .map(|shard| OpenFrame { shard, records: Records::default(), waiting: None })
+            .map(|shard| OpenFrame { shard, records: Records::default(), parts: Vec::new(), waiting: None })
             .collect();
         Self { open, due: VecDeque::new(), frame_bytes, linger, buffer, held: Held::default() }
     }
@@ -76,10 +86,11 @@ impl<T: Clone> Gathering<T> {
         self.held
     }
 
-    /// Adds records to the shard's open frame, and returns what to wait on for it.
+    /// Adds an owner's records to the shard's open frame, and returns what to wait on for it.
     pub(super) fn add(
         &mut self,
         shard: Shard,
+        owner: Owner,
         records: Records,
         now: Instant,
         waiting: impl FnOnce() -> T,
@@ -87,6 +98,7 @@ impl<T: Clone> Gathering<T> {
         let open = &mut self.open[shard.index()];
         let (_, waiting) = open.waiting.get_or_insert_with(|| (now, waiting()));
         let waiting = waiting.clone();
+        open.count(Part { owner, bytes: records.bytes() });
         open.records.append(records);
         if open.records.bytes() >= self.frame_bytes {
             self.due.extend(open.depart());
@@ -127,18 +139,29 @@ impl<T: Clone> Gathering<T> {
 impl<T> OpenFrame<T> {
     fn depart(&mut self) -> Option<Departure<T>> {
         let (_, waiting) = self.waiting.take()?;
-        let records = std::mem::take(&mut self.records);
-        Some(Departure { frame: OutgoingFrame::new(self.shard, records), waiting })
+        let (records, parts) = (std::mem::take(&mut self.records), std::mem::take(&mut self.parts));
+        Some(Departure { frame: OutgoingFrame::new(self.shard, records), parts, waiting })
+    }
+
+    /// Mostly one sends several times in a row.
+    fn count(&mut self, part: Part) {
+        match self.parts.last_mut() {
+            Some(last) if last.owner == part.owner => last.bytes += part.bytes,
+            _ => self.parts.push(part),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
     use crate::queue::EventRecord;
 
     const LINGER: Duration = Duration::from_millis(2);
     const MOST: usize = 1 << 20;
+    const OWNER: Owner = Owner { key: Some(1), source: IpAddr::V4(Ipv4Addr::LOCALHOST) };
 
     fn gathering(shards: u16) -> Gathering<u32> {
         Gathering::new(Shards::new(shards).expect("allowed"), 1000, LINGER, 10_000)
@@ -164,7 +187,7 @@ mod tests {
     #[test]
     fn a_lone_event_leaves_at_once_when_nothing_is_on_its_way() {
         let (mut gathering, now) = (gathering(1), Instant::now());
-        gathering.add(shard(0), records(10), now, || 1);
+        gathering.add(shard(0), OWNER, records(10), now, || 1);
         assert_eq!(gathering.take_due(now, true, MOST).len(), 1);
         assert_eq!(gathering.next_deadline(), None);
     }
@@ -172,8 +195,8 @@ mod tests {
     #[test]
     fn while_a_frame_is_on_its_way_events_gather_until_the_linger_is_over() {
         let (mut gathering, now) = (gathering(1), Instant::now());
-        gathering.add(shard(0), records(10), now, || 1);
-        gathering.add(shard(0), records(10), now + LINGER / 2, || 2);
+        gathering.add(shard(0), OWNER, records(10), now, || 1);
+        gathering.add(shard(0), OWNER, records(10), now + LINGER / 2, || 2);
         assert_eq!(gathering.next_deadline(), Some(now + LINGER));
         assert!(gathering.take_due(now + LINGER / 2, false, MOST).is_empty());
         let due = gathering.take_due(now + LINGER, false, MOST);
@@ -183,17 +206,30 @@ mod tests {
     #[test]
     fn a_full_frame_leaves_before_its_linger_is_over() {
         let (mut gathering, now) = (gathering(1), Instant::now());
-        gathering.add(shard(0), records(1000), now, || 1);
-        gathering.add(shard(0), records(10), now, || 2);
+        gathering.add(shard(0), OWNER, records(1000), now, || 1);
+        gathering.add(shard(0), OWNER, records(10), now, || 2);
         let due = gathering.take_due(now, false, MOST);
         assert_eq!(due.iter().map(|d| d.waiting).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_frame_knows_how_much_of_it_is_whose() {
+        let (mut gathering, now) = (gathering(1), Instant::now());
+        let other = Owner { key: Some(2), ..OWNER };
+        let sizes = [10, 20, 30, 40].map(|payload| records(payload).bytes());
+        for (payload, owner) in [(10, OWNER), (20, OWNER), (30, other), (40, OWNER)] {
+            gathering.add(shard(0), owner, records(payload), now, || 1);
+        }
+        let due = gathering.take_due(now, true, MOST);
+        let parts: Vec<_> = due[0].parts.iter().map(|part| (part.owner, part.bytes)).collect();
+        assert_eq!(parts, [(OWNER, sizes[0] + sizes[1]), (other, sizes[2]), (OWNER, sizes[3])]);
     }
 
     #[test]
     fn due_frames_of_all_shards_leave_together() {
         let (mut gathering, now) = (gathering(3), Instant::now());
         for number in 0..3 {
-            gathering.add(shard(number), records(10), now, || 0);
+            gathering.add(shard(number), OWNER, records(10), now, || 0);
         }
         let due = gathering.take_due(now + LINGER, false, MOST);
         assert_eq!(due.iter().map(|d| d.frame.shard.index()).collect::<Vec<_>>(), [0, 1, 2]);
@@ -203,7 +239,7 @@ mod tests {
     fn no_more_leave_together_than_a_round_trip_carries_and_the_others_are_next() {
         let (mut gathering, now) = (gathering(3), Instant::now());
         for number in [2, 0, 1] {
-            gathering.add(shard(number), records(1000), now, || 0);
+            gathering.add(shard(number), OWNER, records(1000), now, || 0);
         }
         let mut leave = |most| {
             let due = gathering.take_due(now, false, most);

@@ -59,8 +59,9 @@ pub(super) async fn receive<'a>(
 ) -> Result<(Body<'a>, Staged), Problem> {
     let HttpConfig { max_body, buffer_patience, .. } = service.config;
     service.accumulator.check()?;
+    let owner = body.owner;
     let body = service.bodies.receive(headers, body, max_body.get(), Purpose::Events).await?;
-    let stage = service.accumulator.stage(buffer_patience).await?;
+    let stage = service.accumulator.stage(owner, buffer_patience).await?;
     Ok((body.unpack()?, stage.sent_by(caller.sender())))
 }
 

@@ -5,6 +5,7 @@ mod router;
 mod cors;
 mod auth;
 mod rate;
+mod line;
 mod body;
 mod events;
 mod segment;
@@ -18,6 +19,7 @@ mod accumulator;
 
 pub use accumulator::{Accumulator, SubmitError};
 pub use gate::{Closed, Gate};
+pub use line::Owner;
 pub use reports::{Reports, ServerRun};
 pub use router::{ENDPOINTS, Endpoint, Route};
 pub use service::{Queue, Service, serve};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::OpenKey;
 use super::body::{Body, Purpose, Upload, is_of_type, is_plain_text, unsupported};
 use super::intake::{self, Form, Intake};
+use super::line::Owner;
 use super::rate::Allowance;
 use super::service::Service;
 use crate::api::{Answer, Caller, Kind, Problem, Rejected, json};
@@ -101,10 +102,12 @@ impl Message<'_> {
         self,
         service: &Service,
         caller: &Caller,
+        owner: Owner,
         allowance: &mut Allowance,
     ) -> Result<Answer, Problem> {
         service.accumulator.check()?;
-        let stage = service.accumulator.stage(service.config.buffer_patience).await?.sent_by(caller.sender());
+        let stage = service.accumulator.stage(owner, service.config.buffer_patience).await?;
+        let stage = stage.sent_by(caller.sender());
         Ok(answered(intake::take(service, allowance, Form::Segment(self.call), self.body, stage).await?))
     }
 }

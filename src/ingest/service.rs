@@ -17,10 +17,10 @@ use tokio::sync::oneshot;
 use super::accumulator::Accumulator;
 use super::auth::{Access, OpenKey, source};
 use super::body::{
-    Bodies, Body, DISCARD_TIME, DISCARD_TIME_OF_LATE, Owner, Purpose, Upload, discard, is_of_type,
-    unsupported,
+    Bodies, Body, DISCARD_TIME, DISCARD_TIME_OF_LATE, Purpose, Upload, discard, is_of_type, unsupported,
 };
 use super::cors::Cors;
+use super::line::Owner;
 use super::rate::Allowance;
 use super::router::{Endpoint, Route, Router};
 use super::{events, segment};
@@ -183,7 +183,7 @@ impl Service {
         let mut upload = Upload { incoming: body, owner };
         let answer = match (allowance.take(1), early) {
             (Err(refused), _) => Err(refused),
-            (Ok(()), Some(message)) => Box::pin(message.accept(self, &caller, &mut allowance)).await,
+            (Ok(()), Some(message)) => Box::pin(message.accept(self, &caller, owner, &mut allowance)).await,
             (Ok(()), None) => {
                 self.act(endpoint.route, parameter, &caller, &mut allowance, head, &mut upload).await
             }

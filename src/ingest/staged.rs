@@ -1,11 +1,13 @@
 //! One request's events, encoded and sorted by shard before any lock is taken.
 
+use super::line::Owner;
 use crate::queue::{EventRecord, Records, Sender, Shard, Shards};
 
 /// Events that a request will submit together.
 #[derive(Debug)]
 pub struct Staged {
     shards: Shards,
+    owner: Owner,
     sender: Sender,
     frame_bytes: usize,
     events: usize,
@@ -16,14 +18,21 @@ pub struct Staged {
 }
 
 impl Staged {
-    pub(super) fn new(shards: Shards, frame_bytes: usize) -> Self {
+    /// No events yet, of this owner's.
+    pub(super) fn new(shards: Shards, owner: Owner, frame_bytes: usize) -> Self {
         let open = shards.all().map(|_| Records::default()).collect();
-        Self { shards, sender: Sender::default(), frame_bytes, events: 0, bytes: 0, open, full: Vec::new() }
+        let full = Vec::new();
+        Self { shards, owner, sender: Sender::default(), frame_bytes, events: 0, bytes: 0, open, full }
     }
 
     /// The same, for the events of this sender.
     pub(super) fn sent_by(self, sender: Sender) -> Self {
         Self { sender, ..self }
+    }
+
+    /// Whose they are, as far as room is concerned.
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// Who sends them.
@@ -69,7 +78,8 @@ mod tests {
     #[test]
     fn events_are_sorted_by_their_users_shard_and_long_runs_are_cut() {
         let shards = Shards::new(4).expect("allowed");
-        let mut staged = Staged::new(shards, 200);
+        let owner = Owner { key: None, source: std::net::Ipv4Addr::LOCALHOST.into() };
+        let mut staged = Staged::new(shards, owner, 200);
         let users = ["a", "b", "c", "d", "e", "f"];
         for index in 0..60 {
             staged.push(&EventRecord {

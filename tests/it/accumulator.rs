@@ -1,10 +1,11 @@
 //! From a request's events to Redis' acknowledgement.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::config::{Bytes, IngestConfig, QueueMarks};
-use campaign_manager::ingest::{Accumulator, Staged, SubmitError};
+use campaign_manager::ingest::{Accumulator, Owner, Staged, SubmitError};
 use campaign_manager::queue::{Links, Pool};
 
 use crate::support::{SHARDS, TestStores, event, until};
@@ -26,8 +27,10 @@ fn accumulator(buffer: usize) -> Accumulator {
 /// How long submissions wait for room here: for ever, as far as a test is concerned.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+const OWNER: Owner = Owner { key: Some(1), source: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+
 async fn stage(accumulator: &Accumulator, ids: std::ops::Range<usize>) -> Staged {
-    let mut staged = accumulator.stage(PATIENCE).await.unwrap();
+    let mut staged = accumulator.stage(OWNER, PATIENCE).await.unwrap();
     for id in ids {
         staged.push(&event(&id.to_string(), &format!("user {id}")));
     }
@@ -124,7 +127,7 @@ async fn a_full_buffer_refuses_who_cannot_wait_and_a_closed_one_sends_what_it_ho
         async move { submit(&accumulator, 0..20).await }
     });
     until("the first events are held", PATIENCE, async || accumulator.held_bytes() > 0).await;
-    assert_eq!(accumulator.stage(Duration::ZERO).await.err(), Some(SubmitError::Full));
+    assert_eq!(accumulator.stage(OWNER, Duration::ZERO).await.err(), Some(SubmitError::Full));
     accumulator.close();
     assert_eq!(accumulator.submit(late).await, Err(SubmitError::Closed));
 

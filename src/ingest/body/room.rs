@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::shares::{BodyId, Owner, Removal, Shares, Standing};
+use super::shares::{BodyId, Removal, Shares, Standing};
+use crate::ingest::line::Owner;
 
 /// How long a body waits before it presses those who have room, and between two times.
 const PRESS_INTERVAL: Duration = Duration::from_millis(500);

@@ -1,33 +1,20 @@
 //! Who has how much of the room for bodies, who waits for it, and who gives way. Pure.
 //!
-//! Room is shared between API keys, and between the addresses that send with one key. Of those who wait, the next one is
-//! whoever has the least, so that nobody waits in another one's line. A key never has all of the room. Where somebody has
+//! Of those who wait, the next one is whoever has the least ([`Line`]). A key never has all of the room. Where somebody has
 //! waited for a while ([`Shares::press`]), bodies give way: those of whoever has more than the one who waits would have, and
 //! those that do not arrive.
 //!
 //! Invariants: no more is held than there is room; what is whole already never gives way; who sends more than others, or
 //! sends nothing, slows nobody but himself.
 
-use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-// Its hashes are cheaper than the standard library's; there are never more owners than connections
-use hashbrown::HashMap;
+use crate::ingest::line::{Line, Owner};
 
 /// The least that a body must bring in [`LEAST_TIME`], or end. It is held to that only while others wait for its room.
 const LEAST_BYTES: usize = 64 * 1024;
 const LEAST_TIME: Duration = Duration::from_secs(2);
-
-/// Whose a body is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::ingest) struct Owner {
-    /// The number of its API key; `None` where nobody is asked for one.
-    pub(in crate::ingest) key: Option<i64>,
-    /// Where it comes from.
-    pub(in crate::ingest) source: IpAddr,
-}
 
 /// Which body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,28 +49,18 @@ pub(super) struct Shares {
     taken: usize,
     /// Of that, what is given back soon.
     yielding: usize,
-    waiting: usize,
-    keys: HashMap<Option<i64>, usize>,
-    owners: HashMap<Owner, Holding>,
+    /// What each owner's bodies have, but for those who have been told to give way.
+    line: Line<BodyId>,
     bodies: Vec<Option<Entry>>,
     free: Vec<usize>,
-    arrivals: u64,
-}
-
-/// What the bodies of an owner have and want.
-#[derive(Debug, Default)]
-struct Holding {
-    bodies: usize,
-    held: usize,
-    line: VecDeque<BodyId>,
 }
 
 #[derive(Debug)]
 struct Entry {
     owner: Owner,
     held: usize,
-    /// How much more it waits for, and since which arrival.
-    wants: Option<(usize, u64)>,
+    /// How much more it waits for.
+    wants: Option<usize>,
     /// Since when it has brought so few bytes more than these; `None` once it is whole.
     arriving: Option<(Instant, usize)>,
     removed: Option<Removal>,
@@ -98,18 +75,14 @@ impl Shares {
             most_of_a_key,
             taken: 0,
             yielding: 0,
-            waiting: 0,
-            keys: HashMap::new(),
-            owners: HashMap::new(),
+            line: Line::new(),
             bodies: Vec::new(),
             free: Vec::new(),
-            arrivals: 0,
         }
     }
 
     /// Lets a body in, which has no room yet.
     pub(super) fn enter(&mut self, owner: Owner, now: Instant) -> BodyId {
-        self.owners.entry(owner).or_default().bodies += 1;
         let entry =
             Entry { owner, held: 0, wants: None, arriving: Some((now, 0)), removed: None, waker: None };
         let place = self.free.pop().unwrap_or_else(|| {
@@ -128,15 +101,12 @@ impl Shares {
         }
         let (owner, held) = (entry.owner, entry.held);
         let more = more.min(self.size - held);
-        if self.waiting == 0 && self.fits(owner, more) {
+        if self.line.waiting() == 0 && self.fits(owner, more) {
             self.take(id, more, now);
             return true;
         }
-        self.arrivals += 1;
-        let arrival = self.arrivals;
-        self.entry(id).wants = Some((more, arrival));
-        self.waiting += 1;
-        self.owners.entry(owner).or_default().line.push_back(id);
+        self.entry(id).wants = Some(more);
+        self.line.join(owner, id);
         self.grant(|| now);
         self.entry(id).wants.is_none()
     }
@@ -175,7 +145,7 @@ impl Shares {
         if entry.removed.take().is_some() {
             let (owner, held) = (entry.owner, entry.held);
             self.yielding -= held;
-            self.count(owner, held, |all, held| *all += held);
+            self.line.add(owner, held);
         }
     }
 
@@ -189,7 +159,7 @@ impl Shares {
         if removed {
             self.yielding -= less;
         } else {
-            self.count(owner, less, |held, less| *held -= less);
+            self.line.remove(owner, less);
         }
         self.grant(now);
     }
@@ -198,30 +168,20 @@ impl Shares {
     pub(super) fn leave(&mut self, id: BodyId, now: impl FnOnce() -> Instant) {
         self.leave_line(id);
         self.shrink(id, 0, now);
-        let owner = self.entry(id).owner;
         self.bodies[id.0] = None;
         self.free.push(id.0);
-        if let Some(holding) = self.owners.get_mut(&owner) {
-            holding.bodies -= 1;
-            if holding.bodies == 0 {
-                self.owners.remove(&owner);
-            }
-        }
-        if self.keys.get(&owner.key) == Some(&0) {
-            self.keys.remove(&owner.key);
-        }
     }
 
     /// Has bodies give way to one that has waited for long enough.
     pub(super) fn press(&mut self, id: BodyId, now: Instant) {
         let entry = self.entry(id);
-        let (Some((more, _)), owner) = (entry.wants, entry.owner) else { return };
+        let (Some(more), owner) = (entry.wants, entry.owner) else { return };
         // One of those who wait in an owner's line presses for all of them.
-        if self.owners.get(&owner).and_then(|holding| holding.line.front()) != Some(&id) {
+        if self.line.first(owner) != Some(&id) {
             return;
         }
         while !(self.size - self.taken + self.yielding >= more
-            && self.held_by_key(owner) + more <= self.most_of_a_key)
+            && self.line.held_by_key(owner) + more <= self.most_of_a_key)
         {
             let Some((victim, removal)) = self.next_to_give_way(id, owner, more, now) else { return };
             self.remove(victim, removal);
@@ -236,7 +196,7 @@ impl Shares {
         more: usize,
         now: Instant,
     ) -> Option<(BodyId, Removal)> {
-        let wanted_of_key = self.held_by_key(owner) + more;
+        let wanted_of_key = self.line.held_by_key(owner) + more;
         let is_capped = wanted_of_key > self.most_of_a_key;
         let candidates = self.bodies.iter().enumerate().filter_map(|(place, entry)| {
             let entry = entry.as_ref()?;
@@ -246,14 +206,15 @@ impl Shares {
                 return None;
             }
             let is_heavier = if is_own_key {
-                self.held(entry.owner) > self.held(owner) + more
+                self.line.held(entry.owner) > self.line.held(owner) + more
             } else {
-                self.held_by_key(entry.owner) > wanted_of_key
+                self.line.held_by_key(entry.owner) > wanted_of_key
             };
             let age = now.saturating_duration_since(since);
             let is_slow = entry.wants.is_none() && age > LEAST_TIME;
             let removal = if is_slow { Removal::TooSlow } else { Removal::GaveWay };
-            let weight = (is_heavier, self.held_by_key(entry.owner), self.held(entry.owner), is_slow, age);
+            let weight =
+                (is_heavier, self.line.held_by_key(entry.owner), self.line.held(entry.owner), is_slow, age);
             (is_heavier || is_slow).then_some((weight, BodyId(place), removal))
         });
         candidates.max_by_key(|(weight, ..)| *weight).map(|(_, id, removal)| (id, removal))
@@ -268,23 +229,16 @@ impl Shares {
             waker.wake();
         }
         self.yielding += held;
-        self.count(owner, held, |all, held| *all -= held);
+        self.line.remove(owner, held);
     }
 
     /// Gives what is free to those who wait; who has the least is next.
     fn grant(&mut self, now: impl FnOnce() -> Instant) {
-        if self.waiting == 0 {
+        if self.line.waiting() == 0 {
             return;
         }
         let now = now();
-        while self.waiting > 0 {
-            let next = self.owners.iter().filter_map(|(owner, holding)| {
-                let id = *holding.line.front()?;
-                let (more, arrival) = self.bodies[id.0].as_ref()?.wants?;
-                let of_key = self.held_by_key(*owner);
-                (of_key + more <= self.most_of_a_key).then_some(((of_key, holding.held, arrival), id, more))
-            });
-            let Some((_, id, more)) = next.min_by_key(|(order, ..)| *order) else { return };
+        while let Some((id, more)) = self.next() {
             // Nobody overtakes: or else whoever wants much would never get it.
             if more > self.size - self.taken {
                 return;
@@ -297,6 +251,15 @@ impl Shares {
         }
     }
 
+    /// Which body is next of those that wait, and how much more it wants.
+    fn next(&self) -> Option<(BodyId, usize)> {
+        let wanted = |id: &BodyId| self.bodies[id.0].as_ref()?.wants;
+        let id = self.line.next(|owner, id| {
+            wanted(id).is_some_and(|more| self.line.held_by_key(owner) + more <= self.most_of_a_key)
+        })?;
+        Some((*id, wanted(id)?))
+    }
+
     fn take(&mut self, id: BodyId, more: usize, now: Instant) {
         let entry = self.entry(id);
         entry.held += more;
@@ -306,35 +269,19 @@ impl Shares {
         }
         let owner = entry.owner;
         self.taken += more;
-        self.count(owner, more, |held, more| *held += more);
+        self.line.add(owner, more);
     }
 
     fn leave_line(&mut self, id: BodyId) {
         let entry = self.entry(id);
         let owner = entry.owner;
         if entry.wants.take().is_some() {
-            self.waiting -= 1;
-            if let Some(holding) = self.owners.get_mut(&owner) {
-                holding.line.retain(|other| *other != id);
-            }
+            self.line.leave(owner, |other| *other == id);
         }
     }
 
     fn fits(&self, owner: Owner, more: usize) -> bool {
-        more <= self.size - self.taken && self.held_by_key(owner) + more <= self.most_of_a_key
-    }
-
-    fn count(&mut self, owner: Owner, bytes: usize, change: impl Fn(&mut usize, usize)) {
-        change(self.keys.entry(owner.key).or_default(), bytes);
-        change(&mut self.owners.entry(owner).or_default().held, bytes);
-    }
-
-    fn held(&self, owner: Owner) -> usize {
-        self.owners.get(&owner).map_or(0, |holding| holding.held)
-    }
-
-    fn held_by_key(&self, owner: Owner) -> usize {
-        self.keys.get(&owner.key).copied().unwrap_or(0)
+        more <= self.size - self.taken && self.line.held_by_key(owner) + more <= self.most_of_a_key
     }
 
     fn entry(&mut self, id: BodyId) -> &mut Entry {

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -202,13 +204,12 @@ proptest! {
             prop_assert!(shares.taken <= 100);
             let held: usize = shares.bodies.iter().flatten().map(|entry| entry.held).sum();
             prop_assert_eq!(held, shares.taken);
-            let counted: usize = shares.keys.values().sum();
-            prop_assert_eq!(counted + shares.yielding, shares.taken);
+            prop_assert_eq!(shares.line.held_by_all() + shares.yielding, shares.taken);
         }
         for id in ids {
             shares.leave(id, || now);
         }
-        prop_assert_eq!((shares.taken, shares.yielding, shares.waiting), (0, 0, 0));
-        prop_assert!(shares.keys.is_empty() && shares.owners.is_empty());
+        prop_assert_eq!((shares.taken, shares.yielding), (0, 0));
+        prop_assert!(shares.line.is_empty());
     }
 }
