@@ -1,6 +1,6 @@
 //! Events → frames → Redis, and back to each request the word that its events are safe.
 //!
-//! Requests wait for room, whoever has the least of it first ([`Line`]), stage their events ([`Staged`]), submit them, and wait for the frames that carry them.
+//! Requests wait for room in a fair line ([`Line`]), stage their events ([`Staged`]), submit them, and wait for the frames that carry them.
 //! One task, [`Accumulator::run`], sends what [`Gathering`] says is due, several round trips side by side.
 //!
 //! Invariants: [`Accumulator::submit`] returns `Ok` only after Redis has acknowledged every frame concerned; the lock is
@@ -50,7 +50,7 @@ struct Inner {
 #[derive(Debug)]
 struct State {
     gathering: Gathering<Waiting>,
-    /// What each owner has in there, and who waits for room; what waits is woken to look whether it is next.
+    /// What each owner holds in there, and the requests that wait for room. A waiter is woken to check whether it is next.
     line: Line<Arc<Notify>>,
     closed: bool,
 }
@@ -134,8 +134,8 @@ impl Accumulator {
         }
     }
 
-    /// An empty stage for the events of one of this owner's requests, once there is room for them; who has the least in the
-    /// buffer has it first. Nobody waits for longer than `patience`.
+    /// Waits for room, at most for `patience`, and returns an empty stage for one request's events. The owner that holds
+    /// the least of the buffer goes first.
     pub async fn stage(&self, owner: Owner, patience: Duration) -> Result<Staged, SubmitError> {
         let waited = tokio::time::timeout(patience, self.wait_for_room(owner)).await;
         counted(waited.map_err(|_| SubmitError::Full))?;
@@ -149,7 +149,7 @@ impl Accumulator {
         }
     }
 
-    /// A place in the line; `None` where there is room and nobody waits for it.
+    /// Joins the line; `None` if there is room and the line is empty.
     fn join(&self, owner: Owner) -> Option<Place<'_>> {
         let mut state = self.lock();
         if state.line.waiting() == 0 && state.gathering.has_room() {
@@ -260,7 +260,7 @@ impl Accumulator {
 }
 
 impl State {
-    /// Whether this is who has the room that there is. If it is somebody else, that one is woken.
+    /// Whether there is room and this waiter is next. If another one is next, wakes that one.
     fn has_turn(&self, woken: &Arc<Notify>) -> bool {
         let next = self.next();
         if let Some(next) = next.filter(|next| !Arc::ptr_eq(next, woken)) {
@@ -275,13 +275,13 @@ impl State {
         }
     }
 
-    /// Who is next, if there is room.
+    /// The next waiter, if there is room.
     fn next(&self) -> Option<&Arc<Notify>> {
         if self.gathering.has_room() { self.line.next(|_, _| true) } else { None }
     }
 }
 
-/// A request's place in the line, until it is dropped; then the next one is woken.
+/// A request's place in the line. Dropping it leaves the line and wakes the next waiter.
 struct Place<'a> {
     accumulator: &'a Accumulator,
     owner: Owner,

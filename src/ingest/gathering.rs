@@ -31,14 +31,14 @@ struct OpenFrame<T> {
     waiting: Option<(Instant, T)>,
 }
 
-/// So many bytes of a frame are this owner's.
+/// The share of a frame that is charged to one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) owner: Owner,
     pub(super) bytes: usize,
 }
 
-/// A frame that leaves, whose it is, and who waits for it.
+/// A frame that leaves, the owners of its bytes, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Departure<T> {
     pub(super) frame: OutgoingFrame,
@@ -143,7 +143,7 @@ impl<T> OpenFrame<T> {
         Some(Departure { frame: OutgoingFrame::new(self.shard, records), parts, waiting })
     }
 
-    /// Mostly one sends several times in a row.
+    /// Merges runs of the same owner: usually one owner sends several in a row.
     fn count(&mut self, part: Part) {
         match self.parts.last_mut() {
             Some(last) if last.owner == part.owner => last.bytes += part.bytes,

@@ -1,7 +1,7 @@
-//! Who has how much of some room, and who is next of those who wait for more of it. Pure.
+//! A fair waiting line for a bounded buffer: how much each owner holds, and whose waiter is next. Pure.
 //!
-//! Room is shared between API keys, and between the addresses that send with one key. Next is whoever has the least, so that
-//! nobody waits in another one's line; an owner's own requests have it in the order in which they came.
+//! The next waiter is the one whose API key holds the least; then the one whose address holds the least; then the first to
+//! arrive. So an owner with many waiters delays only itself. The waiters of one owner keep their order.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -9,16 +9,16 @@ use std::net::IpAddr;
 // Its hashes are cheaper than the standard library's; there are never more owners than connections
 use hashbrown::HashMap;
 
-/// Whose something is.
+/// The sender that room is charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
-    /// The number of its API key; `None` where nobody is asked for one.
+    /// The id of its API key; `None` if no key is known.
     pub key: Option<i64>,
-    /// Where it comes from.
+    /// Its address.
     pub source: IpAddr,
 }
 
-/// What each owner has, and what waits for more.
+/// What each owner holds, and its waiters.
 #[derive(Debug)]
 pub(super) struct Line<T> {
     keys: HashMap<Option<i64>, usize>,
@@ -27,7 +27,7 @@ pub(super) struct Line<T> {
     arrivals: u64,
 }
 
-/// What an owner has, and what of it waits, the first to come first, with the number of its arrival.
+/// What one owner holds, and its waiters in the order of their arrival numbers.
 #[derive(Debug)]
 struct Holding<T> {
     held: usize,
@@ -35,12 +35,12 @@ struct Holding<T> {
 }
 
 impl<T> Line<T> {
-    /// Nobody has anything.
+    /// An empty line.
     pub(super) fn new() -> Self {
         Self { keys: HashMap::new(), owners: HashMap::new(), waiting: 0, arrivals: 0 }
     }
 
-    /// Counts so much more as this owner's.
+    /// Charges `bytes` to an owner.
     pub(super) fn add(&mut self, owner: Owner, bytes: usize) {
         *self.keys.entry(owner.key).or_default() += bytes;
         self.holding(owner).held += bytes;
@@ -58,7 +58,7 @@ impl<T> Line<T> {
         self.forget_if_empty(owner);
     }
 
-    /// Has something of this owner's wait.
+    /// Adds a waiter of this owner.
     pub(super) fn join(&mut self, owner: Owner, waiter: T) {
         self.arrivals += 1;
         let arrival = self.arrivals;
@@ -66,7 +66,7 @@ impl<T> Line<T> {
         self.waiting += 1;
     }
 
-    /// Has those of this owner's wait no longer that are `gone`.
+    /// Removes those waiters of this owner for which `gone` is true.
     pub(super) fn leave(&mut self, owner: Owner, gone: impl Fn(&T) -> bool) {
         let line = &mut self.holding(owner).line;
         let before = line.len();
@@ -76,7 +76,7 @@ impl<T> Line<T> {
         self.forget_if_empty(owner);
     }
 
-    /// Who is next of those first of their owners' that are `ready`.
+    /// The next waiter. Only the first waiter of each owner is considered, and only if `ready` is true for it.
     pub(super) fn next(&self, ready: impl Fn(Owner, &T) -> bool) -> Option<&T> {
         let firsts = self.owners.iter().filter_map(|(owner, holding)| {
             let (arrival, waiter) = holding.line.front()?;
@@ -86,33 +86,33 @@ impl<T> Line<T> {
         firsts.min_by_key(|(order, _)| *order).map(|(_, waiter)| waiter)
     }
 
-    /// The first of this owner's that waits.
+    /// The first waiter of this owner.
     pub(super) fn first(&self, owner: Owner) -> Option<&T> {
         self.owners.get(&owner)?.line.front().map(|(_, waiter)| waiter)
     }
 
-    /// How many wait.
+    /// The number of waiters.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// What this owner has.
+    /// What this owner holds.
     pub(super) fn held(&self, owner: Owner) -> usize {
         self.owners.get(&owner).map_or(0, |holding| holding.held)
     }
 
-    /// What all owners with the same key have.
+    /// What all owners with the same key hold.
     pub(super) fn held_by_key(&self, owner: Owner) -> usize {
         self.keys.get(&owner.key).copied().unwrap_or(0)
     }
 
-    /// What all have.
+    /// What all owners hold.
     #[cfg(test)]
     pub(super) fn held_by_all(&self) -> usize {
         self.keys.values().sum()
     }
 
-    /// Whether nothing is remembered of anybody.
+    /// Whether no owner holds or awaits anything.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.owners.is_empty() && self.waiting == 0

@@ -18,7 +18,7 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// No events yet, of this owner's.
+    /// An empty stage for this owner.
     pub(super) fn new(shards: Shards, owner: Owner, frame_bytes: usize) -> Self {
         let open = shards.all().map(|_| Records::default()).collect();
         let full = Vec::new();
@@ -30,7 +30,7 @@ impl Staged {
         Self { sender, ..self }
     }
 
-    /// Whose they are, as far as room is concerned.
+    /// The owner that their bytes are charged to.
     pub(super) fn owner(&self) -> Owner {
         self.owner
     }

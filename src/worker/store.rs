@@ -1,7 +1,7 @@
 //! Stage 4: a batch → committed rows.
 //!
-//! A failure that will pass is waited out, and the stages before wait with it; a batch that takes longer than an attempt may
-//! has twice the time in the next one, or what is too large for it would be tried for ever. When a row is to blame, the batch is halved
+//! A failure that will pass is waited out, and the stages before wait with it. An attempt that times out is repeated with
+//! twice the time: with the same time, a batch that needs longer would never be stored. When a row is to blame, the batch is halved
 //! until the events that Postgres refuses stand alone; they become dead letters beside their neighbours' rows, but for a late
 //! event that its sealed partition holds already, which is a duplicate. When the claims of a batch are found not to be whole
 //! any more, they are laid again.
@@ -29,7 +29,7 @@ use crate::store::{self, Action, Partitions, Pool, Receipt, StoreError, Stored};
 /// How often the partitions of a batch may be dropped, between the moment when they are made sure of and the moment when it
 /// is written, before its events are taken to be at fault.
 const MAX_MISSED: u32 = 5;
-/// The longest that an attempt may take, of the time of the first.
+/// The longest time-out of an attempt, in multiples of the first one.
 const MOST_PATIENCE: u32 = 16;
 
 /// How a worker stores.
@@ -188,7 +188,7 @@ impl Store {
     }
 }
 
-/// How long an attempt may take: twice as long after each that was given up.
+/// The time-out of the next attempt. It doubles after each time-out.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
     limit: Duration,

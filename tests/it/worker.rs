@@ -213,7 +213,7 @@ async fn what_triggers_many_campaigns_is_stored_in_several_transactions() {
     worker.drain(DEADLINE).await.unwrap();
 }
 
-/// Each attempt was given up after the same time, so such a batch was tried for ever.
+/// With the same time-out for each attempt, such a batch would never be stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_takes_longer_than_a_transaction_may_is_stored_with_more_time() {
     let (stores, settings) = (TestStores::start().await, Settings::with(&["--transaction-timeout", "1s"]));
