@@ -28,6 +28,8 @@ inside() {
     for folder in proc dev sys; do mkdir -p "$root/$folder"; done
     mount --types proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
+    # Tests keep their servers there, and remove those of processes that do not exist: processes of this machine have other numbers here
+    mount -t tmpfs shm "$root/dev/shm"
     mkdir -p "$root/root/.cargo/registry" "$root/root/.rustup"
     cargo_home=${CARGO_HOME:-$HOME/.cargo}
     mkdir -p "$cargo_home/registry"
