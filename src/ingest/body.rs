@@ -12,7 +12,7 @@ mod media_type;
 mod room;
 mod shares;
 
-pub(super) use media_type::{is_json, is_of_type, is_plain_text, unsupported};
+pub(super) use media_type::{is_json, is_of_type, is_plain_text, types_for_events, unsupported};
 
 use std::ops::Deref;
 use std::pin::pin;
@@ -26,6 +26,7 @@ use hyper::header::CONTENT_LENGTH;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::encoding::Encoding;
+use self::media_type::check_charset;
 use self::room::{Denied, Room, Seat};
 use self::shares::Removal;
 use super::line::Owner;
@@ -137,6 +138,7 @@ impl Bodies {
         limit: usize,
         purpose: Purpose,
     ) -> Result<Received<'_>, Problem> {
+        check_charset(headers)?;
         let encoding = Encoding::of(headers)?;
         let announced = announced_length(headers);
         if announced.is_some_and(|length| length > limit) {

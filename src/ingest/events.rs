@@ -3,32 +3,26 @@
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
-use serde::Serialize;
 
-use super::body::{Upload, is_json, is_of_type, is_plain_text, unsupported};
+use super::body::{Upload, is_json, is_of_type, is_plain_text, types_for_events, unsupported};
 use super::intake::{self, Form, Intake};
 use super::rate::Allowance;
 use super::service::Service;
-use crate::api::{Answer, Caller, Problem, Rejected, json};
+use crate::api::{Answer, Caller, Fault, Problem, Rejected};
 use crate::event::compose_cloud_event;
 use crate::event::split::without_mark;
 
-const TYPES: [(&str, Form); 4] = [
+const TYPES: [(&str, Form); 6] = [
     ("application/json", Form::Json),
     ("application/x-ndjson", Form::Ndjson),
+    ("application/ndjson", Form::Ndjson),
+    ("application/jsonl", Form::Ndjson),
     ("application/cloudevents+json", Form::CloudEvent),
     ("application/cloudevents-batch+json", Form::CloudEvents),
 ];
 
 /// What the headers of a `CloudEvent` in binary mode begin with.
 const ATTRIBUTE: &str = "ce-";
-
-#[derive(Serialize)]
-struct Partly {
-    accepted: usize,
-    #[serde(flatten)]
-    rejected: Rejected,
-}
 
 /// Takes the events of a request.
 pub(super) async fn accept(
@@ -47,10 +41,7 @@ pub(super) async fn accept(
         drop(body);
         intake::take(service, allowance, Form::CloudEventInHeaders, event, stage).await?
     };
-    if rejected.is_empty() {
-        return Ok(all_accepted(accepted, &event_ids));
-    }
-    Ok(json(StatusCode::MULTI_STATUS, &Partly { accepted, rejected: rejected.into() }))
+    Ok(answered(accepted, &event_ids, rejected))
 }
 
 /// How the events lie in the body; nothing for a `CloudEvent` in binary mode, whose data alone is there.
@@ -63,8 +54,9 @@ fn form_of(headers: &HeaderMap, caller: &Caller) -> Result<Option<Form>, Problem
         return Ok(Some(*form));
     }
     if !headers.keys().any(|name| name.as_str().starts_with(ATTRIBUTE)) {
-        let (_, form) =
-            known.ok_or_else(|| unsupported(headers, &TYPES.map(|(media_type, _)| media_type)))?;
+        let (_, form) = known.ok_or_else(|| {
+            unsupported(headers, &types_for_events(&TYPES.map(|(media_type, _)| media_type), caller))
+        })?;
         return Ok(Some(*form));
     }
     if headers.contains_key(CONTENT_TYPE) && !is_json(headers) {
@@ -82,12 +74,23 @@ fn event_in_headers(headers: &HeaderMap, data: &[u8]) -> Result<Bytes, Problem> 
     Ok(compose_cloud_event(attributes, content_type, without_mark(data))?.into())
 }
 
-fn all_accepted(accepted: usize, event_ids: &[u8]) -> Answer {
+/// The answer to a body of which something was accepted.
+fn answered(accepted: usize, event_ids: &[u8], rejected: Vec<Fault>) -> Answer {
     let mut body = format!(r#"{{"accepted":{accepted},"event_ids":["#).into_bytes();
     body.extend_from_slice(event_ids);
-    body.extend_from_slice(b"]}");
+    body.push(b']');
+    let status = if rejected.is_empty() {
+        body.push(b'}');
+        StatusCode::ACCEPTED
+    } else {
+        let rejected = serde_json::to_vec(&Rejected::from(rejected)).expect("faults are JSON");
+        body.push(b',');
+        // Its members follow in the same object.
+        body.extend_from_slice(&rejected[1..]);
+        StatusCode::MULTI_STATUS
+    };
     let mut answer = Response::new(body.into());
-    *answer.status_mut() = StatusCode::ACCEPTED;
+    *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }

@@ -79,8 +79,8 @@ pub(super) async fn take(
     allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
     metrics::ingest_events(IngestResult::Rejected, rejected.len(), 0);
     let (accepted, bytes) = (staged.events(), staged.bytes());
-    if accepted == 0 && rejected.is_empty() && form == Form::CloudEvents {
-        // The batch format allows that.
+    if accepted == 0 && rejected.is_empty() && form != Form::Ndjson {
+        // An empty array is a batch, too: CloudEvents allow it, and Segment takes it.
         return Ok(Intake { accepted, event_ids, rejected });
     }
     if accepted == 0 {

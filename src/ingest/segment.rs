@@ -10,7 +10,7 @@ use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::auth::OpenKey;
-use super::body::{Body, Purpose, Upload, is_of_type, is_plain_text, unsupported};
+use super::body::{Body, Purpose, Upload, is_of_type, is_plain_text, types_for_events, unsupported};
 use super::intake::{self, Form, Intake};
 use super::line::Owner;
 use super::rate::Allowance;
@@ -46,7 +46,7 @@ pub(super) async fn accept(
     body: &mut Upload<'_>,
 ) -> Result<Answer, Problem> {
     if !is_plain_text(headers, caller)? && !is_of_type(headers, "application/json") {
-        return Err(unsupported(headers, &["application/json"]));
+        return Err(unsupported(headers, &types_for_events(&["application/json"], caller)));
     }
     let (body, stage) = intake::receive(service, caller, headers, body).await?;
     Ok(answered(intake::take(service, allowance, Form::Segment(call), body, stage).await?))

@@ -83,7 +83,7 @@ async fn of_a_batch_the_good_events_are_accepted_and_the_others_named_in_their_o
     let reply = post(&server, &[("content-type", BATCH)], json!(events)).await;
     assert_eq!(
         reply.expect(207),
-        json!({"accepted": 1, "rejected": [
+        json!({"accepted": 1, "event_ids": ["/shop/eu 20"], "rejected": [
             {"index": 0, "event_id": "/shop/eu 17", "pointer": "/subject", "detail": "subject is required"},
             {"index": 1, "event_id": "/shop/eu 18", "pointer": "/specversion",
              "detail": "specversion is \"0.3\"; \"1.0\" is what is read here"},

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bb8_redis::redis;
+use campaign_manager::store::keys::Scope;
 use reqwest::Method;
 use serde_json::json;
 
@@ -62,7 +63,7 @@ async fn of_a_mixed_body_the_good_events_are_accepted_and_the_others_named() {
         .await;
 
     let body = reply.expect(207);
-    assert_eq!(body["accepted"], 1);
+    assert_eq!((&body["accepted"], &body["event_ids"]), (&json!(1), &json!(["good"])));
     let rejected: Vec<_> = body["rejected"].as_array().unwrap().iter().collect();
     assert_eq!(
         rejected.iter().map(|item| (&item["index"], &item["pointer"])).collect::<Vec<_>>(),
@@ -101,7 +102,12 @@ async fn a_body_of_which_nothing_is_acceptable_is_refused_with_each_reason() {
             {"index": 1, "pointer": "/user_id", "detail": "user_id is required"},
         ])
     );
-    assert_eq!(server.post("/events", "[]").await.problem(422), "the body holds no event");
+    let empty = server.post("/events", " [\n]").await;
+    assert_eq!(
+        empty.expect(202),
+        json!({"accepted": 0, "event_ids": []}),
+        "nothing is missing of an empty batch"
+    );
     assert_eq!(server.post_lines("\n\n").await.problem(422), "the body holds no event");
     assert_queued(&server, &[]).await;
 }
@@ -221,12 +227,31 @@ async fn a_body_of_another_type_is_refused_with_the_types_there_are() {
         json!([
             "application/json",
             "application/x-ndjson",
+            "application/ndjson",
+            "application/jsonl",
             "application/cloudevents+json",
             "application/cloudevents-batch+json"
         ])
     );
-    for kind in ["application/json; charset=utf-8", "Application/JSON"] {
+    for kind in [
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/x-ndjson",
+        "application/ndjson; charset=us-ascii",
+        "application/jsonl",
+    ] {
         post(&[("content-type", kind)]).await.expect(202);
+    }
+    let latin = post(&[("content-type", "application/json; charset=latin1")]).await;
+    assert!(latin.problem(415).contains("the charset \"latin1\"; send UTF-8"), "{}", latin.text);
+
+    let server = TestServer::with(&["--auth=keys"]).await;
+    let key = super::key(&server, Scope::Ingest).await;
+    for (path, types) in [("/events", 7), ("/v1/batch", 2)] {
+        let request = server.request(Method::POST, path).header("content-type", "text/html").body("x");
+        let told = Reply::of(request.bearer_auth(key.expose())).await.expect(415);
+        let told = told["allowed"].as_array().unwrap();
+        assert_eq!((told.len(), told.last()), (types, Some(&json!("text/plain"))), "with a key");
     }
 }
 

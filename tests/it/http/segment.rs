@@ -95,6 +95,8 @@ async fn a_batch_of_which_all_is_refused_is_an_error_in_segments_words_too() {
         (&reply.json()["code"], &reply.json()["message"]),
         (&json!("invalid"), &json!("event is required"))
     );
+    let empty = server.post("/v1/batch", r#"{"batch":[]}"#).await;
+    assert_eq!(empty.expect(200), json!({"success": true}), "as Segment takes it");
     for body in ["{}", "[]", "7", r#"{"batch":{}}"#, r#"{"batch":[],"batch":[]}"#] {
         let reply = server.post("/v1/batch", body).await;
         assert!(reply.problem(422).contains("batch is required once"), "{body}");

@@ -59,9 +59,7 @@ async fn bodies_that_are_no_json_are_refused_whole_and_their_events_are_not_stor
     }
     // An array that is whole is read event by event.
     let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
-    for (body, status) in
-        [("[".repeat(100_000), 400), (deep, 422), ("[[]]".to_owned(), 422), ("[]".to_owned(), 422)]
-    {
+    for (body, status) in [("[".repeat(100_000), 400), (deep, 422), ("[[]]".to_owned(), 422)] {
         assert!(!pipeline.post("application/json", body).await.problem(status).is_empty());
     }
     pipeline.assert_all_stored().await;

@@ -42,6 +42,8 @@ async fn a_server_that_refuses_events_answers_what_the_document_shows() {
     symptoms.met(&without_user.expect(422).to_string());
     let form = reqwest::Client::builder().no_proxy().build().unwrap();
     assert_eq!(status(form.post(format!("{api}/events")).body(EVENT)).await, 415);
+    let latin = form.post(format!("{api}/events")).header("content-type", "application/json; charset=latin1");
+    symptoms.met(&refused(415, latin.body(EVENT)).await);
     let event = |padding: usize| {
         format!(r#"{{"event_type": "e", "user_id": "u", "properties": {{"a": "{}"}}}}"#, "x".repeat(padding))
     };
