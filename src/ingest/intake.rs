@@ -3,6 +3,8 @@
 //! Invariants: an event is called accepted only after Redis has acknowledged the frame that carries it; a place that an
 //! error names is one of the body.
 
+use std::time::Instant;
+
 use hyper::HeaderMap;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,7 +12,7 @@ use uuid::Uuid;
 use super::accumulator::SubmitError;
 use super::body::{Body, Purpose, Upload};
 use super::gate::Closed;
-use super::rate::Allowance;
+use super::rate::{self, Allowance};
 use super::service::Service;
 use super::staged::Staged;
 use crate::api::{Caller, Fault, Kind, Problem};
@@ -75,10 +77,9 @@ pub(super) async fn take(
 ) -> Result<Intake, Problem> {
     let Batch { staged, event_ids, rejected } = read(service, form, body.as_ref(), stage)?;
     drop(body);
-    // The request itself was taken for one of them.
-    allowance.take((staged.events() + rejected.len()).saturating_sub(1))?;
-    metrics::ingest_events(IngestResult::Rejected, rejected.len(), 0);
     let (accepted, bytes) = (staged.events(), staged.bytes());
+    allowance.take(rate::events_of(accepted, bytes), Instant::now())?;
+    metrics::ingest_events(IngestResult::Rejected, rejected.len(), 0);
     if accepted == 0 && rejected.is_empty() && form != Form::Ndjson {
         // An empty array is a batch, too: CloudEvents allow it, and Segment takes it.
         return Ok(Intake { accepted, event_ids, rejected });

@@ -61,6 +61,13 @@ pub enum Route {
     ReadContract,
 }
 
+impl Route {
+    /// Whether it takes events, which are counted by themselves.
+    pub(super) fn takes_events(self) -> bool {
+        matches!(self, Self::SendEvents | Self::SendSegment(_))
+    }
+}
+
 /// A route, how it is reached, and who may.
 #[derive(Debug)]
 pub struct Endpoint {

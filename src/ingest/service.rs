@@ -181,13 +181,21 @@ impl Service {
         }
         let owner = Owner { key: caller.key().map(|key| key.id.0), source };
         let mut upload = Upload { incoming: body, owner };
-        let answer = match (allowance.take(1), early) {
+        let allowed = if endpoint.route.takes_events() {
+            allowance.check(Instant::now())
+        } else {
+            allowance.take(1, Instant::now())
+        };
+        let answer = match (allowed, early) {
             (Err(refused), _) => Err(refused),
             (Ok(()), Some(message)) => Box::pin(message.accept(self, &caller, owner, &mut allowance)).await,
             (Ok(()), None) => {
                 self.act(endpoint.route, parameter, &caller, &mut allowance, head, &mut upload).await
             }
         };
+        if let Err(problem) = &answer {
+            allowance.settle(problem.kind(), Instant::now());
+        }
         let mut answer = answer.unwrap_or_else(told(head));
         answer.headers_mut().extend(allowance.headers());
         Ok(answer)

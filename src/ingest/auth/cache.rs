@@ -141,7 +141,7 @@ mod tests {
 
     fn known(rate_limit: Option<u32>) -> Known {
         let rate_limit = rate_limit.and_then(NonZeroU32::new).map(Rate::per_second);
-        let limit = rate_limit.map(|rate| Arc::new(RateLimit::new(rate, NonZeroU32::MIN)));
+        let limit = rate_limit.map(|rate| Arc::new(RateLimit::new(rate, NonZeroU32::MIN, Instant::now())));
         let key = KnownKey { id: KeyId(1), name: "a key".into(), scope: Scope::Ingest, rate_limit };
         Known { key: Arc::new(key), limit }
     }

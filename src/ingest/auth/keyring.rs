@@ -92,7 +92,7 @@ impl Keyring {
     async fn look_up(&self, hash: KeyHash) -> Result<Option<Known>, StoreError> {
         let began = self.cache.generation();
         let found = keys::find(&self.pool, hash).await?.map(|key| Known {
-            limit: key.rate_limit.map(|rate| Arc::new(RateLimit::new(rate, self.body))),
+            limit: key.rate_limit.map(|rate| Arc::new(RateLimit::new(rate, self.body, Instant::now()))),
             key: Arc::new(key),
         });
         Ok(self.cache.remember(hash, found, Instant::now(), began))

@@ -57,18 +57,15 @@ async fn a_server_that_refuses_events_answers_what_the_document_shows() {
     let limited = NewKey {
         name: "slow",
         scope: Scope::Ingest,
-        rate_limit: Some(Rate {
-            per_second: std::num::NonZeroU32::MIN,
-            burst: Some(std::num::NonZeroU32::MIN),
-        }),
+        rate_limit: Some(Rate::per_second(std::num::NonZeroU32::MIN)),
     };
     let (slow, _) = keys::create(&pool, &limited).await.unwrap();
-    assert_eq!(status(posting(&closed, EVENT).bearer_auth(slow.expose())).await, 202);
-    symptoms.met(&refused(429, posting(&closed, EVENT).bearer_auth(slow.expose())).await);
+    let two = format!("[{EVENT}, {EVENT}]");
+    assert_eq!(status(posting(&closed, two.clone()).bearer_auth(slow.expose())).await, 202);
+    symptoms.met(&refused(429, posting(&closed, two.clone()).bearer_auth(slow.expose())).await);
     let even = Rate { per_second: std::num::NonZeroU32::MIN, burst: Some(std::num::NonZeroU32::MIN) };
     let even = NewKey { name: "even", scope: Scope::Ingest, rate_limit: Some(even) };
     let (even, _) = keys::create(&pool, &even).await.unwrap();
-    let two = format!("[{EVENT}, {EVENT}]");
     symptoms.met(&refused(413, posting(&closed, two).bearer_auth(even.expose())).await);
     let admin = NewKey { name: "admin", scope: Scope::Admin, rate_limit: None };
     let (admin, record) = keys::create(&pool, &admin).await.unwrap();
