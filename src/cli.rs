@@ -17,12 +17,15 @@ use campaign_manager::config::{
     AdminConfig, Auth, DatabaseUrl, QueueConfig, ServerUrls, ShutdownConfig, StoreConfig, StoresConfig,
     TelemetryConfig,
 };
-use campaign_manager::embedded::{Account, Part as StoresPart, Profile, RedisSettings, Stores, hand_over};
+use campaign_manager::embedded::{
+    Account, Part as StoresPart, Profile, RedisSettings, Stores, hand_over, refuse_in_use,
+};
 use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::Signals;
 use campaign_manager::ops::metrics::{self, Part};
 use campaign_manager::roles::{
-    Addresses, Process, RunEnv, Serve, ServeSettings, WelcomeKey, Worker, WorkerSettings, welcome,
+    Addresses, Process, RunEnv, Serve, ServeSettings, WelcomeKey, Worker, WorkerSettings, check_ports,
+    welcome,
 };
 use campaign_manager::store::migrate::migrate_and_grant;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -181,6 +184,10 @@ impl Cli {
             Role::Up(args) => {
                 // Nothing is made for what cannot start.
                 args.auth.check(args.serve.http.addr)?;
+                refuse_in_use(&args.data)?;
+                if !args.stores_only {
+                    check_ports(&[(args.serve.http.addr, "--http"), (args.common.admin.addr, "--admin")])?;
+                }
                 let Some((account, data)) = hand_over(&args.data)? else { return Ok(()) };
                 args.data = data;
                 account

@@ -126,6 +126,11 @@ pub(super) fn give(path: &Path, account: Account) -> Result<(), EmbeddedError> {
     lchown(path, Some(account.uid), Some(account.gid)).map_err(EmbeddedError::io("give away", path))
 }
 
+/// Makes sure that no living process has the folder. Makes nothing, not even the folder.
+pub fn refuse_in_use(dir: &Path) -> Result<(), EmbeddedError> {
+    if dir.join("lock").exists() { lock(dir).map(drop) } else { Ok(()) }
+}
+
 fn lock(dir: &Path) -> Result<File, EmbeddedError> {
     let path = dir.join("lock");
     let open =

@@ -27,6 +27,7 @@ pub use account::Account;
 mod part;
 pub use part::{Part, redis_users};
 mod data_dir;
+pub use data_dir::refuse_in_use;
 mod hand_over;
 pub use hand_over::hand_over;
 pub(crate) use hand_over::shown;

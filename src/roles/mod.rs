@@ -10,7 +10,7 @@ mod up;
 mod process;
 
 pub use error::RoleError;
-pub use process::{AdminPort, Process};
+pub use process::{AdminPort, Process, check_ports};
 pub use run_env::RunEnv;
 pub use serve::{Serve, ServeSettings};
 pub use up::{Addresses, WelcomeKey, welcome};

@@ -138,6 +138,16 @@ impl AdminPort {
     }
 }
 
+/// Makes sure that all of these ports can be opened, before anything is made for a process that could not start. Nothing
+/// listens on them afterwards.
+pub fn check_ports(ports: &[(SocketAddr, &'static str)]) -> Result<(), RoleError> {
+    let open = |&(addr, flag): &(SocketAddr, _)| {
+        std::net::TcpListener::bind(addr).map_err(|source| RoleError::Bind { addr, flag, source })
+    };
+    // All of them are held until the last one is open, so that two flags cannot name one port.
+    ports.iter().map(open).collect::<Result<Vec<_>, _>>().map(drop)
+}
+
 /// Opens a port, or says which flag changes it.
 pub(super) fn listen(addr: SocketAddr, flag: &'static str) -> Result<TcpListener, RoleError> {
     open(addr).map_err(|source| RoleError::Bind { addr, flag, source })

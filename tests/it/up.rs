@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Stdio;
@@ -101,6 +102,27 @@ async fn a_signal_ends_it_also_while_its_servers_start() {
     let mut next = Up::start(dir.path(), &[]).await;
     next.signal(Signal::INT);
     assert!(next.ended().await.success());
+}
+
+#[test]
+fn a_taken_port_is_found_before_anything_is_made() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for (http, admin, flag) in
+        [(&*taken, "127.0.0.1:0", "--http"), ("127.0.0.1:0", &*taken, "--admin"), (&*free, &*free, "--admin")]
+    {
+        let mut command = program();
+        let ended =
+            command.args(["up", "--http", http, "--admin", admin, "--data"]).arg(&data).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("campaign-manager: cannot listen on 127.0.0.1:"), "nothing else: {said}");
+        assert!(said.contains(&format!("choose another with {flag}")), "{said}");
+        assert!(!data.exists(), "{said}");
+    }
 }
 
 /// The processes that this one has started, by any of its threads.

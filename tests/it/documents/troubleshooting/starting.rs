@@ -35,7 +35,9 @@ async fn what_does_not_start_says_what_the_document_shows() {
     let with_database = |database: String| Urls { database, ..urls.clone() };
 
     let up = Up::start(dir.path(), &[]).await;
-    symptoms.met(&said(&["up", "--data", dir.path().to_str().unwrap()], None));
+    let up_again =
+        ["up", "--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--data", dir.path().to_str().unwrap()];
+    symptoms.met(&said(&up_again, None));
     drop(up);
     let port = std::fs::read_to_string(dir.path().join("redis.port")).unwrap();
     let mut others = None;
@@ -44,7 +46,7 @@ async fn what_does_not_start_says_what_the_document_shows() {
         others.is_some()
     })
     .await;
-    symptoms.met(&said(&["up", "--data", dir.path().to_str().unwrap()], None));
+    symptoms.met(&said(&up_again, None));
     drop(others);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
