@@ -16,13 +16,13 @@ use super::members::Members;
 use super::parameters::{Parameters, whole};
 use super::{Answer, Kind, Problem, json};
 use crate::store::Pool;
-use crate::store::keys::{
-    self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Rate, Revocation, Scope,
-};
+use crate::store::keys::{self, KeyId, KeyRecord, KnownKey, MAX_RATE, NewKey, Rate, Revocation, Scope};
 
 /// The largest body that describes a key, in bytes.
 pub const MAX_BODY: usize = 4096;
 
+/// The longest text that is read as a scope, in bytes.
+const MAX_SCOPE: usize = 200;
 const MAX_PAGE: u16 = 200;
 const DEFAULT_PAGE: u16 = 50;
 
@@ -77,7 +77,7 @@ pub async fn revoke(pool: &Pool, id: &str) -> Result<(Answer, KeyId), Problem> {
     let missing = || Problem::new(Kind::NotFound, format!("there is no key {id:?}"));
     let id = whole(id).map(KeyId).ok_or_else(missing)?;
     match keys::revoke_unless_last(pool, id).await? {
-        Revocation::Revoked => {
+        Revocation::Revoked | Revocation::RevokedBefore(_) => {
             let mut answer = Response::new(Full::new(Bytes::new()));
             *answer.status_mut() = StatusCode::NO_CONTENT;
             Ok((answer, id))
@@ -96,8 +96,8 @@ pub async fn revoke(pool: &Pool, id: &str) -> Result<(Answer, KeyId), Problem> {
 /// Reads and checks what a client says of a new key.
 fn described(body: &[u8]) -> Result<(String, Scope, Option<Rate>), Problem> {
     let mut members = Members::read(body)?;
-    let name = members.require_text("name", MAX_NAME);
-    let scope = match members.require_text("scope", MAX_NAME).as_str() {
+    let name = members.require("name", keys::check_name);
+    let scope = match members.require_text("scope", MAX_SCOPE).as_str() {
         "admin" => Scope::Admin,
         "browser" => Scope::Browser,
         // That an empty one is missing was said already.
@@ -155,6 +155,17 @@ mod tests {
         let unlimited =
             described(br#"{"name": "ops", "scope": "admin", "rate_limit": null}"#).expect("valid");
         assert_eq!(unlimited, ("ops".to_owned(), Scope::Admin, None));
+    }
+
+    #[test]
+    fn a_name_that_a_terminal_would_obey_is_refused() {
+        for (name, character) in
+            [("sh\\u001bop", "U+001B"), ("a\\nb", "U+000A"), ("\\u0000", "U+0000"), ("\\u009b", "U+009B")]
+        {
+            let told = problem(&format!(r#"{{"name":"{name}","scope":"ingest"}}"#));
+            assert!(told.contains(&format!("name contains {character}, a control character")), "{told}");
+        }
+        assert!(described(r#"{"name":"Läden, 店 🛒","scope":"ingest"}"#.as_bytes()).is_ok());
     }
 
     #[test]

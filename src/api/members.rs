@@ -75,28 +75,34 @@ impl<'a> Members<'a> {
 
     /// Takes a member as text of at most `limit` bytes.
     pub(super) fn take_text(&mut self, name: &str, limit: usize) -> Option<String> {
+        self.take_checked(name, |text| storable(text, limit))
+    }
+
+    fn take_checked(&mut self, name: &str, check: impl FnOnce(&str) -> Result<(), String>) -> Option<String> {
         let text: String = self.take(name, "a string")?;
-        let complaint = if text.len() > limit {
-            format!("is {} bytes long; the limit is {limit}", text.len())
-        } else if text.contains('\0') {
-            "contains U+0000, which cannot be stored".to_owned()
-        } else {
-            return Some(text);
-        };
-        self.fault(&format!("/{name}"), &format!("{name} {complaint}"));
-        None
+        match check(&text) {
+            Ok(()) => Some(text),
+            Err(complaint) => {
+                self.fault(&format!("/{name}"), &format!("{name} {complaint}"));
+                None
+            }
+        }
     }
 
     /// Takes a member that must be there, and not be blank; otherwise like [`Self::take_text`].
     pub(super) fn require_text(&mut self, name: &str, limit: usize) -> String {
+        self.require(name, |text| {
+            storable(text, limit)?;
+            if text.trim().is_empty() { Err("is blank".to_owned()) } else { Ok(()) }
+        })
+    }
+
+    /// Takes a member that must be there as text that keeps to `check`, which says what is wrong with another one.
+    pub(super) fn require(&mut self, name: &str, check: impl FnOnce(&str) -> Result<(), String>) -> String {
         if !self.has(name) {
             self.fault(&format!("/{name}"), &format!("{name} is required"));
         }
-        let text = self.take_text(name, limit);
-        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-            self.fault(&format!("/{name}"), &format!("{name} is blank"));
-        }
-        text.unwrap_or_default()
+        self.take_checked(name, check).unwrap_or_default()
     }
 
     /// Takes a member as a time, to the microsecond, as the store keeps it; `null` counts as absent.
@@ -157,6 +163,17 @@ pub(super) fn entries(json: &[u8]) -> serde_json::Result<Vec<(String, &RawValue)
     let mut reader = serde_json::Deserializer::from_slice(json);
     let entries = reader.deserialize_map(Entries)?;
     reader.end().map(|()| entries)
+}
+
+/// Whether the store can keep a text, of at most `limit` bytes; otherwise what is wrong with it.
+fn storable(text: &str, limit: usize) -> Result<(), String> {
+    if text.len() > limit {
+        Err(format!("is {} bytes long; the limit is {limit}", text.len()))
+    } else if text.contains('\0') {
+        Err("contains U+0000, which cannot be stored".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 fn pointer(name: &str) -> String {

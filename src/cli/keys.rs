@@ -8,7 +8,7 @@ use campaign_manager::api::keys::View;
 use campaign_manager::config::{Auth, DatabaseUrl, StoreConfig};
 use campaign_manager::roles::WelcomeKey;
 use campaign_manager::store::keys::{
-    self, KeyId, KeyRecord, KnownKey, MAX_NAME, MAX_RATE, NewKey, Rate, Scope,
+    self, KeyId, KeyRecord, KnownKey, MAX_RATE, NewKey, Rate, Revocation, Scope,
 };
 use campaign_manager::store::{self, Pool};
 use clap::{Args, Subcommand};
@@ -114,24 +114,26 @@ fn line(record: &KeyRecord) -> String {
     let KeyRecord { key: KnownKey { id, name, scope, rate_limit }, created_at, revoked_at } = record;
     let (scope, name) = (scope.name(), printable(name, NAME));
     let rate = rate_limit.map_or("no limit".to_owned(), |rate| format!("{}/s", rate.per_second));
+    let burst =
+        rate_limit.and_then(|rate| rate.burst).map_or(String::new(), |burst| format!("burst {burst}"));
     let state = revoked_at.map_or("valid".to_owned(), |at| format!("revoked {at:.0}"));
-    format!("{id:>6}  {created_at:.0}  {scope:<7}  {rate:>9}  {state:<28}  {name}")
+    format!("{id:>6}  {created_at:.0}  {scope:<7}  {rate:>9}  {burst:<13}  {state:<28}  {name}")
 }
 
 async fn revoke(id: KeyId, database: &Database) -> anyhow::Result<()> {
-    if !keys::revoke(&connect(database)?, id).await? {
-        bail!("there is no key {id}; campaign-manager keys list shows those there are");
-    }
-    Ok(writeln!(std::io::stdout(), "revoked key {id}")?)
+    let said = match keys::revoke(&connect(database)?, id).await? {
+        Revocation::Missing => {
+            bail!("there is no key {id}; campaign-manager keys list shows those there are")
+        }
+        Revocation::RevokedBefore(at) => format!("key {id} was already revoked at {at:.0}"),
+        Revocation::Revoked | Revocation::LastAdmin => format!("revoked key {id}"),
+    };
+    Ok(writeln!(std::io::stdout(), "{said}")?)
 }
 
 /// Reads the name of a key.
 fn name(text: &str) -> Result<String, String> {
-    match text.len() {
-        _ if text.trim().is_empty() => Err("it is blank".to_owned()),
-        length if length > MAX_NAME => Err(format!("it is {length} bytes long; the limit is {MAX_NAME}")),
-        _ => Ok(text.to_owned()),
-    }
+    keys::check_name(text).map(|()| text.to_owned()).map_err(|complaint| format!("it {complaint}"))
 }
 
 fn rate_limit(text: &str) -> Result<NonZeroU32, String> {

@@ -28,7 +28,10 @@ pub const MAX_NAME: usize = 200;
 
 const PREFIX: &str = "cmk_";
 const COLUMNS: &str = "id, name, scope, rate_limit, burst, created_at, revoked_at";
-const REVOKE: &str = "update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1";
+/// Gives back since when the key was revoked before.
+const REVOKE: &str = "with known as (select revoked_at from api_keys where id = $1 for update)
+    update api_keys set revoked_at = coalesce(known.revoked_at, now()) from known where id = $1
+    returning known.revoked_at";
 
 /// The highest rate limit that a key may have, in events a second.
 pub const MAX_RATE: u32 = 1_000_000;
@@ -185,11 +188,26 @@ pub struct NewKey<'a> {
     pub rate_limit: Option<Rate>,
 }
 
+/// Whether a key may have this name; otherwise what is wrong with it.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() {
+        Err("is blank".to_owned())
+    } else if name.len() > MAX_NAME {
+        Err(format!("is {} bytes long; the limit is {MAX_NAME}", name.len()))
+    } else if let Some(control) = name.chars().find(|c| c.is_control()) {
+        Err(format!("contains U+{:04X}, a control character; use printable ones", u32::from(control)))
+    } else {
+        Ok(())
+    }
+}
+
 /// How a revocation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// The key is revoked, now or since before.
+    /// The key is revoked from now on.
     Revoked,
+    /// It was revoked before, at this time.
+    RevokedBefore(Timestamp),
     /// There never was such a key.
     Missing,
     /// Nothing was done: no other admin key is left.
@@ -241,11 +259,9 @@ pub async fn list(pool: &Pool, before: Option<KeyId>, limit: u16) -> Result<Vec<
     Ok(rows.iter().map(record).collect::<Result<_, _>>()?)
 }
 
-/// Revokes a key, whichever it is. Returns whether there is such a key.
-pub async fn revoke(pool: &Pool, id: KeyId) -> Result<bool, StoreError> {
-    let client = pool.get().await?;
-    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&id.0, Type::INT8)];
-    Ok(timed(PostgresOperation::Write, client.execute_typed(REVOKE, &parameters)).await? == 1)
+/// Revokes a key, the last admin key too.
+pub async fn revoke(pool: &Pool, id: KeyId) -> Result<Revocation, StoreError> {
+    Ok(revocation(pool.row(PostgresOperation::Write, REVOKE, &[(&id.0, Type::INT8)]).await?.as_ref())?)
 }
 
 /// Revokes a key, unless that would leave no admin key.
@@ -266,9 +282,15 @@ async fn revoke_on(client: &mut Client, id: KeyId) -> Result<Revocation, StoreEr
     if matches!(admins.as_slice(), [only] if only.try_get::<_, i64>(0)? == id.0) {
         return Ok(Revocation::LastAdmin);
     }
-    let found = transaction.execute_typed(REVOKE, &[(&id.0, Type::INT8)]).await? == 1;
+    let revoked = revocation(transaction.query_typed_opt(REVOKE, &[(&id.0, Type::INT8)]).await?.as_ref())?;
     transaction.commit().await?;
-    Ok(if found { Revocation::Revoked } else { Revocation::Missing })
+    Ok(revoked)
+}
+
+/// What a row of [`REVOKE`] says.
+fn revocation(row: Option<&Row>) -> Result<Revocation, tokio_postgres::Error> {
+    let Some(row) = row else { return Ok(Revocation::Missing) };
+    Ok(row.try_get::<_, Option<Timestamp>>(0)?.map_or(Revocation::Revoked, Revocation::RevokedBefore))
 }
 
 fn known(row: &Row) -> Result<KnownKey, tokio_postgres::Error> {

@@ -1,8 +1,9 @@
 //! `/keys`, and `campaign-manager keys`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use campaign_manager::store::keys::{ApiKey, NewKey, Revocation, Scope, create, revoke_unless_last};
+use campaign_manager::store::keys::{ApiKey, NewKey, Rate, Revocation, Scope, create, revoke_unless_last};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -160,29 +161,49 @@ async fn of_two_admins_who_revoke_each_other_at_once_one_is_left() {
 #[tokio::test]
 async fn the_command_line_creates_lists_and_revokes_keys() {
     let stores = TestStores::start().await;
-    let create =
-        ["keys", "create", "--name", "sh\u{1b}op", "--scope", "ingest", "--rate-limit=50", "--burst=5"];
-    let created = run(&stores, &create).await;
+    // Releases before this one took any name.
+    let rate_limit = Some(Rate { per_second: NonZeroU32::new(50).unwrap(), burst: NonZeroU32::new(5) });
+    let older = NewKey { name: "sh\u{1b}op", scope: Scope::Ingest, rate_limit };
+    create(&stores.pool(), &older).await.unwrap();
+    let created = run(&stores, &["keys", "create", "--name", "ops", "--scope", "admin"]).await;
     assert_eq!(created.code, 0, "{created:?}");
     assert!(created.out.starts_with("cmk_") && created.out.lines().count() == 1, "{created:?}");
-    run(&stores, &["keys", "create", "--name", "ops", "--scope", "admin"]).await;
+    let limited = ["keys", "create", "--name", "page", "--scope", "browser", "--rate-limit=70"];
+    run(&stores, &[&limited[..], &["--burst=1000000"]].concat()).await;
+    run(&stores, &limited).await;
 
     let revoked = run(&stores, &["keys", "revoke", "2"]).await;
     assert_eq!((revoked.code, revoked.out.as_str()), (0, "revoked key 2\n"), "the last admin key, too");
-    let missing = run(&stores, &["keys", "revoke", "3"]).await;
-    assert!(missing.code == 1 && missing.err.contains("there is no key 3"), "{missing:?}");
+    let again = run(&stores, &["keys", "revoke", "2"]).await;
+    assert!(again.code == 0 && again.out.starts_with("key 2 was already revoked at 20"), "{again:?}");
+    let missing = run(&stores, &["keys", "revoke", "5"]).await;
+    assert!(missing.code == 1 && missing.err.contains("there is no key 5"), "{missing:?}");
 
     let listed = run(&stores, &["keys", "list"]).await;
     let lines: Vec<&str> = listed.out.lines().collect();
-    assert!(lines[0].contains("admin     no limit  revoked ") && lines[0].ends_with("ops"), "{listed:?}");
-    assert!(
-        lines[1].contains("ingest        50/s  valid ") && lines[1].ends_with("sh\u{fffd}op"),
-        "{listed:?}"
-    );
+    for (line, (rate, name)) in lines.iter().zip([
+        ("browser       70/s                 valid ", "page"),
+        ("browser       70/s  burst 1000000  valid ", "page"),
+        ("admin     no limit                 revoked ", "ops"),
+        ("ingest        50/s  burst 5        valid ", "sh\u{fffd}op"),
+    ]) {
+        assert!(line.contains(rate) && line.ends_with(name), "{listed:?}");
+    }
     let listed = run(&stores, &["keys", "list", "--json"]).await;
     let shown: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(shown[0]["name"], "ops");
-    assert_eq!((&shown[1]["rate_limit"], &shown[1]["burst"]), (&json!(50), &json!(5)));
+    assert_eq!(shown[2]["name"], "ops");
+    assert_eq!((&shown[3]["rate_limit"], &shown[3]["burst"]), (&json!(50), &json!(5)));
+}
+
+#[tokio::test]
+async fn a_name_that_no_key_may_have_is_refused_on_the_command_line() {
+    let stores = TestStores::start().await;
+    for (name, why) in
+        [("sh\u{1b}op", "U+001B, a control character"), (" ", "blank"), (&*"x".repeat(201), "201")]
+    {
+        let ran = run(&stores, &["keys", "create", "--name", name, "--scope", "ingest"]).await;
+        assert!(ran.code == 64 && ran.err.contains(why), "{ran:?}");
+    }
 }
 
 #[tokio::test]
