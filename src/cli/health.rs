@@ -32,6 +32,12 @@ pub(super) async fn run(args: &HealthArgs) -> anyhow::Result<()> {
     let answer = timeout(PATIENCE, ask(addr, route)).await;
     let answer = answer.map_err(anyhow::Error::from).flatten();
     let answer = answer.with_context(|| format!("no process answers at http://{addr}{route}"))?;
+    if !answer.starts_with("HTTP/1.1 ") || answer.contains("application/problem+json") {
+        bail!(
+            "{addr} is no admin port; it answers as the API does. Name the admin port of the process with --admin or \
+             ADMIN_ADDR"
+        );
+    }
     let said = answer.split_once("\r\n\r\n").map_or("", |(_, said)| said);
     if !answer.starts_with("HTTP/1.1 200 ") {
         bail!("not well\n{}", said.trim_end());

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use anyhow::Context as _;
 use campaign_manager::config::DatabaseUrl;
 use campaign_manager::store::roles::{Login, Logins, make};
 use clap::Args;
@@ -24,12 +25,16 @@ pub(super) struct RolesArgs {
     worker_database_url: DatabaseUrl,
 }
 
+fn login(url: &DatabaseUrl, flag: &'static str) -> anyhow::Result<Login> {
+    Login::of(url).with_context(|| format!("{flag} cannot be used"))
+}
+
 /// Makes the roles, or gives those that are there these passwords, and gives all tables to the owner.
 pub(super) async fn run(args: &RolesArgs) -> anyhow::Result<()> {
     let logins = Logins {
-        owner: Login::of(&args.owner_database_url)?,
-        serve: Login::of(&args.serve_database_url)?,
-        worker: Login::of(&args.worker_database_url)?,
+        owner: login(&args.owner_database_url, "--owner-database-url")?,
+        serve: login(&args.serve_database_url, "--serve-database-url")?,
+        worker: login(&args.worker_database_url, "--worker-database-url")?,
     };
     make(&args.database.database_url, &logins).await?;
     let Logins { owner, serve, worker } = &logins;

@@ -19,6 +19,7 @@ pub use http::{AdminConfig, Auth, HttpConfig, OpenToAll};
 pub use ingest::{IngestConfig, MarksCrossed, QueueMarks};
 pub use origins::{NoOrigin, Origins};
 pub use partitions::PartitionConfig;
+pub(crate) use servers::UNESCAPED;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
 pub use shutdown::ShutdownConfig;
 pub use stores::{Fsync, StoresConfig};

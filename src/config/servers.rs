@@ -44,6 +44,9 @@ macro_rules! secret_url {
     };
 }
 
+/// What is said of a URL whose user or password holds a character that ends it.
+pub(crate) const UNESCAPED: &str = "its user or password holds a character that must be percent-encoded: write @ as %40, / as %2F, # as %23, ? as %3F, % as %25";
+
 secret_url! {
     /// Postgres, as `postgres://user:password@host:port/database`.
     DatabaseUrl

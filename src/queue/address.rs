@@ -13,9 +13,35 @@ pub(super) fn of_each_server(url: &str) -> Vec<String> {
     hosts.split(',').map(|host| format!("{scheme}://{userinfo}{host}{tail}")).collect()
 }
 
+/// Whether the part with the user, the password and the host ends before its `@`: the password holds `/` or `#`.
+pub(super) fn ends_early(url: &str) -> bool {
+    let Some(("redis" | "rediss", rest)) = url.split_once("://") else { return false };
+    let tail = rest.find(['/', '?', '#']).map_or("", |end| &rest[end..]);
+    // A query may hold one.
+    tail.split('?').next().unwrap_or_default().contains('@')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_that_ends_the_authority_is_noticed() {
+        for url in
+            ["redis://:a/b@one:1", "rediss://me:1#b@one:1/0", "redis://:/@one", "redis://:a/b@one:1/?x=y"]
+        {
+            assert!(ends_early(url), "{url}");
+        }
+        for url in [
+            "redis://:a%2Fb@one:1/0",
+            "redis://:a@b@one",
+            "redis://one/0?sslrootcert=/ca@home.pem",
+            "redis+unix:///run/a@b.sock",
+            "one",
+        ] {
+            assert!(!ends_early(url), "{url}");
+        }
+    }
 
     #[test]
     fn each_server_has_what_stands_before_and_behind_the_hosts() {

@@ -17,6 +17,7 @@ use bb8_redis::redis::{
 use rand::RngExt as _;
 
 use super::QueueError;
+use super::address;
 use super::error::{code_of, describe};
 use crate::ops::Repeated;
 use crate::tls;
@@ -193,6 +194,9 @@ fn client(url: &str) -> Result<Client, QueueError> {
     let (url, ca) = tls::take_parameter(url, "sslrootcert");
     if url.contains("#insecure") {
         return Err(QueueError::Unverified);
+    }
+    if address::ends_early(&url) {
+        return Err(QueueError::Unescaped);
     }
     tls::use_provider();
     match ca.as_deref() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::config::UNESCAPED;
 use crate::ops::metrics::Failure;
 use crate::tls::{self, TlsError};
 
@@ -13,6 +14,9 @@ pub enum QueueError {
     /// The URL cannot be used.
     #[error("REDIS_URL is not of the form redis://:password@host:port, or rediss:// for TLS: {0}")]
     Url(RedisError),
+    /// The URL has a character in its password that ends the part before the host.
+    #[error("REDIS_URL is not of the form redis://:password@host:port: {UNESCAPED}")]
+    Unescaped,
     /// The URL asks for a certificate that is not verified.
     #[error(
         "REDIS_URL ends in #insecure: servers are always verified here; name the file of your own CA with ?sslrootcert=PATH instead"

@@ -1,5 +1,6 @@
 //! Connections to Postgres.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
 use super::lent::Lent;
-use crate::config::{DatabaseUrl, StoreConfig};
+use crate::config::{DatabaseUrl, StoreConfig, UNESCAPED};
 use crate::ops::metrics::{self, PoolState, PostgresOperation};
 use crate::tls;
 
@@ -164,11 +165,7 @@ impl Database {
     pub fn at(url: &DatabaseUrl, timeout: Duration) -> Result<Self, StoreError> {
         let (url, mode) = tls::take_parameter(url.expose(), "sslmode");
         let (url, ca) = tls::take_parameter(&url, "sslrootcert");
-        let mut config = Config::from_str(&url).map_err(|error| {
-            StoreError::Configuration(format!(
-                "DATABASE_URL is not of the form postgres://user:password@host:port/database: {error}"
-            ))
-        })?;
+        let mut config = read_url(&url)?;
         config.connect_timeout(timeout).application_name("campaign-manager");
         // A server that is gone without a word is noticed in half a minute, not after the kernel's two hours.
         config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).keepalives_retries(KEEPALIVES);
@@ -185,6 +182,25 @@ impl Database {
             Err(_) => Err(StoreError::NoAnswer(self.timeout)),
         }
     }
+}
+
+/// Reads where a database is. The errors show nothing of the URL, which holds a password.
+pub(super) fn read_url(url: &str) -> Result<Config, StoreError> {
+    let unusable = |why: &dyn Display| {
+        StoreError::Configuration(format!(
+            "DATABASE_URL is not of the form postgres://user:password@host:port/database: {why}"
+        ))
+    };
+    let config = Config::from_str(url).map_err(|error| unusable(&error))?;
+    // What follows the first @ counts as the host.
+    let has_at = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+    if config.get_hosts().iter().any(has_at) {
+        return Err(unusable(&UNESCAPED));
+    }
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(unusable(&"it names no host"));
+    }
+    Ok(config)
 }
 
 /// Whether the connection is encrypted. There is nothing between: a client that takes what it gets is protected from
@@ -235,4 +251,32 @@ pub async fn within<T>(
 pub async fn answers(pool: Pool) -> Result<(), String> {
     let client = pool.get().await.map_err(|error| error.to_string())?;
     client.batch_execute("").await.map_err(|error| StoreError::from(error).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_cannot_work_is_refused_with_what_is_missing_and_without_its_password() {
+        for (url, why) in [
+            ("postgres://", "it names no host"),
+            ("postgres://me:canary@/d", "it names no host"),
+            ("postgres://me:can@nary@one:5432/d", "write @ as %40"),
+            ("postgres://me:p@one:canary/d", "invalid connection string"),
+            ("canary", "not of the form"),
+        ] {
+            let told = read_url(url).expect_err(url).to_string();
+            assert!(
+                told.contains(why) && told.contains("postgres://user:password@host:port/database"),
+                "{told}"
+            );
+            assert!(!told.contains("nary"), "{told}");
+        }
+        for url in
+            ["postgres://me:can%40nary@one/d", "postgresql:///d?host=/run/postgresql", "host=one user=me"]
+        {
+            assert!(read_url(url).is_ok(), "{url}");
+        }
+    }
 }

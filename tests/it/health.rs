@@ -83,6 +83,18 @@ async fn the_command_health_names_an_address_where_nobody_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_health_says_where_it_was_pointed_at_the_api() {
+    let stores = TestStores::start().await;
+    let (_serve, api) = Running::serve(&Urls::of(&stores), &["--auth=keys"], "").await;
+    let asked = run(&stores, &["health", "--admin", &api.to_string()]).await;
+    assert_eq!(asked.code, 1, "{asked:?}");
+    assert!(
+        asked.err.contains(&format!("{api} is no admin port")) && asked.err.contains("ADMIN_ADDR"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_whose_log_cannot_be_written_goes_on_with_all_its_work() {
     let stores = TestStores::start().await;
     let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

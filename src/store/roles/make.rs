@@ -1,13 +1,13 @@
 //! Makes the roles, as somebody who may: a superuser, or whoever may make roles and owns the database.
 
-use std::str::FromStr as _;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 use super::{ident, literal};
 use crate::config::DatabaseUrl;
 use crate::store::partitions::TABLES;
+use crate::store::pool::read_url;
 use crate::store::{Database, StoreError};
 
 /// How long the database may take to let us in.
@@ -33,7 +33,7 @@ impl Login {
     pub fn of(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let incomplete =
             || StoreError::Configuration("a URL of a role needs a user and a password".to_owned());
-        let config = Config::from_str(url.expose())?;
+        let config = read_url(url.expose())?;
         let password = config.get_password().and_then(|password| String::from_utf8(password.to_vec()).ok());
         Ok(Self {
             role: config.get_user().ok_or_else(incomplete)?.to_owned(),

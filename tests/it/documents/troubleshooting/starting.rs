@@ -9,7 +9,7 @@ use campaign_manager::embedded::Part;
 use super::{PAGE, elsewhere};
 use crate::documents::checkout::Checkout;
 use crate::documents::symptoms::Symptoms;
-use crate::support::{DEADLINE, START_DEADLINE, TestStores, Up, Urls, folder, program, until};
+use crate::support::{DEADLINE, Running, START_DEADLINE, TestStores, Up, Urls, folder, program, until};
 
 /// What the program says on its way to its end.
 fn said(arguments: &[&str], urls: Option<&Urls>) -> String {
@@ -59,6 +59,12 @@ async fn what_does_not_start_says_what_the_document_shows() {
     symptoms.met(&said(&["worker"], Some(&with_database(urls.database.replace(password, "wrong")))));
     let nobody = with_database("postgres://u:p@127.0.0.1:1/d".to_owned());
     symptoms.met(&said(&["worker"], Some(&nobody)));
+    for (database, redis) in [("postgres://", &*urls.redis), (&urls.database, "redis://:a/b@127.0.0.1:1")] {
+        let urls = Urls { database: database.to_owned(), redis: redis.to_owned() };
+        symptoms.met(&said(&["serve", "--http=127.0.0.1:0"], Some(&urls)));
+    }
+    let (_serve, api) = Running::serve(&urls, &[], "").await;
+    symptoms.met(&said(&["health", "--admin", &api.to_string()], None));
 
     let mut redis = stores.redis().await;
     cmd("CONFIG")
