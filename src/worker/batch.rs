@@ -65,6 +65,13 @@ pub(super) enum Fate {
     DeadLetter(String),
 }
 
+impl Fate {
+    /// How many triggers are stored with the event.
+    pub(super) fn triggers(&self) -> usize {
+        if let Self::Stored(triggers) = self { triggers.len() } else { 0 }
+    }
+}
+
 /// How many events a delivery has; a corrupt frame has none.
 pub(super) fn event_count(delivery: &Delivery) -> usize {
     delivery.frame.as_ref().map_or(0, crate::queue::Frame::len)
@@ -149,6 +156,23 @@ fn fit(some: &[Delivery], others: &[Delivery], limits: BatchLimits) -> bool {
     }
 }
 
+impl Matched {
+    /// Splits off the frames after the first so many, with what their events trigger.
+    pub(super) fn split_off(&mut self, frames: usize) -> Self {
+        let deliveries = self.deliveries.split_off(frames);
+        let events = self.deliveries.iter().map(event_count).sum();
+        let (mut fates, mut triggered) = (self.fates.split_off(events), Vec::new());
+        for fate in &mut fates {
+            if let Fate::Stored(range) = fate {
+                let from = triggered.len();
+                triggered.extend_from_slice(&self.triggered[range.clone()]);
+                *range = from..triggered.len();
+            }
+        }
+        Self { deliveries, condemned: self.condemned, fates, triggered, epochs: Arc::clone(&self.epochs) }
+    }
+}
+
 impl Fetched {
     pub(super) fn events(&self) -> usize {
         self.deliveries.iter().map(event_count).sum()
@@ -197,19 +221,28 @@ pub(super) mod tests {
         Arc::new(Epochs::new(vec![Epoch { id: uuid::Uuid::nil(), keyspace, run_id: RunId::new("a") }]))
     }
 
-    #[test]
-    fn in_a_joined_batch_each_event_keeps_its_triggers() {
-        let mut batch = matched(1, &[1, 2]);
-        assert!(batch.join(matched(2, &[3]), LIMITS).is_ok());
-        let ids: Vec<&str> = events(&batch.deliveries).map(|event| event.event_id).collect();
+    /// The id of each event, with the campaigns that it triggers.
+    fn triggers(batch: &Matched) -> Vec<(String, Vec<i64>)> {
         let triggered = batch.fates.iter().map(|fate| match fate {
             Fate::Stored(range) => batch.triggered[range.clone()].iter().map(|one| one.campaign_id).collect(),
             _ => vec![],
         });
-        assert_eq!(
-            (ids, triggered.collect::<Vec<_>>()),
-            (vec!["1", "2", "3"], vec![vec![1], vec![2], vec![3]])
-        );
+        events(&batch.deliveries).map(|event| event.event_id.to_owned()).zip(triggered).collect()
+    }
+
+    #[test]
+    fn in_a_joined_batch_each_event_keeps_its_triggers_and_when_it_is_split_again() {
+        let mut batch = matched(1, &[1, 2]);
+        assert!(batch.join(matched(2, &[3]), LIMITS).is_ok());
+        let [one, two, three] = [1, 2, 3].map(|id: i64| (id.to_string(), vec![id]));
+        assert_eq!(triggers(&batch), [one.clone(), two.clone(), three.clone()]);
+
+        // As when the first was a duplicate and is matched again: what it triggers comes last.
+        batch.fates[0] = Fate::Stored(3..4);
+        batch.triggered.push(batch.triggered[0]);
+        let rest = batch.split_off(1);
+        assert_eq!((triggers(&batch), triggers(&rest)), (vec![one, two], vec![three]));
+        assert!(batch.split_off(1).deliveries.is_empty());
     }
 
     #[test]

@@ -141,21 +141,31 @@ impl Matching {
     }
 
     /// After a batch was claimed again: what is not new any more is a duplicate, and what was one and is new is matched.
-    pub(super) fn match_again(&mut self, batch: &mut Matched, is_new: &[bool]) -> Result<(), Ended> {
+    /// Returns how many frames that was done for: all, unless they trigger too much before.
+    pub(super) fn match_again(&mut self, batch: &mut Matched, is_new: &[bool]) -> Result<usize, Ended> {
         self.until_confirmed()?;
         let (catalog, at_work) = (self.catalog.load_full(), self.at_work());
         at_work.set_catalog(Some(&catalog));
         let Matched { deliveries, fates, triggered, .. } = batch;
-        for ((event, is_new), fate) in noted_events(deliveries, &at_work).zip(is_new).zip(fates) {
-            match (&fate, is_new) {
-                (Fate::UsedUp, _) | (Fate::Stored(_) | Fate::DeadLetter(_), true) => {}
-                (Fate::Duplicate, true) => *fate = self.fate(&catalog, &event, triggered),
-                (_, false) => *fate = Fate::Duplicate,
+        let (mut events, mut triggers, mut frames) = (fates.iter_mut().zip(is_new), 0, 0);
+        for delivery in &*deliveries {
+            let noted = noted_events(std::slice::from_ref(delivery), &at_work);
+            for (event, (fate, is_new)) in noted.zip(events.by_ref().take(event_count(delivery))) {
+                match (&fate, is_new) {
+                    (Fate::UsedUp, _) | (Fate::Stored(_) | Fate::DeadLetter(_), true) => {}
+                    (Fate::Duplicate, true) => *fate = self.fate(&catalog, &event, triggered),
+                    (_, false) => *fate = Fate::Duplicate,
+                }
+                triggers += fate.triggers();
+            }
+            frames += 1;
+            if triggers >= MOST_TRIGGERS {
+                break;
             }
         }
         at_work.set_catalog(None);
         self.matches.report();
-        Ok(())
+        Ok(frames)
     }
 
     fn fate(&mut self, catalog: &Catalog, event: &EventRecord<'_>, triggered: &mut Vec<Triggered>) -> Fate {

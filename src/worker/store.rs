@@ -51,22 +51,26 @@ impl Store {
         batches: &Inlet<Matched>,
         committed: &Outlet<Vec<Acknowledgement>>,
     ) -> Result<(), Ended> {
-        for mut batch in batches.joined() {
-            let started = Instant::now();
-            self.store(&mut batch)?;
-            metrics::stage_done(metrics::Stage::Store, batch.fates.len());
-            metrics::stage_took(metrics::Stage::Store, started.elapsed());
-            let done = batch.deliveries.iter().map(Delivery::acknowledgement).collect();
-            if committed.send(done).is_err() {
-                return Ok(());
+        for batch in batches.joined() {
+            let mut parts = Vec::from([batch]);
+            while let Some(mut batch) = parts.pop() {
+                let started = Instant::now();
+                self.store(&mut batch, &mut parts)?;
+                metrics::stage_done(metrics::Stage::Store, batch.fates.len());
+                metrics::stage_took(metrics::Stage::Store, started.elapsed());
+                let done = batch.deliveries.iter().map(Delivery::acknowledgement).collect();
+                if committed.send(done).is_err() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
     }
 
-    fn store(&mut self, batch: &mut Matched) -> Result<(), Ended> {
+    /// Stores a batch. What is split off it comes next, and is put behind `parts`.
+    fn store(&mut self, batch: &mut Matched, parts: &mut Vec<Matched>) -> Result<(), Ended> {
         let mut missed = 0;
-        while let Err(refusal) = self.write(batch)? {
+        while let Err(refusal) = self.write(batch, parts)? {
             if refusal.is_without_partition() && missed < MAX_MISSED {
                 missed += 1;
                 tracing::info!(%refusal, "a partition was dropped before a batch was stored in it; making it again");
@@ -81,7 +85,11 @@ impl Store {
     }
 
     /// Writes the batch; the inner error is a refusal of its rows.
-    fn write(&mut self, batch: &mut Matched) -> Result<Result<(), StoreError>, Ended> {
+    fn write(
+        &mut self,
+        batch: &mut Matched,
+        parts: &mut Vec<Matched>,
+    ) -> Result<Result<(), StoreError>, Ended> {
         loop {
             let receipts = batch.receipts();
             match self.attempt(batch, &receipts)? {
@@ -90,7 +98,7 @@ impl Store {
                     count(&receipts, &unstored, batch);
                     return Ok(Ok(()));
                 }
-                Ok(Stored::Stale) => self.claim_again(batch)?,
+                Ok(Stored::Stale) => parts.extend(self.claim_again(batch)?),
                 Ok(Stored::UsedUp(letters)) => batch.drop_replays(&letters),
             }
         }
@@ -117,8 +125,9 @@ impl Store {
     }
 
     /// Claims all of a batch under the epochs that hold now, its duplicates too. What another frame has claimed or stored
-    /// meanwhile is a duplicate.
-    fn claim_again(&mut self, batch: &mut Matched) -> Result<(), Ended> {
+    /// meanwhile is a duplicate. If it triggers more than goes into one transaction, the rest is split off. That keeps its
+    /// epochs, so it is claimed and matched again in its turn.
+    fn claim_again(&mut self, batch: &mut Matched) -> Result<Option<Matched>, Ended> {
         tracing::info!(
             frames = batch.deliveries.len(),
             "Redis lost claims before a batch was stored; claiming again"
@@ -128,11 +137,14 @@ impl Store {
         self.claimant.known.forget(&batch.epochs);
         let wanted = batch.wanted();
         let laid = self.stage.persist(async || self.claimant.claim(&batch.deliveries, &wanted).await)?;
-        if !batch.condemned {
-            self.matching.match_again(batch, &laid.is_new)?;
-        }
+        let frames = if batch.condemned {
+            batch.deliveries.len()
+        } else {
+            self.matching.match_again(batch, &laid.is_new)?
+        };
+        let rest = (frames < batch.deliveries.len()).then(|| batch.split_off(frames));
         batch.epochs = laid.epochs;
-        Ok(())
+        Ok(rest)
     }
 
     /// Finds the events that Postgres refuses, and makes dead letters of them. Returns how many there were.

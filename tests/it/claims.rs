@@ -203,7 +203,7 @@ async fn of_two_frames_with_one_id_the_one_that_claimed_it_is_stored_whatever_th
 }
 
 async fn claim_for_the_last_entry(stores: &TestStores, event_id: &str, user_id: &str) {
-    claim_for(stores, last_entry(stores, user_id).await, event_id, user_id).await;
+    claim_for(stores, last_entry(stores, user_id).await, &[event_id], user_id).await;
 }
 
 /// The entry that was queued last in the stream of this user.
@@ -214,17 +214,17 @@ async fn last_entry(stores: &TestStores, user_id: &str) -> EntryId {
     last[0].0.parse().unwrap()
 }
 
-/// Claims an id for an entry, as a worker would that has just been given it.
-async fn claim_for(stores: &TestStores, entry: EntryId, event_id: &str, user_id: &str) {
+/// Claims ids for an entry, as a worker would that has just been given it.
+async fn claim_for(stores: &TestStores, entry: EntryId, event_ids: &[impl AsRef<str>], user_id: &str) {
     let mut postgres = stores.postgres().await;
     let transaction = postgres.transaction().await.unwrap();
     let known = epochs::read(&transaction, SHARDS).await.unwrap();
     let epochs = Epochs::new(known.into_iter().map(Option::unwrap).collect());
-    let claims =
-        [Claim::new(SHARDS.of_user(user_id), entry, [identity(event_id, user_id)].into_iter(), &epochs)];
+    let identities = event_ids.iter().map(|event_id| identity(event_id.as_ref(), user_id));
+    let claims = [Claim::new(SHARDS.of_user(user_id), entry, identities, &epochs)];
     let mut link = links(stores).link(SHARDS.all()).await.unwrap();
     let claimed = claim(&mut link, &claims, DEADLINE * 60, &epochs, None).await.unwrap();
-    assert_eq!(claimed, Claimed::Told(vec![vec![true]]));
+    assert_eq!(claimed, Claimed::Told(vec![vec![true; event_ids.len()]]));
 }
 
 fn links(stores: &TestStores) -> Links {
@@ -286,7 +286,7 @@ async fn given_the_second(server: &TestServer) -> Worker {
     };
     let (locked, ()) = tokio::join!(epochs::lock(&next), release);
     locked.unwrap();
-    claim_for(stores, entry, "e1", "u1").await;
+    claim_for(stores, entry, &["e1"], "u1").await;
     next.rollback().await.unwrap();
     worker
 }
@@ -297,6 +297,53 @@ async fn claims(stores: &TestStores) -> usize {
 }
 
 /// Waits until so many wait for such a lock.
+/// What they trigger is known only once they are matched again: more than goes into one transaction.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn duplicates_that_are_new_after_a_loss_are_stored_in_several_transactions() {
+    const CAMPAIGNS: i64 = 500;
+    const MOST_OF_A_TRANSACTION: i64 = 200_000;
+    let (server, settings) = server().await;
+    let stores = &server.stores;
+    for _ in 0..CAMPAIGNS {
+        server.activate(&json!({"event_type": ["t"]})).await;
+    }
+    let worker = start_worker(stores, &settings).await;
+    send(&server, 0..1).await;
+    until_outcomes(stores, 1, 0).await;
+    worker.drain(DEADLINE).await.unwrap();
+
+    let duplicates: Vec<String> = (0..600).map(|id| format!("d{id}")).collect();
+    claim_for(stores, "1-0".parse().unwrap(), &duplicates, "u1").await;
+    let mut holder = stores.postgres().await;
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("lock table events in exclusive mode").await.unwrap();
+    let worker = start_worker(stores, &Settings::with(&["--redis-timeout", "1s"])).await;
+    send(&server, 2..3).await;
+    until_waiting(stores, "relation = 'events'::regclass", 1).await;
+    // Each frame has a new event too, whose claim says that the worker has looked at the frame.
+    for (frame, of_frame) in duplicates.chunks(100).enumerate() {
+        let ids = of_frame.iter().cloned().chain([format!("new{frame}")]);
+        let event =
+            |id: String| json!({"event_id": id, "event_type": "t", "user_id": "u1"}).to_string() + "\n";
+        server.post_lines(ids.map(event).collect::<String>()).await.expect(202);
+    }
+    until("a claim of each id", DEADLINE, async || claims(stores).await == 600 + 2 + 6).await;
+
+    unlink(stores, "claim-epoch:*").await;
+    unlink(stores, "dedupe:*").await;
+    send(&server, 3..4).await;
+    until_waiting(stores, "locktype = 'advisory' and mode = 'ExclusiveLock'", 1).await;
+    held.rollback().await.unwrap();
+    until_outcomes(stores, 600 + 3 + 6, 0).await;
+
+    let largest =
+        "select max(rows) from (select count(*) as rows from triggers group by xmin) of_transactions";
+    let largest: i64 = stores.postgres().await.query_one(largest, &[]).await.unwrap().get(0);
+    assert!(largest < MOST_OF_A_TRANSACTION + 101 * CAMPAIGNS, "{largest} triggers in one transaction");
+    assert_eq!(count(stores, "triggers").await, (600 + 3 + 6) * CAMPAIGNS);
+    worker.drain(DEADLINE).await.unwrap();
+}
+
 async fn until_waiting(stores: &TestStores, lock: &str, waiting: i64) {
     let client = stores.postgres().await;
     let query = format!("select count(*) from pg_locks where not granted and {lock}");
