@@ -11,6 +11,9 @@
 //! and what a second gains. `Retry-After` counts in whole seconds, so clients come up to a second late, and without this
 //! reserve part of the rate would be lost.
 //!
+//! A body that turns out to hold more events than are left was read in vain. After that, no body of the key is read until
+//! there are enough events for that one. So the number of bodies read in vain is bounded, and large bodies get their turn.
+//!
 //! Invariants: the state is a few words a key; it is this process' own and lives with the cached key.
 
 mod bucket;
@@ -43,9 +46,16 @@ pub(super) fn events_of(events: usize, bytes: usize) -> u32 {
 /// The rate limit of one key.
 #[derive(Debug)]
 pub(super) struct RateLimit {
-    bucket: Mutex<Bucket>,
+    state: Mutex<State>,
     rate: NonZeroU32,
     burst: NonZeroU32,
+}
+
+#[derive(Debug)]
+struct State {
+    bucket: Bucket,
+    /// No body is read before this time.
+    closed_until: Instant,
 }
 
 impl RateLimit {
@@ -53,12 +63,13 @@ impl RateLimit {
     pub(super) fn new(Rate { per_second: rate, burst }: Rate, body: NonZeroU32, now: Instant) -> Self {
         let burst = burst.unwrap_or(rate.max(body));
         let capacity = u64::from(burst.get()) + u64::from(rate.get());
-        Self { bucket: Mutex::new(Bucket::full(rate, capacity, now)), rate, burst }
+        let bucket = Bucket::full(rate, capacity, now);
+        Self { state: Mutex::new(State { bucket, closed_until: now }), rate, burst }
     }
 
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
+    fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in there panics half way.
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long so many events take to be gained.
@@ -93,7 +104,7 @@ impl Allowance {
         Self(limit.map(|limit| Account { limit, taken: 0, wait: None, left: 0 }))
     }
 
-    /// Refuses the request if not even one event may be sent. Takes nothing.
+    /// Refuses the request if its body should not be read now. Takes nothing.
     pub(super) fn check(&mut self, now: Instant) -> Result<(), Problem> {
         self.0.as_mut().map_or(Ok(()), |account| account.check(now))
     }
@@ -126,18 +137,29 @@ impl Allowance {
     }
 }
 
+impl State {
+    fn check(&mut self, now: Instant) -> Result<(), Duration> {
+        let closed = self.closed_until.saturating_duration_since(now);
+        if closed.is_zero() { self.bucket.has(1, now) } else { Err(closed) }
+    }
+
+    fn take(&mut self, events: u32, now: Instant) -> Result<(), Duration> {
+        self.bucket.take(events, now).inspect_err(|wait| self.closed_until = now + *wait)
+    }
+}
+
 impl Account {
     fn check(&mut self, now: Instant) -> Result<(), Problem> {
-        let has = self.limit.bucket().has(1, now);
+        let checked = self.limit.state().check(now);
         self.look(now);
-        has.map_err(|wait| self.over_rate(wait))
+        checked.map_err(|wait| self.over_rate(wait))
     }
 
     fn take(&mut self, events: u32, now: Instant) -> Result<(), Problem> {
         if events > self.limit.burst.get() {
             return Err(self.over_burst(events, now));
         }
-        let taken = self.limit.bucket().take(events, now);
+        let taken = self.limit.state().take(events, now);
         self.look(now);
         taken.map_err(|wait| self.over_rate(wait))?;
         self.taken += events;
@@ -145,18 +167,18 @@ impl Account {
     }
 
     fn settle(&mut self, refused: Kind, now: Instant) {
-        let mut bucket = self.limit.bucket();
-        bucket.give_back(std::mem::take(&mut self.taken), now);
-        if is_at_fault(refused) && bucket.take(1, now).is_ok() {
+        let mut state = self.limit.state();
+        state.bucket.give_back(std::mem::take(&mut self.taken), now);
+        if is_at_fault(refused) && state.bucket.take(1, now).is_ok() {
             self.taken = 1;
         }
-        drop(bucket);
+        drop(state);
         self.look(now);
     }
 
     /// Notes what is left.
     fn look(&mut self, now: Instant) {
-        self.left = self.limit.bucket().events(now).min(self.limit.burst.get());
+        self.left = self.limit.state().bucket.events(now).min(self.limit.burst.get());
     }
 
     fn over_rate(&mut self, wait: Duration) -> Problem {
@@ -173,7 +195,8 @@ impl Account {
         metrics::http_rate_limited();
         let burst = self.limit.burst;
         // One more than the burst: this request takes one, as it is at fault.
-        let wait = self.limit.bucket().has(burst.saturating_add(1).get(), now).err().unwrap_or_default();
+        let wait =
+            self.limit.state().bucket.has(burst.saturating_add(1).get(), now).err().unwrap_or_default();
         let seconds = seconds(wait).max(1);
         self.wait = Some(wait);
         let detail = format!(

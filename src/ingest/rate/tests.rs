@@ -95,7 +95,7 @@ fn a_body_beyond_the_burst_is_refused_with_when_its_parts_may_be_sent() {
     assert_eq!(request(&limit, 11, now).0, Some(Kind::TooManyAtOnce(1)), "one too many is too many");
     assert_eq!(request(&limit, 8, now).0, None);
     assert_eq!(request(&limit, 10, now).0, Some(Kind::RateLimited(9)), "it would fit, but one is left");
-    assert_eq!(request(&limit, 11, now).0, Some(Kind::TooManyAtOnce(10)), "it takes the one that is left");
+    assert_eq!(request(&limit, 11, now).0, Some(Kind::RateLimited(9)), "it is not read before that");
     assert_eq!(request(&limit, 10, now + ms(10_000)).0, None);
 }
 
@@ -113,7 +113,7 @@ fn a_refused_request_gives_back_what_it_took_but_for_one_event_where_it_is_at_fa
         let mut allowance = Allowance::of(Some(Arc::clone(&limit)));
         assert!(allowance.take(7, now).is_ok());
         allowance.settle(refused, now);
-        assert_eq!(limit.bucket().events(now), left, "{refused:?}");
+        assert_eq!(limit.state().bucket.events(now), left, "{refused:?}");
     }
 }
 
@@ -129,6 +129,18 @@ fn requests_that_are_at_fault_themselves_are_refused_unread_in_the_end() {
     assert_eq!(allowance.check(now).expect_err("over the limit").kind(), Kind::RateLimited(1));
     allowance.settle(Kind::NotJson, now);
     assert_eq!(request(&limit, 1, now + ms(1000)).0, None, "no debt is made");
+}
+
+#[test]
+fn after_a_body_was_read_in_vain_none_is_read_until_it_would_be_taken() {
+    let (limit, now) = limit(10, Some(20), 1);
+    assert_eq!(request(&limit, 20, now).0, None);
+    assert_eq!(request(&limit, 15, now).0, Some(Kind::RateLimited(1)), "10 are left");
+    for _ in 0..2 {
+        let mut allowance = Allowance::of(Some(Arc::clone(&limit)));
+        assert!(allowance.check(now + ms(499)).is_err(), "14 are there, and one would do");
+    }
+    assert_eq!(request(&limit, 15, now + ms(500)).0, None);
 }
 
 #[test]
