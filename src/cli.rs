@@ -6,6 +6,7 @@ mod keys;
 mod ledger;
 mod migrate;
 mod printable;
+mod reshard;
 mod roles;
 mod secrets;
 
@@ -64,6 +65,8 @@ enum Role {
     },
     /// Show what was accepted against what became of it, and whether that adds up
     Ledger(ledger::LedgerArgs),
+    /// Give the queue another count of shards, while every `serve` and `worker` is ended
+    Reshard(reshard::ReshardArgs),
     /// Look at events that could not be stored, and have them tried again
     DeadLetters {
         #[command(subcommand)]
@@ -221,6 +224,7 @@ impl Cli {
                 Ok(offline::check(&file, std::io::stdout().lock())?)
             }
             Role::Ledger(args) => ledger::run(&args).await,
+            Role::Reshard(args) => reshard::run(&args).await,
             Role::DeadLetters { action } => dead_letters::run(action).await,
             Role::Keys { action } => keys::run(action).await,
         }

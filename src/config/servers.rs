@@ -78,7 +78,8 @@ pub struct ServerUrls {
 /// The Redis side: streams and connections.
 #[derive(Clone, Debug, clap::Args)]
 pub struct QueueConfig {
-    /// Into how many streams events are spread by user; the same for every process of a deployment
+    /// Into how many streams events are spread by user; the same for every process of a deployment. A process refuses to start
+    /// with another count than the queue has, which `campaign-manager reshard` changes
     #[arg(long, env = "SHARDS", default_value = "8", value_parser = shards)]
     pub shards: Shards,
     /// Connections to Redis a process keeps; to each node of a cluster

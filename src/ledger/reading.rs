@@ -33,6 +33,7 @@ pub async fn read(
     shards: Shards,
     days: u16,
 ) -> Result<Ledger, LedgerError> {
+    queue::check_count(&mut redis.get(shards.all()).await?, shards).await?;
     let today = day_of(store::now(postgres).await?);
     let from = today.saturating_sub(i64::from(days.max(1) - 1).days());
     let mut before = accepted(redis, shards).await?;

@@ -75,6 +75,16 @@ pub enum QueueError {
     /// The server lacks commands that claims need.
     #[error("Redis {0} is too old; claims need Redis 7.0 or newer")]
     TooOld(String),
+    /// The queue has another count of shards.
+    #[error(
+        "SHARDS is {here} here, and the queue in Redis has {queue} shards, so events would be lost from sight or stored twice. Set SHARDS={queue} for this process; or give the queue the other count, with every serve and worker ended: campaign-manager reshard --shards {here}"
+    )]
+    OtherShards {
+        /// The setting of this process.
+        here: usize,
+        /// What the queue keeps.
+        queue: i64,
+    },
     /// Redis lost something while its claims were being restored.
     #[error("Redis lost claims again while they were being restored; beginning anew")]
     LostAgain,

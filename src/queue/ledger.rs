@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ledger:{3} = accepted:2026-11-24 → events · queued_events → events · queued_bytes → bytes · since → milliseconds
-//!            · kept_from → milliseconds
+//!            · kept_from → milliseconds · shards → how many there are ([`super::count`])
 //! ```
 //!
 //! Invariants: a frame is counted in the `MULTI` that appends it, and taken off `queued` in the script that deletes it, so
@@ -73,7 +73,7 @@ pub async fn queued(link: &mut Link, shards: Shards) -> Result<Vec<Depth>, Queue
 }
 
 /// How many entries each stream has.
-async fn entries(link: &mut Link, shards: Shards) -> Result<Vec<u64>, QueueError> {
+pub(super) async fn entries(link: &mut Link, shards: Shards) -> Result<Vec<u64>, QueueError> {
     let mut commands = link.commands(0);
     for shard in shards.all() {
         commands.of(shard).cmd("XLEN").arg(shard.stream());

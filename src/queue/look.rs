@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::depth::{Depth, Memory};
 use super::disk::Disk;
-use super::{Link, Pool, QueueError, Shard, Shards, ledger, server};
+use super::{Link, Pool, QueueError, Shard, Shards, count, ledger, server};
 use crate::ops::metrics::{self, RedisOperation};
 
 /// By Redis' clock, which the entries' ids are of. Only the age leaves the script, not the frame. An entry is deleted as it
@@ -38,11 +38,12 @@ pub struct Sight {
     pub disk: Disk,
 }
 
-/// Looks at the queue, and shows what was seen in the metrics.
+/// Looks at the queue, and shows what was seen in the metrics. An emptied queue gets its count of shards back.
 pub async fn look(pool: &Pool, shards: Shards) -> Result<Sight, QueueError> {
     let mut link = pool.get(shards.all()).await?;
     let looked = async {
         let (memories, disk) = server::seen(&mut link).await?;
+        count::agree_on_count(&mut link, shards).await?;
         let depths = ledger::queued(&mut link, shards).await?;
         let oldest = oldest(&mut link, shards).await?;
         let held = link.shared_out(shards.all());

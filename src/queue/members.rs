@@ -7,7 +7,7 @@ use std::time::Duration;
 use bb8_redis::redis::{self, FromRedisValue, Value};
 
 use super::consumer::GROUP;
-use super::{Link, QueueError, Shards};
+use super::{Link, QueueError, Shard, Shards};
 
 /// Looks and removes in one step: a read in between would give the name entries.
 const LEAVE: &str = "#!lua flags=allow-oom
@@ -29,24 +29,52 @@ pub async fn leave(link: &mut Link, shards: Shards, name: &str) -> Result<(), Qu
 pub async fn remove_idle(link: &mut Link, shards: Shards, idle: Duration) -> Result<usize, QueueError> {
     let mut removed = 0;
     for shard in shards.all() {
-        let consumers = redis::cmd("XINFO").arg("CONSUMERS").arg(shard.stream()).arg(GROUP).to_owned();
-        for name in idle_names(link.ask(shard, &consumers).await?, idle) {
-            let gone: i64 = link
-                .ask(shard, redis::cmd("EVAL").arg(LEAVE).arg(1).arg(shard.stream()).arg(GROUP).arg(name))
-                .await?;
+        let consumers = consumers(link, shard).await?.into_iter();
+        for Consumer { name, .. } in consumers.filter(|known| known.pending == 0 && known.idle >= idle) {
+            let leave =
+                redis::cmd("EVAL").arg(LEAVE).arg(1).arg(shard.stream()).arg(GROUP).arg(name).to_owned();
+            let gone: i64 = link.ask(shard, &leave).await?;
             removed += usize::from(gone == 1);
         }
     }
     Ok(removed)
 }
 
-/// From `XINFO CONSUMERS`: who holds nothing and has not read for so long.
-fn idle_names(consumers: Vec<Value>, idle: Duration) -> Vec<Vec<u8>> {
-    let described = consumers.into_iter().filter_map(|consumer| {
-        let fields = std::collections::HashMap::<String, Value>::from_redis_value(consumer).ok()?;
+/// A name that has read from one of the streams within this time.
+pub(super) async fn active(
+    link: &mut Link,
+    shards: Shards,
+    within: Duration,
+) -> Result<Option<String>, QueueError> {
+    for shard in shards.all() {
+        let mut consumers = consumers(link, shard).await?.into_iter();
+        if let Some(consumer) = consumers.find(|consumer| consumer.idle < within) {
+            return Ok(Some(String::from_utf8_lossy(&consumer.name).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// A name in the group of a stream.
+struct Consumer {
+    name: Vec<u8>,
+    /// How many entries it holds.
+    pending: u64,
+    /// How long ago it read.
+    idle: Duration,
+}
+
+async fn consumers(link: &mut Link, shard: Shard) -> Result<Vec<Consumer>, QueueError> {
+    let consumers = redis::cmd("XINFO").arg("CONSUMERS").arg(shard.stream()).arg(GROUP).to_owned();
+    let consumers: Vec<Value> = link.ask(shard, &consumers).await?;
+    Ok(consumers.into_iter().filter_map(Consumer::read).collect())
+}
+
+impl Consumer {
+    fn read(described: Value) -> Option<Self> {
+        let fields = std::collections::HashMap::<String, Value>::from_redis_value(described).ok()?;
         let number = |name: &str| u64::from_redis_value_ref(fields.get(name)?).ok();
         let name = Vec::<u8>::from_redis_value_ref(fields.get("name")?).ok()?;
-        Some((name, number("pending")?, Duration::from_millis(number("idle")?)))
-    });
-    described.filter(|(_, pending, since)| *pending == 0 && *since >= idle).map(|(name, ..)| name).collect()
+        Some(Self { name, pending: number("pending")?, idle: Duration::from_millis(number("idle")?) })
+    }
 }

@@ -7,27 +7,33 @@ use bb8_redis::redis::{self, InfoDict};
 
 use super::depth::{Eviction, Memory};
 use super::disk::Disk;
-use super::{Link, Pool, QueueError, Shard, Shards};
+use super::{Link, Pool, QueueError, Shard, Shards, count};
 
 /// `SET … NX GET` came with it.
 const OLDEST_MAJOR: u32 = 7;
 
-/// Refuses a server that is too old, or may evict what is queued. One that does not answer yet is looked at again later.
+/// Refuses a server that is too old, or may evict what is queued, and a queue with another count of shards. One that does
+/// not answer yet is looked at again later.
 pub async fn check(pool: &Pool, shards: Shards) -> Result<(), QueueError> {
-    let looked = async { memories(&mut pool.get(shards.all()).await?).await };
-    match looked.await {
+    match fits(pool, shards).await {
         Err(error) if error.will_pass() => {
             tracing::warn!(%error, "Redis was not looked at yet");
             Ok(())
         }
-        looked => looked.map(|_| ()),
+        looked => looked,
     }
 }
 
-/// Whether Redis answers, and keeps what it acknowledges; the error says what a person can do about it.
+/// Whether Redis answers, keeps what it acknowledges, and has this count of shards; the error says what a person can do
+/// about it.
 pub async fn usable(pool: Pool, shards: Shards) -> Result<(), String> {
-    let looked = async { memories(&mut pool.get(shards.all()).await?).await };
-    looked.await.map(|_| ()).map_err(|error: QueueError| error.to_string())
+    fits(&pool, shards).await.map_err(|error| error.to_string())
+}
+
+async fn fits(pool: &Pool, shards: Shards) -> Result<(), QueueError> {
+    let mut link = pool.get(shards.all()).await?;
+    memories(&mut link).await?;
+    count::agree_on_count(&mut link, shards).await
 }
 
 /// Whether Redis answers for all shards; the error says what a person can do about it.

@@ -134,15 +134,17 @@ pub async fn note_alive<E: From<StoreError>>(
 
 /// The times between which the events were accepted whose claims a restarted Redis may have lost: those stored since
 /// `loss` before the run was last known to live, or before the time that Redis itself shows, if that is earlier. `None` if
-/// there are none.
+/// there are none. What is recorded of shards that a greater count had says nothing.
 pub async fn times_stored_lately(
     transaction: &Transaction<'_>,
+    shards: Shards,
     shown: Timestamp,
     loss: Duration,
 ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
     const SELECT: &str = "select min(earliest_at), max(latest_at) from frames
-        where stored_at >= least($1, (select min(seen_at) from claim_epochs)) - make_interval(secs => $2)";
-    let row = transaction.query_one(SELECT, &[&shown, &loss.as_secs_f64()]).await?;
+        where stored_at >= least($1, (select min(seen_at) from claim_epochs where shard < $3)) - make_interval(secs => $2)";
+    let count = i16::try_from(shards.count()).expect("Shards allows no more than fit a smallint");
+    let row = transaction.query_one(SELECT, &[&shown, &loss.as_secs_f64(), &count]).await?;
     let (earliest, latest): (Option<Timestamp>, Option<Timestamp>) = (row.get(0), row.get(1));
     Ok(earliest.zip(latest))
 }

@@ -44,6 +44,8 @@ pub(super) async fn whole_epochs(
     // One link from here to the end: a restoration does not outlive a run of Redis that it began in.
     let mut link = redis.get(shards.all()).await?;
     link.renew().await?;
+    // The shards of users follow from their count.
+    queue::agree_on_count(&mut link, shards).await?;
     let shown = queue::shown_epochs(&mut link, shards).await?;
     let gap_of =
         |shard: Shard, shown| queue::gap(recorded[shard.index()].as_ref(), shown, link.run_id(shard));
@@ -191,7 +193,7 @@ impl<'a> Restoration<'a> {
         let times = match missing {
             Missing::All => Some(window),
             Missing::Since(shown) => {
-                let lately = epochs::times_stored_lately(self.transaction, shown, at_risk);
+                let lately = epochs::times_stored_lately(self.transaction, self.shards, shown, at_risk);
                 in_postgres(lately).await?.map(|(from, to)| (from.max(window.0), to))
             }
         };

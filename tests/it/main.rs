@@ -35,6 +35,7 @@ mod tls;
 mod health;
 mod metrics;
 mod ledger;
+mod shards;
 mod dead_letters;
 mod up;
 mod private_stores;

@@ -54,6 +54,7 @@ async fn what_does_not_start_says_what_the_document_shows() {
     symptoms.met(&said(&["serve", "--cors-origins", "https://shop.example/cart"], Some(&urls)));
     symptoms.met(&said(&["serve", "--auth=none", "--http=0.0.0.0:0"], Some(&urls)));
     symptoms.met(&said(&["serve"], None));
+    symptoms.met(&said(&["worker", "--shards", "16"], Some(&urls)));
 
     let password = urls.database.split(['@', ':']).nth(2).unwrap();
     symptoms.met(&said(&["worker"], Some(&with_database(urls.database.replace(password, "wrong")))));
