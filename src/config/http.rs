@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Bytes, Origins};
 use crate::event::Limits;
-use crate::http::ConnectionLimits;
+use crate::http::{ConnectionLimits, WhenFull};
 use crate::tls::IdentityFiles;
 
 /// Who may call the API.
@@ -96,6 +96,7 @@ impl HttpConfig {
     pub fn connection_limits(&self) -> ConnectionLimits {
         ConnectionLimits {
             max_connections: self.max_connections,
+            when_full: WhenFull::Wait,
             header_timeout: self.header_timeout,
             write_timeout: self.write_timeout,
         }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::crowd::Crowd;
 use super::framing::LONGEST_HEAD;
+use super::places::Seat;
 use super::transport::Guarded;
 use super::{ConnectionLimits, Handler};
 use crate::tls::Acceptor;
@@ -34,28 +35,33 @@ pub(super) struct Port<H> {
     pub(super) tls: Option<Acceptor>,
 }
 
-/// Serves `stream` until its client ends it, or is too slow, or `ending` says so and what is in flight is answered.
+/// The place of a connection, and when the server ends.
+type Stay = (Seat, watch::Receiver<bool>);
+
+/// Serves `stream` until its client ends it, is too slow or has to give way, or the server ends and what is in flight is
+/// answered.
 pub(super) async fn serve_connection<H: Handler>(
     stream: TcpStream,
     peer: IpAddr,
     port: &Port<H>,
     crowd: Crowd,
-    mut ending: watch::Receiver<bool>,
+    (seat, mut ending): Stay,
 ) {
     let _open = port.handler.connected();
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection is gone already");
         return;
     }
-    let Some(tls) = &port.tls else { return requests(stream, peer, port, crowd, ending).await };
+    let Some(tls) = &port.tls else { return requests(stream, peer, port, crowd, (seat, ending)).await };
     let handshake = timeout(port.limits.header_timeout, tls.current().accept(stream));
     let shaken = tokio::select! {
         biased;
         () = ended(&mut ending) => return,
+        () = seat.has_to_leave() => return,
         shaken = handshake => shaken,
     };
     match shaken {
-        Ok(Ok(stream)) => requests(stream, peer, port, crowd, ending).await,
+        Ok(Ok(stream)) => requests(stream, peer, port, crowd, (seat, ending)).await,
         Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
         Err(_) => tracing::debug!("a handshake took too long"),
     }
@@ -66,7 +72,7 @@ async fn requests<H: Handler>(
     peer: IpAddr,
     port: &Port<H>,
     crowd: Crowd,
-    mut ending: watch::Receiver<bool>,
+    (seat, mut ending): Stay,
 ) {
     let stream = Guarded::new(stream, crowd, port.limits.write_timeout);
     let mut http = http1::Builder::new();
@@ -75,7 +81,12 @@ async fn requests<H: Handler>(
         .max_header_size(LONGEST_HEAD)
         .max_buf_size(LONGEST_READ)
         .max_headers(HEADERS);
-    let answer = service_fn(async |request| Ok::<_, Infallible>(port.handler.answer(request, peer).await));
+    let answer = service_fn(async |request| {
+        seat.work();
+        let answer = port.handler.answer(request, peer).await;
+        seat.rest();
+        Ok::<_, Infallible>(answer)
+    });
     let mut http = pin!(http.serve_connection(TokioIo::new(stream), answer));
     let served = tokio::select! {
         biased;
@@ -84,6 +95,7 @@ async fn requests<H: Handler>(
             http.as_mut().graceful_shutdown();
             http.await
         }
+        () = seat.has_to_leave() => Ok(()),
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");

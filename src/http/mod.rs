@@ -5,6 +5,7 @@
 //! no client is waited for for ever, whether it sends or reads too slowly; each request can be read in one way only.
 
 mod server;
+mod places;
 mod crowd;
 mod connection;
 mod transport;
@@ -21,6 +22,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
+pub use places::WhenFull;
 pub use server::{Drained, serve};
 
 use crate::ops::metrics::Held;
@@ -41,8 +43,10 @@ pub trait Handler: Send + Sync + 'static {
 /// What a port's clients may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// Connections open at once; the next one waits.
+    /// Connections open at once.
     pub max_connections: u32,
+    /// What happens to the next one.
+    pub when_full: WhenFull,
     /// How long a head may take to arrive, and how long a connection may rest between two requests.
     pub header_timeout: Duration,
     /// How long a client may read nothing of its answers.

@@ -1,7 +1,7 @@
 //! Connections: accepting them, serving each on a task of its own, and ending them well.
 //!
-//! Invariants: never more connections than configured (the next ones wait in the kernel's queue); none waits for
-//! another's handshake; at shutdown requests in flight are answered before their connections close.
+//! Invariants: never more connections than configured (the next ones wait in the kernel's queue, or the longest quiet one
+//! gives way); none waits for another's handshake; at shutdown requests in flight are answered before their connections close.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::connection::{Port, serve_connection};
 use super::crowd::Crowd;
+use super::places::Places;
 use super::{ConnectionLimits, Handler};
 use crate::ops::Background;
 use crate::tls::Identity;
@@ -37,7 +38,7 @@ pub async fn serve<H: Handler>(
     identity: Option<Identity>,
     mut shutdown: oneshot::Receiver<Duration>,
 ) -> Drained {
-    let room = Arc::new(Semaphore::new(limits.max_connections as usize));
+    let places = Arc::new(Places::new(limits.max_connections, limits.when_full));
     let ending = watch::Sender::new(false);
     let port = Arc::new(Port { handler, limits, tls: identity.as_ref().map(Identity::acceptor) });
     let mut background = Background::default();
@@ -55,12 +56,11 @@ pub async fn serve<H: Handler>(
                 break Duration::ZERO;
             }
             Some(_) = connections.join_next() => {}
-            ((stream, peer), permit) = accept(&listener, &room) => {
+            ((stream, peer), permit) = accept(&listener, &places) => {
                 let (port, crowd) = (Arc::clone(&port), crowd.clone());
-                let ending = ending.subscribe();
+                let (ending, seat) = (ending.subscribe(), places.seat(permit));
                 connections.spawn(async move {
-                    serve_connection(stream, peer.ip(), &port, crowd, ending).await;
-                    drop(permit);
+                    serve_connection(stream, peer.ip(), &port, crowd, (seat, ending)).await;
                 });
             }
         }
@@ -75,11 +75,8 @@ pub async fn serve<H: Handler>(
 }
 
 /// The next connection, once there is room for it.
-async fn accept(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> ((TcpStream, SocketAddr), OwnedSemaphorePermit) {
-    let permit = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
+async fn accept(listener: &TcpListener, places: &Places) -> ((TcpStream, SocketAddr), OwnedSemaphorePermit) {
+    let permit = places.free().await;
     loop {
         match listener.accept().await {
             Ok(accepted) => return (accepted, permit),

@@ -15,11 +15,13 @@ use tokio::sync::oneshot;
 use super::metrics::{Exporter, Held, UPKEEP};
 use super::{Periodic, Readiness, Status};
 use crate::http::loopback::is_loopback;
-use crate::http::{self, ConnectionLimits, Handler};
+use crate::http::{self, ConnectionLimits, Handler, WhenFull};
 
-/// What the clients of the admin port may cost: some probes, scrapers and people.
+/// What the clients of the admin port may cost: some probes, scrapers and people. A probe is answered however many
+/// connections others leave open.
 const LIMITS: ConnectionLimits = ConnectionLimits {
     max_connections: 64,
+    when_full: WhenFull::LongestQuietLeaves,
     header_timeout: Duration::from_secs(5),
     write_timeout: Duration::from_secs(5),
 };

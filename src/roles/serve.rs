@@ -126,22 +126,25 @@ impl Serve {
         }
     }
 
-    /// Stops accepting, answers what is in flight within `timeout`, and sends every frame that is left.
+    /// Stops accepting, answers what is in flight, and sends every frame that is left, all within `timeout`: connections
+    /// have half of it, so that a client that does not read leaves time for the frames and the report.
     pub async fn drain(self, timeout: Duration) {
         let reports = self.accumulator.reports().clone();
         let deadline = Instant::now() + timeout;
         // Nobody listens where the server has ended already.
-        let _ = self.stop.send(timeout);
-        if let Ok(Drained { abandoned: 1.. }) = self.server.await {
+        let _ = self.stop.send(timeout / 2);
+        if let Ok(Drained { abandoned: connections @ 1.. }) = self.server.await {
             tracing::warn!(
-                ?timeout,
-                "some requests were not answered in time; their clients may send them again"
+                connections,
+                timeout = ?timeout / 2,
+                "some connections were cut: a request was not answered in time, or its answer not read; clients may send \
+                such requests again"
             );
         }
         self.accumulator.close();
-        if tokio::time::timeout_at(deadline, self.sender).await.is_err() {
+        let sent = tokio::time::timeout_at(deadline - timeout / 4, self.sender).await.is_ok();
+        if !sent && self.accumulator.held_bytes() > 0 {
             tracing::warn!(
-                ?timeout,
                 "Redis did not take the last frames in time; none of their events was answered as accepted"
             );
         }

@@ -1,14 +1,16 @@
 //! What a process says about itself on its admin port.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use bb8_redis::redis;
 use campaign_manager::config::AdminConfig;
 use campaign_manager::ops::metrics::Exporter;
 use campaign_manager::roles::Process;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpSocket;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::{DEADLINE, Running, Settings, TestStores, Urls, run, start_worker_in, until};
 
@@ -126,6 +128,27 @@ async fn the_admin_port_on_a_loopback_address_is_called_by_a_loopback_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_does_not_wait_for_connections_of_the_admin_port_on_which_nothing_is_asked() {
+    let stores = TestStores::start().await;
+    let (serve, _) = Running::serve(&Urls::of(&stores), &[], "").await;
+    let mut idle = Vec::new();
+    for number in 0..200 {
+        let mut stream = TcpStream::connect(serve.admin()).await.unwrap();
+        if number % 2 == 1 {
+            stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: loc").await.unwrap();
+        }
+        idle.push(stream);
+    }
+    // Their time for a head is longer.
+    let soon = Duration::from_secs(3);
+    let probed = timeout(soon, get(&format!("http://{}/readyz", serve.admin()))).await;
+    assert_eq!(probed.expect("an answer while they are open").0, 200);
+    let end = timeout(soon, idle[0].read(&mut [0])).await.expect("the first one has given way");
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    serve.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_of_the_admin_port_that_read_nothing_are_cut_off_and_others_are_answered() {
     let stores = TestStores::start().await;
     let (mut serve, _) = Running::serve(&Urls::of(&stores), &[], "").await;
@@ -143,6 +166,6 @@ async fn clients_of_the_admin_port_that_read_nothing_are_cut_off_and_others_are_
         });
     }
     assert_eq!(get(&format!("http://{admin}/healthz")).await.0, 200, "once some have made room");
-    tokio::time::timeout(3 * DEADLINE, crowd.join_all()).await.expect("each of them is cut off");
+    timeout(3 * DEADLINE, crowd.join_all()).await.expect("each of them is cut off");
     serve.drain().await;
 }

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::{SMALL_BATCHES, System};
-use crate::support::{Mode, Proxy, Running, Urls};
+use crate::support::{Mode, Proxy, Running, TestStores, Urls};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_asked_to_end_under_load_ends_well_and_everything_acknowledged_is_stored_once() {
@@ -18,6 +20,34 @@ async fn a_server_asked_to_end_under_load_ends_well_and_everything_acknowledged_
     }
     system.oracle.until_recovered(&system.stores).await;
     system.assert_kept("serve drained twice under load", vec![worker]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_end_its_request_leaves_a_server_time_to_report_what_it_accepted() {
+    let stores = TestStores::start().await;
+    let (mut serve, addr) = Running::serve(&Urls::of(&stores), &["--shutdown-timeout=6s"], "").await;
+    let mut slow = TcpStream::connect(addr).await.unwrap();
+    let head = b"POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                 content-length: 100\r\nexpect: 100-continue\r\n\r\n";
+    slow.write_all(head).await.unwrap();
+    slow.readable().await.expect("the server waits for the body");
+    let event = serde_json::json!({"event_type": "test", "user_id": "u"});
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sent = client.post(format!("http://{addr}/events")).json(&event).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
+    drop(client);
+
+    let asked = Instant::now();
+    serve.signal(Signal::TERM);
+    assert_eq!(serve.ended_within(Duration::from_secs(10)).await.code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(5), "connections have half of the time");
+    assert_eq!(serve.logged("some connections were cut").len(), 1, "{}", serve.said());
+    for blamed in ["Redis did not take", "Postgres was not told"] {
+        assert!(serve.logged(blamed).is_empty(), "{}", serve.said());
+    }
+    let reported = "select sum(events)::bigint from accepted_reports";
+    assert_eq!(stores.postgres().await.query_one(reported, &[]).await.unwrap().get::<_, i64>(0), 1);
+    drop(slow);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
