@@ -28,6 +28,11 @@ pub enum StoreError {
     /// Postgres refused or the connection broke.
     #[error("Postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// Roles were to be made by a role that may not.
+    #[error(
+        "Postgres: {0}; the roles are made by a superuser, or by somebody who may make roles and owns the database: name one in DATABASE_URL"
+    )]
+    MakesNoRoles(String),
     /// Too many searches were under way.
     #[error("too many searches are under way; raise DATABASE_CONNECTIONS, or ask less at a time")]
     Searching,
@@ -55,16 +60,29 @@ fn describe(error: &tokio_postgres::Error) -> String {
             format!("{}; bring the schema up to date with: campaign-manager migrate", refusal.message())
         }
         Some(refusal) if *refusal.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
-            format!(
-                "{}; as the owner of the database: campaign-manager migrate --grant-serve ROLE --grant-worker ROLE",
-                refusal.message()
-            )
+            format!("{}; {}", refusal.message(), way_to_rights(refusal.message()))
+        }
+        Some(refusal)
+            if *refusal.code() == SqlState::UNDEFINED_OBJECT && refusal.message().starts_with("role ") =>
+        {
+            format!("{}; correct the name, or make the role with: campaign-manager roles", refusal.message())
         }
         Some(refusal) if refusal.message().contains("no encryption") => {
             format!("{}; add sslmode=verify-full to DATABASE_URL", refusal.message())
         }
         Some(refusal) => format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code()),
         None => describe_connection(error),
+    }
+}
+
+/// Who grants what was missing, by what Postgres said.
+fn way_to_rights(message: &str) -> &'static str {
+    if message.starts_with("permission denied for ") {
+        "as the owner of the database: campaign-manager migrate --grant-serve ROLE --grant-worker ROLE"
+    } else if message.to_lowercase().contains("role") {
+        "as a superuser: campaign-manager roles, which makes the owner a member of the worker's role"
+    } else {
+        "name the owner of the database, or a superuser, in DATABASE_URL"
     }
 }
 

@@ -38,11 +38,24 @@ pub struct Applied {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database cannot be reached, or refuses the lock.
-    #[error("the database to migrate: {0}; check DATABASE_URL and that the server runs")]
+    #[error("the database to migrate: {}{}", .0, way_in(.0))]
     Database(#[from] StoreError),
     /// A migration failed, or the history in the database is not that of this program.
     #[error("the migration stopped, and what it had begun was rolled back: {0}")]
     Migration(#[from] refinery::Error),
+}
+
+/// What to do where nobody was let in.
+fn way_in(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Postgres(error) if error.code().is_some_and(|code| !is_of_login(code)) => "",
+        _ => "; check DATABASE_URL and that the server runs",
+    }
+}
+
+/// Whether a server says so that refuses a user, a password or a database.
+fn is_of_login(code: &SqlState) -> bool {
+    code.code().starts_with("28") || *code == SqlState::INVALID_CATALOG_NAME
 }
 
 /// Applies what is missing. Roles that were granted what `serve` and `worker` need have it of new tables too.

@@ -21,7 +21,7 @@ impl StoreError {
     #[must_use]
     pub fn action(&self) -> Action {
         match self {
-            Self::Configuration(_) => Action::Stop,
+            Self::Configuration(_) | Self::MakesNoRoles(_) => Action::Stop,
             Self::Pool {
                 error: PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
                 ..
@@ -35,7 +35,7 @@ impl StoreError {
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Configuration(_) | Self::Searching => false,
+            Self::Configuration(_) | Self::MakesNoRoles(_) | Self::Searching => false,
             Self::Pool { error: PoolError::Backend(error), .. } | Self::Postgres(error) => {
                 error.code().is_none_or(|state| is_away(state.code()))
             }

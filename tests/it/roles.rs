@@ -187,6 +187,41 @@ async fn a_role_that_is_not_there_is_named() {
     let stores = TestStores::start().await;
     let ran = run(&stores, &["migrate", "--grant-serve", "nobody-here"]).await;
     assert!(ran.code == 1 && ran.err.contains("nobody-here"), "{ran:?}");
+    assert!(ran.err.contains("campaign-manager roles") && !ran.err.contains("the server runs"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn who_may_not_make_roles_is_told_who_may() {
+    let stores = TestStores::start().await;
+    let [owner, serve, worker] =
+        [Part::Owner, Part::Serve, Part::Worker].map(|part| part.database_url(stores.database_url()));
+    let urls =
+        ["--owner-database-url", &owner, "--serve-database-url", &serve, "--worker-database-url", &worker];
+    let flags = [&["roles", "--database-url", &owner][..], &urls].concat();
+    let ran = run(&stores, &flags).await;
+    assert!(ran.code == 1 && ran.err.contains("made by a superuser"), "{ran:?}");
+    assert!(!ran.err.contains("--grant-serve"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn an_owner_that_is_no_member_of_the_workers_role_is_told_how_it_becomes_one() {
+    let stores = TestStores::start().await;
+    let owner = Part::Owner.database_url(stores.database_url());
+    let ran = run(&stores, &["migrate", "--grant-worker", "campaigns_serve", "--database-url", &owner]).await;
+    assert!(ran.code == 1 && ran.err.contains("as a superuser: campaign-manager roles"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_migration_gives_the_worker_back_what_a_restored_dump_left_to_the_owner() {
+    let stores = TestStores::start().await;
+    let (admin, owner) = (stores.postgres().await, Part::Owner.database_url(stores.database_url()));
+    let restored =
+        "alter table events owner to campaigns_owner; alter table triggers owner to campaigns_owner";
+    admin.batch_execute(restored).await.unwrap();
+    migrate(&owner).await.unwrap();
+    let owners = "select distinct pg_get_userbyid(relowner)::text from pg_class
+        where oid in ('events'::regclass, 'triggers'::regclass, 'frames'::regclass)";
+    assert_eq!(admin.query_one(owners, &[]).await.unwrap().get::<_, String>(0), "campaigns_worker");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::{ident, literal};
 use crate::config::DatabaseUrl;
@@ -75,7 +76,14 @@ pub async fn make(admin: &DatabaseUrl, logins: &Logins) -> Result<(), StoreError
         Ok(transaction.commit().await?)
     };
     let (made, _) = tokio::join!(run, connection);
-    made
+    made.map_err(|error| match &error {
+        StoreError::Postgres(refused) if refused.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            let message =
+                refused.as_db_error().map_or_else(|| refused.to_string(), |said| said.message().to_owned());
+            StoreError::MakesNoRoles(message)
+        }
+        _ => error,
+    })
 }
 
 async fn log_in(client: &Client, login: &Login) -> Result<(), StoreError> {

@@ -59,7 +59,7 @@ fn run(shell: &mut Shell, step: &Step) -> String {
 async fn a_database_is_restored_and_the_rest_is_done_as_the_document_says() {
     let (stores, checkout) = (TestStores::start().await, Checkout::make());
     // What `up` writes for people, on these servers.
-    let everything = Addresses { urls: stores.urls(), http: None, scheme: "http", admin: None };
+    let everything = Addresses::of_stores(&stores.servers);
     let env = RunEnv::open(checkout.path()).unwrap();
     env.write(&everything).unwrap();
     let mut shell = checkout.shell(&[]);
@@ -90,11 +90,11 @@ async fn a_database_is_restored_and_the_rest_is_done_as_the_document_says() {
         let url = part.database_url(stores.database_url());
         shell.run(&format!("export {name}_DATABASE_URL='{url}'"));
     }
+    shell.run(&format!("export DATABASE_URL='{}'", stores.database_url()));
     run(&mut shell, &page.next("campaign-manager roles"));
     system.stop().await;
 
-    let role = stores.database_url().split("://").nth(1).unwrap().split(':').next().unwrap();
-    run(&mut shell, &page.next("psql").with(&[("role campaigns", &format!("role {role}"))]));
+    run(&mut shell, &page.next("psql"));
     run(&mut shell, &page.next("redis-cli"));
     let old = stores.redis_url().split(['@', ':']).nth(2).unwrap();
     run(&mut shell, &page.next("redis-cli").with(&[("the-old-password", old)]));
