@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bb8_redis::bb8::{self, ManageConnection};
 use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::{
-    self, AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict, Pipeline,
-    RedisError, TlsCertificates,
+    self, AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict,
+    IntoConnectionInfo as _, Pipeline, RedisError, TlsCertificates,
 };
 use rand::RngExt as _;
 
@@ -199,11 +199,15 @@ fn client(url: &str) -> Result<Client, QueueError> {
         return Err(QueueError::Unescaped);
     }
     tls::use_provider();
+    let server = url.into_connection_info().map_err(QueueError::Url)?;
+    // The users of Redis have no right to name their library.
+    let settings = server.redis_settings().clone().set_skip_set_lib_name();
+    let server = server.set_redis_settings(settings);
     match ca.as_deref() {
-        None | Some("system") => Client::open(url),
+        None | Some("system") => Client::open(server),
         Some(path) => {
             let root_cert = Some(tls::read_ca(Path::new(path))?);
-            Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert })
+            Client::build_with_tls(server, TlsCertificates { client_tls: None, root_cert })
         }
     }
     .map_err(QueueError::Url)

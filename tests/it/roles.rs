@@ -73,6 +73,10 @@ async fn serve_changes_nothing_that_the_worker_stores() {
             "truncate campaigns",
             "delete from campaigns",
             "update campaign_versions set name = ''",
+            "update api_keys set scope = 'admin'",
+            "update api_keys set hash = ''",
+            "insert into api_keys (name, scope, hash, created_at) values ('', 'admin', '', now())",
+            "update dead_letters set replayed_at = null",
             "insert into claim_epochs select * from claim_epochs",
             "set role campaigns_worker",
             "set role campaigns_owner",
@@ -125,7 +129,7 @@ async fn a_table_that_comes_later_is_granted_by_the_migration_that_brings_it() {
     let stores = TestStores::start().await;
     let owner = stores.servers.urls(Part::Owner).database_url;
     // As if the table had come after the roles were made.
-    let new = "drop table dead_letters; create table dead_letters (id bigint)";
+    let new = "drop table dead_letters; create table dead_letters (id bigint, requeued_at timestamptz)";
     connect(owner.expose()).await.batch_execute(new).await.unwrap();
     let serve = as_part(&stores, Part::Serve).await;
     refused(&serve, &["select * from dead_letters"]).await;
@@ -260,7 +264,7 @@ async fn answer(url: &str, words: &[&str]) -> RedisResult<redis::Value> {
 #[tokio::test]
 async fn in_redis_each_part_reads_its_own_keys_and_changes_no_setting() {
     let stores = TestStores::start().await;
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 19] = [
         &["FLUSHALL"],
         &["CONFIG", "SET", "maxmemory", "1"],
         &["CONFIG", "GET", "requirepass"],
@@ -270,6 +274,16 @@ async fn in_redis_each_part_reads_its_own_keys_and_changes_no_setting() {
         &["REPLICAOF", "127.0.0.1", "1"],
         &["CLUSTER", "RESET"],
         &["GET", "another"],
+        &["SCAN", "0"],
+        &["RANDOMKEY"],
+        &["DBSIZE"],
+        &["SCRIPT", "FLUSH"],
+        &["SELECT", "1"],
+        &["DEL", "events:{0}"],
+        &["UNLINK", "events:{0}"],
+        &["EXPIRE", "ledger:{0}", "1"],
+        &["XTRIM", "events:{0}", "MAXLEN", "0"],
+        &["CLIENT", "LIST"],
     ];
     for part in [Part::Serve, Part::Worker] {
         let url = part.redis_url(stores.redis_url());
@@ -277,10 +291,15 @@ async fn in_redis_each_part_reads_its_own_keys_and_changes_no_setting() {
             let error = answer(&url, words).await.expect_err(words[0]);
             assert_eq!(error.code(), Some("NOPERM"), "{part:?} {words:?}: {error}");
         }
+        let script = ["EVAL", "return redis.call('DEL', KEYS[1])", "1", "events:{0}"];
+        let error = answer(&url, &script).await.expect_err("a script may do no more");
+        assert!(error.to_string().contains("The user executing the script can't"), "{part:?}: {error}");
         answer(&url, &["XLEN", "events:{0}"]).await.unwrap();
         answer(&url, &["INFO"]).await.unwrap();
     }
     let serve = Part::Serve.redis_url(stores.redis_url());
-    let error = answer(&serve, &["DEL", "dedupe:{0}:x"]).await.expect_err("claims are the worker's");
-    assert_eq!(error.code(), Some("NOPERM"));
+    for words in [&["DEL", "dedupe:{0}:x"][..], &["XDEL", "events:{0}", "1-1"], &["GET", "claim-epoch:{0}"]] {
+        let error = answer(&serve, words).await.expect_err("claims and acknowledgements are the worker's");
+        assert_eq!(error.code(), Some("NOPERM"), "{words:?}");
+    }
 }

@@ -9,7 +9,7 @@ use super::ident;
 pub struct Grant {
     /// The table.
     pub table: &'static str,
-    /// What `serve` may do, as `grant` has it; empty for nothing.
+    /// What `serve` may do, as `grant` has it, with the columns where not all are meant; empty for nothing.
     pub serve: &'static str,
     /// What `worker` may do; of a table that it owns, everything.
     pub worker: &'static str,
@@ -23,14 +23,22 @@ pub const GRANTS: [Grant; 13] = [
     Grant { table: "campaigns", serve: "select, insert, update", worker: "select" },
     Grant { table: "campaign_versions", serve: "select, insert", worker: "select" },
     Grant { table: "idempotency_keys", serve: "select, insert, update, delete", worker: "" },
-    Grant { table: "api_keys", serve: "select, insert, update", worker: "" },
+    Grant {
+        table: "api_keys",
+        serve: "select, insert (name, scope, rate_limit, burst, hash), update (revoked_at)",
+        worker: "",
+    },
     Grant { table: "events", serve: "select", worker: OWNED },
     Grant { table: "triggers", serve: "select", worker: OWNED },
     Grant { table: "frames", serve: "select", worker: OWNED },
     Grant { table: "partitions", serve: "select", worker: "select, insert, update, delete" },
-    Grant { table: "dead_letters", serve: "select, update", worker: "select, insert, update" },
+    Grant { table: "dead_letters", serve: "select, update (requeued_at)", worker: "select, insert, update" },
     Grant { table: "claim_epochs", serve: "select", worker: "select, insert, update" },
-    Grant { table: "accepted_reports", serve: "select, insert, update", worker: "select, delete" },
+    Grant {
+        table: "accepted_reports",
+        serve: "select, insert, update (events, reported_at)",
+        worker: "select, delete",
+    },
     Grant { table: "set_asides", serve: "select", worker: "select, insert, update" },
     // for `migrate --check`, which every process may ask
     Grant { table: "refinery_schema_history", serve: "select", worker: "select" },
