@@ -67,7 +67,14 @@ pub(super) fn presented(headers: &HeaderMap, open: Option<OpenKey>) -> Result<Pr
 /// The key in `Authorization`: as a bearer token, or as the user name of Basic with an empty password.
 fn presented_key(headers: &HeaderMap) -> Result<String, Problem> {
     const HOW: &str = "send the API key as Authorization: Bearer cmk_…";
-    let header = headers.get(AUTHORIZATION).ok_or_else(|| unauthorized(HOW))?;
+    let mut credentials = headers.get_all(AUTHORIZATION).iter();
+    let header = credentials.next().ok_or_else(|| unauthorized(HOW))?;
+    // A proxy may have checked the other one.
+    if credentials.next().is_some() {
+        return Err(unauthorized(
+            "the request has several Authorization headers; send one, with one API key",
+        ));
+    }
     let header = header.to_str().map_err(|_| unauthorized(HOW))?;
     let (scheme, credentials) = header.split_once(' ').ok_or_else(|| unauthorized(HOW))?;
     let credentials = credentials.trim();
@@ -107,6 +114,13 @@ mod tests {
             assert!(key_in(header).expect_err(header).detail().contains("API key"), "{header}");
         }
         assert_eq!(presented_key(&HeaderMap::new()).expect_err("no key").kind(), Kind::Unauthorized);
+    }
+
+    #[test]
+    fn of_two_keys_in_the_headers_none_is_taken() {
+        let header = |key| (AUTHORIZATION, HeaderValue::from_static(key));
+        let both = HeaderMap::from_iter([header("Bearer cmk_abc"), header("Bearer cmk_def")]);
+        assert!(presented_key(&both).expect_err("two keys").detail().contains("several Authorization"));
     }
 
     #[test]

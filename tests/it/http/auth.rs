@@ -56,6 +56,17 @@ async fn a_failed_sign_in_is_logged_once_a_minute_for_its_source_and_without_the
 }
 
 #[tokio::test]
+async fn a_request_with_two_keys_is_refused_whichever_is_valid() {
+    let server = server().await;
+    let (valid, strange) = (key(&server, Scope::Ingest).await, ApiKey::generate());
+    for (first, second) in [(&valid, &strange), (&strange, &valid), (&valid, &valid)] {
+        let request = sending(&server, first).bearer_auth(second.expose());
+        assert!(Reply::of(request).await.problem(401).contains("several Authorization headers"));
+    }
+    assert!(server.queued().await.is_empty());
+}
+
+#[tokio::test]
 async fn an_ingest_key_sends_and_does_not_read() {
     let server = server().await;
     let key = key(&server, Scope::Ingest).await;
