@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::queue::{self, Depth, Frame, FrameError, OutgoingFrame, Pool, QueueError, Replay, Shards};
-use crate::store::dead_letters::{self, DeadLetter, LetterId};
+use crate::store::dead_letters::{self, DeadLetter, LetterId, Reason};
 use crate::store::{Pool as PostgresPool, StoreError};
 
 /// Letters queued in one round trip.
@@ -107,7 +107,7 @@ pub async fn replay_waiting(
     redis: &Pool,
     postgres: &PostgresPool,
     shards: Shards,
-    reason: Option<&str>,
+    reason: Option<Reason>,
     mut told: impl FnMut(u64),
 ) -> Result<Replayed, ReplayError> {
     let (mut replayed, mut before) = (Replayed::default(), None);

@@ -13,10 +13,11 @@ use super::{Answer, Kind, Problem, json};
 use crate::queue::{self, Shards};
 use crate::replay::{self, ReplayError};
 use crate::store::Pool;
-use crate::store::dead_letters::{self, DeadLetter, Filter, LetterId, State};
+use crate::store::dead_letters::{self, DeadLetter, Filter, LetterId, Reason, State};
 
 const MAX_PAGE: u16 = 200;
 const DEFAULT_PAGE: u16 = 50;
+const REASONS: &str = "a reason; use refused, corrupt frame or poison frame";
 
 /// A dead letter in the API.
 #[derive(Debug, Serialize)]
@@ -47,15 +48,13 @@ pub struct View<'a> {
 struct List<'a> {
     dead_letters: Vec<View<'a>>,
     next_cursor: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
 }
 
 /// `GET /dead-letters?reason=&state=&limit=&cursor=`, the newest first, without their payloads.
 pub async fn list(pool: &Pool, query: Option<&str>) -> Result<Answer, Problem> {
     let mut parameters = Parameters::read(query, &["reason", "state", "limit", "cursor"])?;
     let filter = Filter {
-        reason: parameters.take_text("reason")?,
+        reason: parameters.take("reason", REASONS, Reason::named)?,
         state: parameters.take("state", "a state; use waiting, requeued or replayed", State::named)?,
     };
     let limit = parameters.take_limit(MAX_PAGE)?.unwrap_or(DEFAULT_PAGE);
@@ -63,11 +62,8 @@ pub async fn list(pool: &Pool, query: Option<&str>) -> Result<Answer, Problem> {
     let letters = dead_letters::list(pool, &filter, before, limit).await?;
     let full = letters.len() == usize::from(limit);
     let next_cursor = letters.last().filter(|_| full).map(|letter| letter.id.encode());
-    let note = parameters.note_on_nothing().filter(|_| letters.is_empty());
-    Ok(json(
-        StatusCode::OK,
-        &List { dead_letters: letters.iter().map(View::of).collect(), next_cursor, note },
-    ))
+    let dead_letters = letters.iter().map(View::of).collect();
+    Ok(json(StatusCode::OK, &List { dead_letters, next_cursor }))
 }
 
 /// `GET /dead-letters/{id}`.

@@ -8,7 +8,7 @@ use campaign_manager::config::{DatabaseUrl, QueueConfig, ServerUrls, StoreConfig
 use campaign_manager::queue::{self, Pool};
 use campaign_manager::replay::{self, ReplayError, Replayed};
 use campaign_manager::store;
-use campaign_manager::store::dead_letters::{self, DeadLetter, Filter, LetterId, State};
+use campaign_manager::store::dead_letters::{self, DeadLetter, Filter, LetterId, Reason, State};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 
@@ -37,9 +37,9 @@ pub(super) enum DeadLettersAction {
 pub(super) struct ListArgs {
     #[command(flatten)]
     database: Database,
-    /// Only those with this reason: "refused", "corrupt frame" or "poison frame"
-    #[arg(long)]
-    reason: Option<String>,
+    /// Only those with this reason
+    #[arg(long, value_enum)]
+    reason: Option<Reason>,
     /// Only those that have come so far
     #[arg(long, value_enum)]
     state: Option<State>,
@@ -64,8 +64,8 @@ pub(super) struct ReplayArgs {
     #[arg(long)]
     all: bool,
     /// Of all, only those with this reason
-    #[arg(long, requires = "all")]
-    reason: Option<String>,
+    #[arg(long, requires = "all", value_enum)]
+    reason: Option<Reason>,
 }
 
 pub(super) async fn run(action: DeadLettersAction) -> anyhow::Result<()> {
@@ -117,7 +117,7 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
     let redis = queue::pool(&urls.redis_url, &queue)?;
     queue::check(&redis, queue.shards).await?;
     let replayed = if all {
-        replay_all(&redis, &postgres, &queue, reason.as_deref()).await?
+        replay_all(&redis, &postgres, &queue, reason).await?
     } else {
         replay_some(&redis, &postgres, &queue, &ids).await?
     };
@@ -156,7 +156,7 @@ async fn replay_all(
     redis: &Pool,
     postgres: &store::Pool,
     queue: &QueueConfig,
-    reason: Option<&str>,
+    reason: Option<Reason>,
 ) -> anyhow::Result<Replayed> {
     let (waiting, without_frame) = dead_letters::count_waiting(postgres, reason).await?;
     // On standard error, and only where that is a terminal.

@@ -20,6 +20,39 @@ const WAITING: &str = "requeued_at is null and replayed_at is null";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LetterId(pub i64);
 
+/// Why a dead letter was put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Reason {
+    /// Postgres refused the event
+    Refused,
+    /// The frame cannot be decoded
+    #[value(name = "corrupt frame")]
+    CorruptFrame,
+    /// The frame ended each worker that tried it
+    #[value(name = "poison frame")]
+    PoisonFrame,
+}
+
+impl Reason {
+    /// The reason with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Refused, Self::CorruptFrame, Self::PoisonFrame]
+            .into_iter()
+            .find(|reason| reason.name() == name)
+    }
+
+    /// Its name, as it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::CorruptFrame => "corrupt frame",
+            Self::PoisonFrame => "poison frame",
+        }
+    }
+}
+
 /// How far a dead letter has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -60,10 +93,10 @@ impl State {
 }
 
 /// Which dead letters are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only those with this reason.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
     /// Only those that have come so far.
     pub state: Option<State>,
 }
@@ -125,8 +158,11 @@ pub async fn list(
         "select {COLUMNS} from dead_letters where {condition}
             and ($1::text is null or reason = $1) and ($2::bigint is null or id < $2) order by id desc limit $3"
     );
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&filter.reason, Type::TEXT), (&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&filter.reason.map(Reason::name), Type::TEXT),
+        (&before.map(|id| id.0), Type::INT8),
+        (&i64::from(limit), Type::INT8),
+    ];
     let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
     Ok(rows.iter().map(letter).collect::<Result<_, _>>()?)
 }
@@ -158,7 +194,7 @@ async fn find_with(
 /// At most `limit` waiting letters that have a frame, with it; the newest first, below `before` if that is given.
 pub async fn waiting_frames(
     pool: &Pool,
-    reason: Option<&str>,
+    reason: Option<Reason>,
     before: Option<LetterId>,
     limit: u16,
 ) -> Result<Vec<(DeadLetter, Vec<u8>)>, StoreError> {
@@ -166,20 +202,23 @@ pub async fn waiting_frames(
         "select {COLUMNS}, frame from dead_letters where {WAITING} and frame is not null
             and ($1::text is null or reason = $1) and ($2::bigint is null or id < $2) order by id desc limit $3"
     );
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&reason, Type::TEXT), (&before.map(|id| id.0), Type::INT8), (&i64::from(limit), Type::INT8)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&reason.map(Reason::name), Type::TEXT),
+        (&before.map(|id| id.0), Type::INT8),
+        (&i64::from(limit), Type::INT8),
+    ];
     let rows = pool.rows(PostgresOperation::Read, &sql, &parameters).await?;
     let letters = rows.iter().map(|row| Ok((letter(row)?, row.try_get(16)?)));
     Ok(letters.collect::<Result<_, tokio_postgres::Error>>()?)
 }
 
 /// How many letters wait that have a frame, and how many that have none.
-pub async fn count_waiting(pool: &Pool, reason: Option<&str>) -> Result<(u64, u64), StoreError> {
+pub async fn count_waiting(pool: &Pool, reason: Option<Reason>) -> Result<(u64, u64), StoreError> {
     let sql = format!(
         "select count(frame), count(*) - count(frame) from dead_letters
             where {WAITING} and ($1::text is null or reason = $1)"
     );
-    let counted = pool.row(PostgresOperation::Read, &sql, &[(&reason, Type::TEXT)]).await?;
+    let counted = pool.row(PostgresOperation::Read, &sql, &[(&reason.map(Reason::name), Type::TEXT)]).await?;
     let row = counted.expect("a count without groups is one row");
     let count = |count: i64| u64::try_from(count).unwrap_or(0);
     Ok((count(row.try_get(0)?), count(row.try_get(1)?)))

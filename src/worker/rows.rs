@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::batch::{Fate, Matched, event_count};
 use crate::queue::{CorruptFrame, Delivery, EventRecord, Frame, Records};
+use crate::store::dead_letters::Reason;
 use crate::store::{CopyRows, Receipt, Rows};
 
 /// Bytes of an event's row beside its payload, about.
@@ -154,7 +155,7 @@ pub(super) fn frame_time(delivery: &Delivery) -> Timestamp {
 
 /// A dead letter, as a row.
 struct Letter<'a> {
-    reason: &'a str,
+    reason: Reason,
     detail: &'a str,
     events: u32,
     event: Option<&'a EventRecord<'a>>,
@@ -167,8 +168,14 @@ fn refused_event(rows: &mut Rows, delivery: &Delivery, event: &EventRecord<'_>, 
     let mut alone = Records::default();
     alone.push(event);
     let (payload, frame) = (event.payload, alone.into_frame());
-    let letter =
-        Letter { reason: "refused", detail, events: 1, event: Some(event), payload, frame: Some(&frame) };
+    let letter = Letter {
+        reason: Reason::Refused,
+        detail,
+        events: 1,
+        event: Some(event),
+        payload,
+        frame: Some(&frame),
+    };
     letter.write(rows, delivery);
 }
 
@@ -176,13 +183,13 @@ fn whole_frame(rows: &mut Rows, delivery: &Delivery, fates: &[Fate]) {
     let (Ok(frame), Some(Fate::DeadLetter(detail))) = (&delivery.frame, fates.first()) else { return };
     let (events, bytes) = (count(fates.len()), frame.as_bytes());
     let letter =
-        Letter { reason: "poison frame", detail, events, event: None, payload: b"", frame: Some(bytes) };
+        Letter { reason: Reason::PoisonFrame, detail, events, event: None, payload: b"", frame: Some(bytes) };
     letter.write(rows, delivery);
 }
 
 fn corrupt_frame(rows: &mut Rows, delivery: &Delivery, corrupt: &CorruptFrame) {
     let (detail, events) = (corrupt.error.to_string(), delivery.accepted);
-    let (reason, payload) = ("corrupt frame", &*corrupt.bytes);
+    let (reason, payload) = (Reason::CorruptFrame, &*corrupt.bytes);
     Letter { reason, detail: &detail, events, event: None, payload, frame: None }.write(rows, delivery);
 }
 
@@ -190,7 +197,8 @@ impl Letter<'_> {
     fn write(&self, rows: &mut Rows, delivery: &Delivery) {
         // It keeps the entry that its claims bear, also when it was replayed in vain.
         let (bigint, origin) = (|part: u64| i64::try_from(part).unwrap_or(i64::MAX), delivery.claims_as());
-        let row = rows.dead_letters.row(13).bytes(self.reason.as_bytes()).bytes(self.detail.as_bytes());
+        let row =
+            rows.dead_letters.row(13).bytes(self.reason.name().as_bytes()).bytes(self.detail.as_bytes());
         row.int2(i16::try_from(delivery.shard.number()).expect("Shards allows no more than fit a smallint"));
         row.int8(bigint(origin.milliseconds)).int8(bigint(origin.sequence));
         row.int4(i32::try_from(self.events).unwrap_or(i32::MAX));

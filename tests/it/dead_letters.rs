@@ -212,7 +212,10 @@ async fn letters_are_listed_page_by_page_and_by_reason_and_state() {
     assert_eq!((ids(&first), ids(&rest)), (vec!["bad3".into(), "bad2".into()], vec!["bad1".into()]));
     assert_eq!(rest["next_cursor"], Value::Null);
     assert_eq!(stage.listed("?reason=refused&state=waiting").await.len(), 3);
-    assert_eq!(stage.listed("?reason=corrupt%20frame").await.len(), 0);
+    let none = stage.server.get("/dead-letters?reason=corrupt+frame").await.expect(200);
+    assert_eq!(none, json!({"dead_letters": [], "next_cursor": null}));
+    let unknown = stage.server.get("/dead-letters?reason=poison").await.problem(400);
+    assert!(unknown.contains("refused, corrupt frame or poison frame"), "{unknown}");
     assert_eq!(stage.listed("?state=replayed").await.len(), 0);
     assert!(stage.server.get("/dead-letters?state=gone").await.problem(400).contains("waiting"));
     stage.balanced().await;
@@ -239,6 +242,12 @@ async fn the_command_line_lists_shows_and_replays_against_a_running_worker() {
     let id = newest["id"].to_string();
     let shown: Value = serde_json::from_str(&command(&["show", &id]).await.out).unwrap();
     assert_eq!(shown["payload"]["event_id"], newest["event_id"]);
+
+    for mistaken in [&["list", "--reason", "refusd"] as &[_], &["replay", "--all", "--reason", "refusd"]] {
+        let refused = command(mistaken).await;
+        assert_eq!(refused.code, 64);
+        assert!(refused.err.contains("refused, \"corrupt frame\", \"poison frame\""), "{refused:?}");
+    }
 
     let one = command(&["replay", &id]).await;
     assert!(one.out.contains("queued again: 1 dead letters with 1 events"), "{one:?}");
