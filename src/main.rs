@@ -26,9 +26,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    if let Err(error) = start_logging(&cli.telemetry) {
-        return fail(&anyhow::anyhow!("--log {:?}: {error}", cli.telemetry.log), USAGE);
-    }
+    start_logging(&cli.telemetry);
     for flag in shown {
         tracing::warn!(
             "everybody on this machine can read the password behind --{flag}; put it into the environment or a file"

@@ -3,17 +3,16 @@
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
 
 use crate::config::{LogFormat, TelemetryConfig};
 
 /// The pool warns of each connection that ends with its server; what matters of that is said by whoever needed it.
 const QUIET: &str = "deadpool_postgres=error";
 
-/// Starts logging for the whole process.
-pub fn start_logging(config: &TelemetryConfig) -> Result<(), ParseError> {
+/// Starts logging for the whole process. The filter was checked when it was read.
+pub fn start_logging(config: &TelemetryConfig) {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(format!("{QUIET},{}", config.log))?)
+        .with_env_filter(EnvFilter::new(format!("{QUIET},{}", config.log)))
         .with_writer(std::io::stderr)
         // Where nobody reads the log any more, a line is lost. To complain of that on stderr would panic in the task that wrote it.
         .log_internal_errors(false)
@@ -22,5 +21,4 @@ pub fn start_logging(config: &TelemetryConfig) -> Result<(), ParseError> {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
-    Ok(())
 }
