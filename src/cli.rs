@@ -19,7 +19,7 @@ use campaign_manager::config::{
     TelemetryConfig,
 };
 use campaign_manager::embedded::{
-    Account, Part as StoresPart, Profile, RedisSettings, Stores, hand_over, refuse_in_use,
+    Account, Part as StoresPart, Profile, RedisSettings, Stores, hand_over, refuse_in_use, shown,
 };
 use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::Signals;
@@ -272,7 +272,8 @@ async fn up(mut args: UpArgs) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    let env = RunEnv::open(&args.data).with_context(|| format!("cannot open {}", args.data.display()))?;
+    let env =
+        RunEnv::open(&args.data).with_context(|| format!("cannot open {}", shown(&args.data).display()))?;
     // That of a killed run names ports that are gone.
     env.remove();
     // No other worker can be at work on the folder, so what the last one left is ours to go on with at once.

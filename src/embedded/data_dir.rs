@@ -91,7 +91,7 @@ pub(super) fn owner(folder: &Path) -> Option<Account> {
 /// Keeps everybody out of the folder but its owner, who is whom the servers run as. One that others have put files in stays as it is.
 fn make_private(dir: &Path, account: Option<Account>) -> Result<(), EmbeddedError> {
     if let Some(file) = stranger(dir)? {
-        tracing::warn!(dir = %shown(dir).display(), file = %file.display(), "the folder holds other files, so others may look into it");
+        tracing::warn!(dir = %shown(dir).display(), file = %shown(&file).display(), "the folder holds other files, so others may look into it");
         return Ok(());
     }
     fs::set_permissions(dir, Permissions::from_mode(PRIVATE_FOLDER))

@@ -1,6 +1,12 @@
 //! Why the private servers could not be started, with the way out.
 
-use std::{io, path::PathBuf, process::ExitStatus};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+};
+
+use super::hand_over::shown;
 
 /// Why the private servers could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +33,9 @@ pub enum EmbeddedError {
     },
     /// The data was written by a version of Postgres that is no longer installed.
     #[error(
-        "{data} was written by PostgreSQL {wrote}, which is not installed (found: {found}); \
-         install postgresql-{wrote}, upgrade the data with pg_upgrade, or choose another folder"
+        "{} was written by PostgreSQL {wrote}, which is not installed (found: {found}); \
+         install postgresql-{wrote}, upgrade the data with pg_upgrade, or choose another folder",
+        for_people(data)
     )]
     OtherMajor {
         /// The folder of the data.
@@ -39,7 +46,10 @@ pub enum EmbeddedError {
         found: String,
     },
     /// Another process runs its servers on this folder.
-    #[error("{dir} is in use by process {holder}; end that one first, or choose another folder")]
+    #[error(
+        "{} is in use by process {holder}; end that one first, or choose another folder",
+        for_people(dir)
+    )]
     InUse {
         /// The data folder.
         dir: PathBuf,
@@ -52,7 +62,11 @@ pub enum EmbeddedError {
     )]
     NoAccount,
     /// Root gives the whole folder to another account, which may not be done to files of others.
-    #[error("{dir} holds other files too, such as {file}; as root, choose a folder of its own")]
+    #[error(
+        "{} holds other files too, such as {}; as root, choose a folder of its own",
+        for_people(dir),
+        for_people(file)
+    )]
     Shared {
         /// The folder.
         dir: PathBuf,
@@ -71,7 +85,8 @@ pub enum EmbeddedError {
     },
     /// A server of a run that was killed is still there and does not end.
     #[error(
-        "process {pid}, left behind on {folder} by a run that was killed, does not end; end it with `kill -9 {pid}`"
+        "process {pid}, left behind on {} by a run that was killed, does not end; end it with `kill -9 {pid}`",
+        for_people(folder)
     )]
     Orphan {
         /// Its pid.
@@ -81,8 +96,9 @@ pub enum EmbeddedError {
     },
     /// Programs of a run that was killed still work in the folder.
     #[error(
-        "programs that a killed run has left behind still write to {log} after {seconds} s; \
-         see who they are with `fuser -v {log}`, end them, and start again"
+        "programs that a killed run has left behind still write to {shown} after {seconds} s; \
+         see who they are with `fuser -v {shown}`, end them, and start again",
+        shown = for_people(log)
     )]
     LeftBehind {
         /// The log that they hold open.
@@ -93,7 +109,8 @@ pub enum EmbeddedError {
     /// The port that the folder's server has had since its first start belongs to another program now.
     #[error(
         "port {port} of 127.0.0.1, where {server} of this folder listens at every start, is taken by another program; \
-         end that one (`ss -ltnp 'sport = :{port}'` shows it), or remove {file} to have another port chosen"
+         end that one (`ss -ltnp 'sport = :{port}'` shows it), or remove {} to have another port chosen",
+        for_people(file)
     )]
     PortTaken {
         /// The server.
@@ -104,7 +121,7 @@ pub enum EmbeddedError {
         file: PathBuf,
     },
     /// A server, or a program that prepares its data, ended by itself.
-    #[error("{program} ended by itself ({status}); the end of {log}:\n{tail}")]
+    #[error("{program} ended by itself ({status}); the end of {}:\n{tail}", for_people(log))]
     Ended {
         /// The program.
         program: &'static str,
@@ -116,7 +133,7 @@ pub enum EmbeddedError {
         tail: String,
     },
     /// A server runs, but does not become ready.
-    #[error("{program} was not ready within {seconds} s; the end of {log}:\n{tail}")]
+    #[error("{program} was not ready within {seconds} s; the end of {}:\n{tail}", for_people(log))]
     NotReady {
         /// The program.
         program: &'static str,
@@ -131,7 +148,7 @@ pub enum EmbeddedError {
     #[error("the database could not be made: {0}")]
     Database(#[from] tokio_postgres::Error),
     /// The system refused something.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {}: {source}", for_people(path))]
     Io {
         /// What was to be done.
         action: &'static str,
@@ -147,4 +164,9 @@ impl EmbeddedError {
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.into(), source }
     }
+}
+
+/// The path as a person knows it, also of a folder that was handed over.
+fn for_people(path: &Path) -> String {
+    shown(path).display().to_string()
 }

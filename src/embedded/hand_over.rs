@@ -50,11 +50,12 @@ pub(super) fn is_handed_over(path: &Path) -> bool {
 }
 
 /// The path for people.
-pub(crate) fn shown(path: &Path) -> PathBuf {
+#[must_use]
+pub fn shown(path: &Path) -> PathBuf {
     let mut parts = path.strip_prefix(OPEN).ok().into_iter().flatten();
     let Some(folder) = parts.next().and_then(|number| fs::read_link(Path::new(OPEN).join(number)).ok())
     else {
         return path.to_owned();
     };
-    folder.join(parts.collect::<PathBuf>())
+    parts.fold(folder, |path, part| path.join(part))
 }

@@ -6,8 +6,7 @@ use rustix::process::{Pid, Signal};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    EmbeddedError, Profile, child::Child, data_dir::DataDir, hand_over::shown, home::Home, log::Log, orphan,
-    port::Port,
+    EmbeddedError, Profile, child::Child, data_dir::DataDir, home::Home, log::Log, orphan, port::Port,
 };
 
 /// Enough for reading back the log of a crash of long ago. Who tells that it reads what it has kept may take longer.
@@ -73,7 +72,7 @@ impl Server {
             }
             if Instant::now() >= give_up {
                 let seconds = LEFT_BEHIND_LIMIT.as_secs();
-                return Err(EmbeddedError::LeftBehind { log: shown(log.path()), seconds });
+                return Err(EmbeddedError::LeftBehind { log: log.path().to_owned(), seconds });
             }
             sleep(LEFT_BEHIND_LOOK).await;
         }
@@ -113,7 +112,7 @@ impl Server {
             is_ready = becomes_ready(START_LIMIT, async || told(child.pid()).await) => is_ready.then_some(()).ok_or_else(|| EmbeddedError::NotReady {
                 program: self.kind.name,
                 seconds: START_LIMIT.as_secs(),
-                log: shown(self.log.path()),
+                log: self.log.path().to_owned(),
                 tail: self.log.tail(),
             }),
         }
@@ -168,7 +167,7 @@ impl Server {
         EmbeddedError::Ended {
             program: self.kind.name,
             status,
-            log: shown(self.log.path()),
+            log: self.log.path().to_owned(),
             tail: self.log.tail(),
         }
     }

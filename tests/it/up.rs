@@ -189,9 +189,13 @@ async fn its_folder_may_lie_where_its_account_cannot_walk_to() {
     for _ in 0..2 {
         let mut up = Up::start(&dir, &[]).await;
         assert_eq!(status(&format!("http://{}/campaigns", up.env["HTTP_ADDR"])).await, 200);
+        let second = program().args(["up", "--stores-only", "--data"]).arg(&dir).output().unwrap();
+        let refused = String::from_utf8(second.stderr).unwrap();
+        assert!(refused.contains(&format!("{} is in use by process", dir.display())), "{refused}");
         up.signal(Signal::TERM);
         assert!(up.ended().await.success());
         let said = up.said();
+        assert!(!(refused + &said).contains("/proc/self"), "{said}");
         assert!(said.contains(&dir.join("run.env").display().to_string()), "{said}");
         assert!(!dir.join("run.env").exists() && !dir.join("pgpass").exists());
     }
