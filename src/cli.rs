@@ -25,7 +25,7 @@ use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::Signals;
 use campaign_manager::ops::metrics::{self, Part};
 use campaign_manager::roles::{
-    Addresses, Process, RunEnv, Serve, ServeSettings, WelcomeKey, Worker, WorkerSettings, check_ports,
+    Addresses, Process, RoleError, RunEnv, Serve, ServeSettings, WelcomeKey, Worker, WorkerSettings, check_ports,
     welcome,
 };
 use campaign_manager::store::migrate::migrate_and_grant;
@@ -136,6 +136,14 @@ struct UpArgs {
     common: Common,
 }
 
+impl UpArgs {
+    /// Refuses settings that contradict each other.
+    fn check(&self) -> Result<(), RoleError> {
+        self.serve.check(self.auth)?;
+        self.worker.check()
+    }
+}
+
 /// Where the database is, for commands that need nothing else.
 #[derive(Debug, Args)]
 struct Database {
@@ -186,7 +194,7 @@ impl Cli {
         let account = match &mut self.role {
             Role::Up(args) => {
                 // Nothing is made for what cannot start.
-                args.auth.check(args.serve.http.addr)?;
+                args.check()?;
                 refuse_in_use(&args.data)?;
                 if !args.stores_only {
                     check_ports(&[(args.serve.http.addr, "--http"), (args.common.admin.addr, "--admin")])?;
@@ -258,8 +266,8 @@ async fn worker(args: WorkerArgs) -> anyhow::Result<()> {
 
 async fn up(mut args: UpArgs) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    args.auth.check(args.serve.http.addr)?;
-    tracing::info!(data = %args.data.display(), "starting Redis and Postgres; they read what they have kept");
+    args.check()?;
+    tracing::info!(data = %shown(&args.data).display(), "starting Redis and Postgres; they read what they have kept");
     let profile = Profile::Durable(RedisSettings {
         fsync: args.stores.redis_fsync,
         max_memory: Some(args.serve.ingest.marks.budget.get()),

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use campaign_manager::offline::OfflineError;
 use campaign_manager::ops::{fail_point, start_logging};
+use campaign_manager::roles::RoleError;
 use mimalloc::MiMalloc;
 
 /// The system's own keeps most of what a flood of connections has taken; this one gives it back.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// A command line that cannot work (`EX_USAGE` of sysexits.h).
+/// A command line or settings that cannot work (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     }
     // Before there are other threads.
     if let Err(error) = cli.leave_root() {
-        return fail(&error, 1);
+        return fail(&error, exit_code(&error));
     }
     let ran = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -50,8 +51,18 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<OfflineError>() {
             Some(offline) if offline.is_closed_pipe() => ExitCode::SUCCESS,
-            offline => fail(&error, offline.map_or(1, OfflineError::exit_code)),
+            _ => fail(&error, exit_code(&error)),
         },
+    }
+}
+
+/// What `docs/troubleshooting.md` says of each failure.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let contradicts_itself = error.downcast_ref::<RoleError>().is_some_and(RoleError::is_of_settings);
+    match error.downcast_ref::<OfflineError>() {
+        Some(offline) => offline.exit_code(),
+        None if contradicts_itself => USAGE,
+        None => 1,
     }
 }
 

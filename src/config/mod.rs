@@ -18,7 +18,7 @@ pub use bytes::Bytes;
 pub use http::{AdminConfig, Auth, HttpConfig, OpenToAll};
 pub use ingest::{IngestConfig, MarksCrossed, QueueMarks};
 pub use origins::{NoOrigin, Origins};
-pub use partitions::PartitionConfig;
+pub use partitions::{PartitionConfig, RetentionTooShort};
 pub(crate) use servers::UNESCAPED;
 pub use servers::{DatabaseUrl, QueueConfig, RedisUrl, ServerUrls, StoreConfig};
 pub use shutdown::ShutdownConfig;

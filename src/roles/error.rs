@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{MarksCrossed, OpenToAll};
+use crate::config::{MarksCrossed, OpenToAll, RetentionTooShort};
 use crate::embedded::EmbeddedError;
 use crate::ops::TaskEnded;
 use crate::queue::QueueError;
@@ -41,6 +41,9 @@ pub enum RoleError {
     /// Marks that cannot work.
     #[error(transparent)]
     Marks(#[from] MarksCrossed),
+    /// A retention that cannot work.
+    #[error(transparent)]
+    Retention(#[from] RetentionTooShort),
     /// The certificate of the API's server cannot be used.
     #[error("--tls-cert and --tls-key: {0}")]
     Tls(#[from] TlsError),
@@ -65,4 +68,12 @@ pub enum RoleError {
     /// The process' own surroundings.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl RoleError {
+    /// Whether settings contradict each other, so that the role cannot start whatever its surroundings are.
+    #[must_use]
+    pub fn is_of_settings(&self) -> bool {
+        matches!(self, Self::OpenToAll(_) | Self::Marks(_) | Self::Retention(_))
+    }
 }

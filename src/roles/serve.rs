@@ -30,6 +30,14 @@ pub struct ServeSettings {
     pub ingest: IngestConfig,
 }
 
+impl ServeSettings {
+    /// Refuses settings that contradict each other.
+    pub fn check(&self, auth: Auth) -> Result<(), RoleError> {
+        auth.check(self.http.addr)?;
+        Ok(self.ingest.marks.check()?)
+    }
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct Serve {
@@ -57,8 +65,7 @@ impl Serve {
         readiness: &mut Readiness,
     ) -> Result<Self, RoleError> {
         let ServeSettings { http, ingest } = settings;
-        auth.check(http.addr)?;
-        ingest.marks.check()?;
+        settings.check(auth)?;
         let identity = http.identity().map(Identity::load).transpose()?;
         let scheme = if identity.is_some() { "https" } else { "http" };
         allow_open_files(http.max_connections + queue.redis_connections + store.database_connections);

@@ -30,6 +30,13 @@ pub struct WorkerSettings {
     pub partitions: PartitionConfig,
 }
 
+impl WorkerSettings {
+    /// Refuses settings that contradict each other.
+    pub fn check(&self) -> Result<(), RoleError> {
+        Ok(self.partitions.check(self.worker.dedupe_window)?)
+    }
+}
+
 /// How long stages have to end once they are told to give up what they hold. One that computes is not waited for.
 const ABANDON_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -51,6 +58,7 @@ impl Worker {
         settings: &WorkerSettings,
         readiness: &mut Readiness,
     ) -> Result<Self, RoleError> {
+        settings.check()?;
         let WorkerSettings { worker, partitions } = settings;
         let postgres = store::connect(&urls.database_url, store)?;
         let keeper = CatalogKeeper::load(postgres.clone()).await?.answered_within(store.transaction_timeout);

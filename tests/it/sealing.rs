@@ -375,7 +375,7 @@ async fn a_worker_seals_what_closed_long_enough_ago_and_nothing_else() {
 async fn retention_shorter_than_the_wait_for_sealing_drops_partitions_unsealed() {
     let stores = stores_with(&["a"]).await;
     let client = stores.postgres().await;
-    let settings = Settings::with(&["--retention", "1h", "--seal-after", "48h"]);
+    let settings = Settings::with(&["--retention", "1h", "--dedupe-window", "1h", "--seal-after", "48h"]);
 
     let worker = start_worker(&stores, &settings).await;
     let partition = "select from partitions where suffix = '20261110'";

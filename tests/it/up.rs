@@ -358,11 +358,19 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     assert!(code == 64 && said.contains("--database-url"), "{code}: {said}");
     let (code, said) = refused(&["up", "--frame-bytes", "lots"]);
     assert!(code == 64 && said.contains("64KiB"), "{code}: {said}");
-    let (code, said) = refused(&["up", "--http", "0.0.0.0:0", "--data", "never-made"]);
-    assert!(code == 1 && said.contains("--auth=keys"), "{code}: {said}");
-    assert!(!Path::new("never-made").exists());
+    for (contradiction, named) in [
+        (&["--http", "0.0.0.0:0"][..], "--auth=keys"),
+        (&["--retention", "1h"], "RETENTION (3600s) must be at least DEDUPE_WINDOW (86400s)"),
+        (&["--queue-low", "90"], "QUEUE_LOW (90)"),
+    ] {
+        let (code, said) = refused(&[&["up", "--data", "never-made"], contradiction].concat());
+        assert!(code == 64 && said.contains(named), "{code}: {said}");
+        assert!(!Path::new("never-made").exists());
+    }
     let nowhere = ["--database-url", "postgres://u:p@127.0.0.1:1/d", "--redis-url", "redis://127.0.0.1:1"];
     let open = ["serve", "--http", "[::]:0", "--auth", "none"];
     let (code, said) = refused(&[open.as_slice(), &nowhere].concat());
-    assert!(code == 1 && said.contains("--auth=keys"), "{code}: {said}");
+    assert!(code == 64 && said.contains("--auth=keys"), "{code}: {said}");
+    let (code, said) = refused(&[&["worker", "--retention", "1h"], nowhere.as_slice()].concat());
+    assert!(code == 64 && said.contains("RETENTION"), "{code}: {said}");
 }
