@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::bail;
 use campaign_manager::config::{QueueConfig, ServerUrls, StoreConfig, duration};
 use campaign_manager::ledger::{self, Day, Ledger};
-use campaign_manager::{queue, store};
+use campaign_manager::queue::{self, Shards};
+use campaign_manager::store;
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
 /// Between two looks at the queue.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(super) struct LedgerArgs {
@@ -30,17 +31,15 @@ pub(super) struct LedgerArgs {
     wait: Option<Duration>,
 }
 
-/// Prints the ledger. What does not add up is an error.
+/// Prints the ledger. What does not add up is an error, and so is a wait in vain.
 pub(super) async fn run(args: &LedgerArgs) -> anyhow::Result<()> {
     let LedgerArgs { urls, queue, days, json, wait } = args;
     let postgres = store::connect(&urls.database_url, &StoreConfig::for_one_command())?;
     let redis = queue::pool(&urls.redis_url, queue)?;
-    if let Some(wait) = wait {
-        let deadline = Instant::now() + *wait;
-        while !ledger::at_rest(&redis, queue.shards).await? && Instant::now() < deadline {
-            sleep(LOOK).await;
-        }
-    }
+    let at_rest = match wait {
+        Some(wait) => until_at_rest(&redis, queue.shards, *wait).await?,
+        None => true,
+    };
     let ledger = ledger::read(&redis, &postgres, queue.shards, *days).await?;
     let shown = if *json { serde_json::to_string(&ledger)? + "\n" } else { table(&ledger) };
     std::io::stdout().write_all(shown.as_bytes())?;
@@ -48,7 +47,25 @@ pub(super) async fn run(args: &LedgerArgs) -> anyhow::Result<()> {
     if !differences.is_empty() {
         bail!("the ledger does not add up\n{}", differences.join("\n"));
     }
+    if let (false, Some(wait)) = (at_rest, wait) {
+        let events = ledger.queued.events;
+        bail!(
+            "events were still queued after {wait:?} ({events} now); does a worker run? Wait longer with --wait"
+        );
+    }
     Ok(())
+}
+
+/// Waits until nothing is queued; says whether that came to be in time.
+async fn until_at_rest(redis: &queue::Pool, shards: Shards, wait: Duration) -> anyhow::Result<bool> {
+    let deadline = Instant::now() + wait;
+    while !ledger::at_rest(redis, shards).await? {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+    Ok(true)
 }
 
 fn table(ledger: &Ledger) -> String {

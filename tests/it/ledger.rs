@@ -78,8 +78,11 @@ async fn what_no_worker_has_taken_is_in_flight_and_nothing_is_missing() {
     let ledger = server.get("/ledger").await.expect(200);
     assert_eq!((sums(&ledger), &ledger["queued"]["events"]), ([10, 0, 0, 0, 10], &json!(10)));
     assert_eq!((&ledger["balanced"], &ledger["since"]), (&json!(true), &Value::Null));
-    let Ran { code, out, .. } = run(&server.stores, &["ledger", "--wait", "1ms"]).await;
+    let Ran { code, out, .. } = run(&server.stores, &["ledger"]).await;
     assert!(code == 0 && out.contains("10 in flight; 10 events"), "{code}: {out}");
+    let Ran { code, out, err } = run(&server.stores, &["ledger", "--wait", "1ms"]).await;
+    assert!(code == 1 && out.contains("10 in flight; 10 events"), "{code}: {out}");
+    assert!(err.contains("events were still queued after 1ms (10 now)"), "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
