@@ -162,7 +162,8 @@ struct MatchArgs {
     events: PathBuf,
     #[command(flatten)]
     reporting: Reporting,
-    /// Rules and events in pairs instead: JSON Lines of {"pattern" or "rules": …, "event": …}; `-` is standard input
+    /// Rules and events in pairs instead: JSON Lines of {"pattern" or "rules": …, "event": …}, each as JSON or as JSON text in a
+    /// string; `-` is standard input
     #[arg(long, value_name = "CASES.jsonl", conflicts_with_all = ["rules", "explain", "stats"])]
     cases: Option<PathBuf>,
 }

@@ -114,6 +114,16 @@ impl JsonError {
         )
     }
 
+    /// The same, of a text that is a part of another one, from `start` on.
+    #[must_use]
+    pub fn from(self, start: Place) -> Self {
+        match self {
+            Self::TooDeep { limit } => Self::TooDeep { limit },
+            Self::Flawed(flaw) => Self::Flawed(Flaw { place: flaw.place.from(start), ..flaw }),
+            Self::Malformed { reason, place } => Self::Malformed { reason, place: place.from(start) },
+        }
+    }
+
     /// What the slower parser met.
     pub(super) fn from_reader(error: &serde_json::Error, json: &[u8]) -> Self {
         let place = Place { line: error.line(), column: error.column() };

@@ -1,24 +1,28 @@
 //! `match --cases`: rules and events that come in pairs, as in a conformance corpus.
 //!
-//! A line is `{"pattern": …, "event": …}` or `{"rules": {"name": pattern, …}, "event": …}`, patterns and events as JSON
-//! text in strings. It gives `{"matches": …}`, `{"matched": [names, sorted]}`, `{"invalid": "…"}` for a pattern that is
+//! A line is `{"pattern": …, "event": …}` or `{"rules": {"name": pattern, …}, "event": …}`, patterns and events as they are,
+//! or as JSON text in strings. Blank lines are none. A line gives `{"matches": …}`, `{"matched": [names, sorted]}`, `{"invalid": "…"}` for a pattern that is
 //! refused, or `{"error": "…"}` for an event or a line that cannot be read.
 
-use super::lines::Lines;
+use super::lines::{Lines, complaint, text_of};
 use super::matching::{NO_OBJECT, write_line};
 use super::{MAX_EVENT_DEPTH, OfflineError};
 use crate::event::Parser;
 use crate::rules::{Pattern, RuleSet, Scratch};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 #[derive(Deserialize)]
-struct Case {
-    event: String,
-    pattern: Option<String>,
-    rules: Option<BTreeMap<String, String>>,
+struct Case<'a> {
+    #[serde(borrow)]
+    event: &'a RawValue,
+    #[serde(borrow)]
+    pattern: Option<&'a RawValue>,
+    #[serde(borrow)]
+    rules: Option<BTreeMap<String, &'a RawValue>>,
 }
 
 #[derive(Serialize)]
@@ -35,24 +39,28 @@ pub fn run(cases: &Path, mut out: impl Write) -> Result<(), OfflineError> {
     let mut lines = Lines::open(cases)?;
     let (mut parser, mut scratch) = (Parser::new(MAX_EVENT_DEPTH), Scratch::default());
     let mut line = Vec::new();
-    while lines.read_into(&mut line)? {
-        write_line(&mut out, &outcome(&line, &mut parser, &mut scratch))?;
+    while let Some(number) = lines.read_into(&mut line)? {
+        write_line(&mut out, &outcome(&line, number, &mut parser, &mut scratch))?;
     }
     out.flush().map_err(OfflineError::Unwritable)
 }
 
-fn outcome(line: &[u8], parser: &mut Parser, scratch: &mut Scratch) -> Outcome {
-    let case: Case = match serde_json::from_slice(line) {
+fn outcome(line: &[u8], number: usize, parser: &mut Parser, scratch: &mut Scratch) -> Outcome {
+    let case: Case<'_> = match serde_json::from_slice(line) {
         Ok(case) => case,
-        Err(error) => return Outcome::Error(error.to_string()),
+        Err(error) => {
+            let (reason, column) = complaint(&error);
+            return Outcome::Error(format!("{reason} at line {number} column {column}"));
+        }
     };
+    let event = text_of(case.event);
     match (case.pattern, case.rules) {
         (Some(pattern), None) => {
-            let matched = matched(&BTreeMap::from([(String::new(), pattern)]), &case.event, parser, scratch);
+            let matched = matched(&BTreeMap::from([(String::new(), pattern)]), &event, parser, scratch);
             matched.map_or_else(|refused| refused, |names| Outcome::Matches(!names.is_empty()))
         }
         (None, Some(rules)) => {
-            let matched = matched(&rules, &case.event, parser, scratch);
+            let matched = matched(&rules, &event, parser, scratch);
             matched.map_or_else(|refused| refused, Outcome::Matched)
         }
         _ => Outcome::Error("a case has either \"pattern\" or \"rules\"".to_owned()),
@@ -61,12 +69,12 @@ fn outcome(line: &[u8], parser: &mut Parser, scratch: &mut Scratch) -> Outcome {
 
 /// The names of the rules that match, sorted.
 fn matched(
-    rules: &BTreeMap<String, String>,
+    rules: &BTreeMap<String, &RawValue>,
     event: &str,
     parser: &mut Parser,
     scratch: &mut Scratch,
 ) -> Result<Vec<String>, Outcome> {
-    let patterns = rules.values().map(|rule| Pattern::parse(rule));
+    let patterns = rules.values().map(|rule| Pattern::parse(&text_of(rule)));
     let patterns: RuleSet =
         patterns.collect::<Result<_, _>>().map_err(|errors| Outcome::Invalid(errors.to_string()))?;
     let compiled = patterns.compile();

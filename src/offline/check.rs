@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Checks the rule that a file holds and says to `out` which fields it is about, and what saving a campaign with it would
-/// refuse or warn of; the error tells all that is wrong.
+/// warn of; the error tells all that is wrong, or why such a campaign is refused.
 pub fn check(path: &Path, mut out: impl Write) -> Result<(), OfflineError> {
     let invalid = |problems| OfflineError::Invalid { path: path.to_owned(), problems };
     let text = String::from_utf8(Lines::open(path)?.read_whole()?)
@@ -18,10 +18,12 @@ pub fn check(path: &Path, mut out: impl Write) -> Result<(), OfflineError> {
     writeln!(out, "{} is a valid rule about {}", path.display(), fields.join(", "))
         .map_err(OfflineError::Unwritable)?;
     let review = Review::of(&text).unwrap_or_default();
-    let refused = review.refused().iter().map(|error| ("a campaign with it is refused", error));
-    let warnings = review.warnings().iter().map(|warning| ("warning", warning));
-    for (what, error) in refused.chain(warnings) {
-        writeln!(out, "{what}: {error}").map_err(OfflineError::Unwritable)?;
+    for warning in review.warnings() {
+        writeln!(out, "warning: {warning}").map_err(OfflineError::Unwritable)?;
     }
-    Ok(())
+    if review.refused().is_empty() {
+        return Ok(());
+    }
+    let problems = review.refused().iter().map(ToString::to_string).collect();
+    Err(OfflineError::OfNoCampaign { path: path.to_owned(), problems })
 }

@@ -22,6 +22,14 @@ pub enum OfflineError {
         /// Each with its place.
         problems: Vec<String>,
     },
+    /// A rule is valid, and no accepted event can match it, or it is not what was meant.
+    #[error("a campaign with the rule in {} is refused:\n{}", path.display(), first(problems))]
+    OfNoCampaign {
+        /// Which file.
+        path: PathBuf,
+        /// Each with its place.
+        problems: Vec<String>,
+    },
     /// Rules and events are both to come from standard input.
     #[error("rules and events cannot both be standard input; name a file for one of them")]
     OneInput,
@@ -36,12 +44,12 @@ impl OfflineError {
         |source| Self::Unreadable { path, source }
     }
 
-    /// The exit code that tells what kind of failure it was: 2 for rules that are not valid, 64 for a command line that
+    /// The exit code that tells what kind of failure it was: 2 for rules that are not valid or that no campaign may have, 64 for a command line that
     /// cannot work, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Invalid { .. } => 2,
+            Self::Invalid { .. } | Self::OfNoCampaign { .. } => 2,
             Self::Unreadable { .. } | Self::Unwritable(_) => 1,
             Self::OneInput => 64,
         }

@@ -1,12 +1,12 @@
 //! `match`: a stream of events against a file of rules.
 //!
 //! Each line of input gives one line of output: `{"event": 0, "matched": ["name", …]}`, the names in the order of the
-//! rules, or `{"event": 0, "error": "…"}` for a line that is no JSON object.
+//! rules, or `{"event": 0, "error": "…"}` for a line that is no JSON object. Blank lines are none, as in a body of NDJSON.
 
 use super::lines::Lines;
 use super::stats::Timing;
 use super::{MAX_EVENT_DEPTH, NamedRules, OfflineError};
-use crate::event::{Document, Parser};
+use crate::event::{Document, Parser, Place};
 use crate::rules::{CompiledRules, Explanation, Scratch, explain};
 use serde::Serialize;
 use std::io::Write;
@@ -26,7 +26,7 @@ pub struct Reporting {
 /// A line of output.
 #[derive(Serialize)]
 struct Outcome<'a> {
-    /// The number of the line, from 0.
+    /// The number of the event, from 0.
     event: u64,
     #[serde(flatten)]
     verdict: Verdict<'a>,
@@ -85,11 +85,11 @@ pub fn run(
     };
     let mut line = Vec::new();
     let mut number = 0;
-    while lines.read_into(&mut line)? {
+    while let Some(line_number) = lines.read_into(&mut line)? {
         if reporting.stats {
             timing.take(&line, &matching.compiled);
         }
-        let outcome = Outcome { event: number, verdict: matching.verdict(&line) };
+        let outcome = Outcome { event: number, verdict: matching.verdict(&line, line_number) };
         write_line(&mut out, &outcome)?;
         number += 1;
     }
@@ -104,7 +104,7 @@ pub(super) fn write_line(out: &mut impl Write, value: &impl Serialize) -> Result
 }
 
 impl<'r> Matching<'r> {
-    fn verdict(&mut self, line: &[u8]) -> Verdict<'r> {
+    fn verdict(&mut self, line: &[u8], line_number: usize) -> Verdict<'r> {
         let Self { rules, compiled, parser, scratch, explain } = self;
         let parsed = parser.parse(line, |document| {
             if !document.is_object() {
@@ -116,7 +116,8 @@ impl<'r> Matching<'r> {
                 explained: if *explain { explanations(rules, &document) } else { Vec::new() },
             }
         });
-        parsed.unwrap_or_else(|error| Verdict::Refused { error: error.to_string() })
+        let start = Place { line: line_number, column: 1 };
+        parsed.unwrap_or_else(|error| Verdict::Refused { error: error.from(start).to_string() })
     }
 }
 

@@ -1,8 +1,8 @@
 //! A file of named rules: JSON Lines of `{"name": …, "pattern": …}`, the pattern an object or a string with its text.
 
 use super::OfflineError;
-use super::lines::Lines;
-use crate::rules::{Pattern, RuleErrors, RuleSet};
+use super::lines::{Lines, complaint, text_of};
+use crate::rules::{Pattern, RuleSet};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -32,12 +32,8 @@ impl NamedRules {
         let mut rules = Self::default();
         let mut problems = Vec::new();
         let mut named = HashMap::new();
-        let (mut line, mut number) = (Vec::new(), 0);
-        while lines.read_into(&mut line)? {
-            number += 1;
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
+        let mut line = Vec::new();
+        while let Some(number) = lines.read_into(&mut line)? {
             match rules.add(&line) {
                 Ok(name) => {
                     if let Some(first) = named.insert(name.to_owned(), number) {
@@ -60,9 +56,11 @@ impl NamedRules {
 
     /// Adds the rule of a line and returns its name, or says what is wrong with it.
     fn add(&mut self, line: &[u8]) -> Result<&str, Vec<String>> {
-        let Line { name, pattern } = serde_json::from_slice(line)
-            .map_err(|error| vec![format!("{error}; a line is {{\"name\": …, \"pattern\": …}}")])?;
-        let pattern = parse(pattern).map_err(|errors| {
+        let Line { name, pattern } = serde_json::from_slice(line).map_err(|error| {
+            let (reason, column) = complaint(&error);
+            vec![format!("{reason} at column {column}; a line is {{\"name\": …, \"pattern\": …}}")]
+        })?;
+        let pattern = Pattern::parse(&text_of(pattern)).map_err(|errors| {
             errors.errors().iter().map(|error| format!("rule {name:?}: {error}")).collect::<Vec<_>>()
         })?;
         self.names.push(name.into_owned());
@@ -73,13 +71,5 @@ impl NamedRules {
     /// The rules as a set, each known by its place among the names.
     pub(super) fn rule_set(&self) -> RuleSet {
         self.patterns.iter().cloned().collect()
-    }
-}
-
-/// A pattern that stands in a file as an object, or as a string that holds its text.
-fn parse(raw: &RawValue) -> Result<Pattern, RuleErrors> {
-    match serde_json::from_str::<String>(raw.get()) {
-        Ok(text) => Pattern::parse(&text),
-        Err(_) => Pattern::parse(raw.get()),
     }
 }
