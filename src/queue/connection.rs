@@ -18,7 +18,7 @@ use rand::RngExt as _;
 
 use super::QueueError;
 use super::address;
-use super::error::{code_of, describe};
+use super::error::{code_of, describe, is_refused_login};
 use crate::ops::Repeated;
 use crate::tls;
 
@@ -41,8 +41,14 @@ pub(super) struct Connector {
 #[derive(Debug)]
 struct Trouble {
     server: Arc<str>,
-    last: Mutex<Option<Arc<str>>>,
+    last: Mutex<Option<LastFailure>>,
     logged: Repeated,
+}
+
+#[derive(Clone, Debug)]
+struct LastFailure {
+    why: Arc<str>,
+    is_refused_login: bool,
 }
 
 /// Which run of which Redis server: another one after each start, and for a node of a cluster after each change of its role,
@@ -140,10 +146,14 @@ impl Connector {
 
     /// What is said to whoever has waited for a connection in vain.
     pub(super) fn failure(&self) -> QueueError {
-        let why = || "it does not answer, or all REDIS_CONNECTIONS are busy".into();
-        QueueError::NoConnection {
-            server: self.server(),
-            why: self.trouble.lock().clone().unwrap_or_else(why),
+        let server = self.server();
+        match self.trouble.lock().clone() {
+            Some(LastFailure { why, is_refused_login: true }) => QueueError::NotLetIn { server, why },
+            Some(LastFailure { why, .. }) => QueueError::NoConnection { server, why },
+            None => {
+                let why = "it does not answer, or all REDIS_CONNECTIONS are busy".into();
+                QueueError::NoConnection { server, why }
+            }
         }
     }
 
@@ -258,14 +268,14 @@ impl Connection {
 
 impl Trouble {
     fn note(&self, error: &RedisError) {
-        let error: Arc<str> = describe(error).into();
-        if let Some(unlogged) = self.logged.note(&error) {
-            tracing::warn!(server = %self.server, %error, unlogged, "no connection to Redis");
+        let why: Arc<str> = describe(error).into();
+        if let Some(unlogged) = self.logged.note(&why) {
+            tracing::warn!(server = %self.server, error = %why, unlogged, "no connection to Redis");
         }
-        *self.lock() = Some(error);
+        *self.lock() = Some(LastFailure { why, is_refused_login: is_refused_login(error) });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<LastFailure>> {
         // Each change is a single step, so a panic elsewhere leaves it whole.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -44,6 +44,16 @@ pub enum QueueError {
         /// The last failure to connect.
         why: Arc<str>,
     },
+    /// No connection could be had, as the server refuses the password, the user, or a client without either.
+    #[error(
+        "Redis at {server} does not let this process in: {why}; REDIS_URL needs the password, and the user if it is not the default one, that Redis has: redis://user:password@host:port"
+    )]
+    NotLetIn {
+        /// Where it is.
+        server: Arc<str>,
+        /// What it said.
+        why: Arc<str>,
+    },
     /// Several servers are named, which are not the nodes of one cluster.
     #[error(
         "REDIS_URL names several servers, but {0} is no node of a Redis Cluster; name one server, or nodes of one cluster"
@@ -143,7 +153,7 @@ impl QueueError {
             error.is_io_error() || matches!(code.as_deref(), Some("LOADING" | "MASTERDOWN" | "CLUSTERDOWN"))
         };
         match self {
-            Self::NoConnection { .. } | Self::ClusterDown(_) => true,
+            Self::NoConnection { .. } | Self::NotLetIn { .. } | Self::ClusterDown(_) => true,
             Self::Node { source, .. } => source.is_away(),
             _ => self.redis().is_some_and(is_away),
         }
@@ -161,6 +171,7 @@ impl QueueError {
             Self::Redis(_)
             | Self::Server { .. }
             | Self::NoConnection { .. }
+            | Self::NotLetIn { .. }
             | Self::ClusterDown(_)
             | Self::Uncovered(_)
             | Self::LostAgain => true,
@@ -176,6 +187,12 @@ impl Failure for QueueError {}
 pub(super) fn code_of(error: &RedisError) -> Option<String> {
     let errors = error.clone().into_server_errors()?;
     errors.first().map(|(_, error)| error.code().to_owned())
+}
+
+/// Whether the server refuses the password, the user, or a client without either.
+pub(super) fn is_refused_login(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(code_of(error).as_deref(), Some("NOAUTH" | "WRONGPASS"))
 }
 
 /// The error, or what to do about it where the handshake failed. Of a pipeline's errors the first.

@@ -12,11 +12,11 @@ use super::{Link, Pool, QueueError, Shard, Shards, count};
 /// `SET … NX GET` came with it.
 const OLDEST_MAJOR: u32 = 7;
 
-/// Refuses a server that is too old, or may evict what is queued, and a queue with another count of shards. One that does
-/// not answer yet is looked at again later.
+/// Refuses a server that is too old, may evict what is queued, or does not let this process in, and a queue with another
+/// count of shards. One that does not answer yet is looked at again later.
 pub async fn check(pool: &Pool, shards: Shards) -> Result<(), QueueError> {
     match fits(pool, shards).await {
-        Err(error) if error.will_pass() => {
+        Err(error) if error.will_pass() && !matches!(error, QueueError::NotLetIn { .. }) => {
             tracing::warn!(%error, "Redis was not looked at yet");
             Ok(())
         }

@@ -318,11 +318,15 @@ async fn no_password_is_said_by_a_command_that_cannot_reach_its_servers() {
 async fn no_password_is_said_by_a_server_that_is_not_let_in() {
     let canaries = Canaries(vec![("the password", SECRET.to_owned())]);
     let stores = TestStores::start().await;
-    let mut serve = Running::unready_serve(&wrong_passwords(&stores), &[LOG, "--auth=keys"], "");
+    let wrong_database = Urls { redis: Urls::of(&stores).redis, ..wrong_passwords(&stores) };
+    let mut serve = Running::unready_serve(&wrong_database, &[LOG, "--auth=keys"], "");
+    let mut locked_out = Running::unready_serve(&wrong_passwords(&stores), &[LOG, "--redis-timeout=1s"], "");
+    locked_out.ended_within(DEADLINE).await;
+    assert!(locked_out.said().contains("does not let this process in"), "it says why");
     let mut worker = Running::doomed_worker(&wrong_passwords(&stores), &[LOG], "");
     worker.ended_within(DEADLINE).await;
     assert!(worker.said().contains("password authentication failed"), "it says why");
-    let http = serve.serving().await.expect("it waits for its servers to let it in");
+    let http = serve.serving().await.expect("it waits for Postgres to let it in");
     let client = Client::builder().no_proxy().build().unwrap();
     let mut witness = Witness { client, http, heard: String::new() };
     assert_eq!(witness.use_all(&format!("cmk_{SECRET}")).await[0], 500);
@@ -331,6 +335,7 @@ async fn no_password_is_said_by_a_server_that_is_not_let_in() {
     assert!(serve.said().contains("password authentication failed"), "it says why");
     canaries.assert_none_in("serve", &serve.said());
     canaries.assert_none_in("worker", &worker.said());
+    canaries.assert_none_in("the server that ended", &locked_out.said());
 }
 
 #[tokio::test]

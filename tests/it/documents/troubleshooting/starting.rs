@@ -55,6 +55,12 @@ async fn what_does_not_start_says_what_the_document_shows() {
     symptoms.met(&said(&["serve", "--auth=none", "--http=0.0.0.0:0"], Some(&urls)));
     symptoms.met(&said(&["serve"], None));
     symptoms.met(&said(&["worker", "--shards", "16"], Some(&urls)));
+    symptoms.met(&said(&["ledger", "--log", "verbose"], Some(&urls)));
+    symptoms.met(&said(&["worker", "--retention=1h"], Some(&urls)));
+    let wrong =
+        Urls { redis: urls.redis.replace("redis://default:", "redis://default:wrong-"), ..urls.clone() };
+    symptoms.met(&said(&["worker", "--redis-timeout=1s"], Some(&wrong)));
+    symptoms.met(&said(&["serve", "--http=127.0.0.1:0", "--redis-timeout=1s"], Some(&wrong)));
 
     let password = urls.database.split(['@', ':']).nth(2).unwrap();
     symptoms.met(&said(&["worker"], Some(&with_database(urls.database.replace(password, "wrong")))));
