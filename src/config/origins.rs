@@ -14,6 +14,17 @@ pub enum Origins {
     These(Vec<HeaderValue>),
 }
 
+impl Origins {
+    /// Whether the pages of this origin may send.
+    #[must_use]
+    pub fn allow(&self, origin: &HeaderValue) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(origins) => origins.contains(origin),
+        }
+    }
+}
+
 /// What is written as an origin, and is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -93,11 +93,8 @@ impl Cors {
 
     /// The value of `Access-Control-Allow-Origin` for the page that a request comes from, if it may send.
     fn allowed(&self, asked: &HeaderMap) -> Option<HeaderValue> {
-        let origin = asked.get(ORIGIN)?;
-        match &self.0 {
-            Origins::Any => Some(HeaderValue::from_static("*")),
-            Origins::These(origins) => origins.iter().find(|allowed| *allowed == origin).cloned(),
-        }
+        let origin = asked.get(ORIGIN).filter(|origin| self.0.allow(origin))?;
+        Some(if self.0 == Origins::Any { HeaderValue::from_static("*") } else { origin.clone() })
     }
 }
 

@@ -92,7 +92,7 @@ impl Service {
             keyed_bodies: Bodies::new(&segment::limits_of_keyed(&config)),
             readers: Readers::new(config.limits.clone()),
             cors: Cors::new(config.cors_origins.clone()),
-            access: Access::new(auth, &pool, clamped(config.max_events)),
+            access: Access::new(auth, &config.cors_origins, &pool, clamped(config.max_events)),
             router: Router::new(),
             config,
             accumulator,

@@ -20,7 +20,7 @@ use self::sign_ins::SignIns;
 pub(super) use self::sign_ins::source;
 use super::rate::Allowance;
 use crate::api::{Caller, Kind, Problem};
-use crate::config::Auth;
+use crate::config::{Auth, Origins};
 use crate::ops::metrics::SignInFailure;
 use crate::store::Pool;
 use crate::store::keys::{KeyHash, KeyId, Scope};
@@ -28,17 +28,17 @@ use crate::store::keys::{KeyHash, KeyId, Scope};
 /// Decides who may call.
 #[derive(Debug)]
 pub(super) enum Access {
-    /// Everybody.
-    Open,
+    /// Everybody, but for web pages of other machines; those of these origins may send events.
+    Open(Origins),
     /// Who has a key.
     Keys(Arc<Keyring>, SignIns),
 }
 
 impl Access {
-    /// `body` is how many events go into a body.
-    pub(super) fn new(auth: Auth, pool: &Pool, body: NonZeroU32) -> Self {
+    /// `pages` may send events where nobody is asked for a key; `body` is how many events go into a body.
+    pub(super) fn new(auth: Auth, pages: &Origins, pool: &Pool, body: NonZeroU32) -> Self {
         match auth {
-            Auth::None => Self::Open,
+            Auth::None => Self::Open(pages.clone()),
             Auth::Keys => Self::Keys(Arc::new(Keyring::new(pool.clone(), body)), SignIns::new()),
         }
     }
@@ -56,8 +56,8 @@ impl Access {
         let (keyring, sign_ins, needed) = match (self, needed) {
             (Self::Keys(keyring, sign_ins), Some(needed)) => (keyring, sign_ins, needed),
             (Self::Keys(..), None) => return Ok((Caller::Anybody, Allowance::unlimited())),
-            (Self::Open, _) => {
-                pages::refuse(headers, needed)?;
+            (Self::Open(pages), _) => {
+                pages::refuse(headers, needed, pages)?;
                 return Ok((Caller::Anybody, Allowance::unlimited()));
             }
         };

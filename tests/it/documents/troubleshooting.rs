@@ -11,7 +11,7 @@ use super::{assert_none, page};
 const PAGE: &str = "docs/troubleshooting.md";
 
 /// Produced by other tests: how the symptom begins, and the test that meets it.
-const ELSEWHERE: [(&str, &str, &str); 24] = [
+const ELSEWHERE: [(&str, &str, &str); 25] = [
     ("… holds other files too", "tests/it/up.rs", "root_gives_away_no_folder_that_holds_files_of_others"),
     (
         "started as root, and may not",
@@ -49,6 +49,11 @@ const ELSEWHERE: [(&str, &str, &str); 24] = [
         "the body brought less than",
         "tests/it/faults/slow_bodies.rs",
         "bodies_a_byte_short_hold_up_no_other_key_and_no_management_and_give_way_in_the_end",
+    ),
+    (
+        "without keys, this server does nothing",
+        "tests/it/http/auth.rs",
+        "without_keys_a_page_of_another_machine_can_have_nothing_done",
     ),
     (
         "more events are queued",

@@ -234,6 +234,13 @@ async fn without_keys_a_page_of_another_machine_can_have_nothing_done() {
     }
     assert_eq!(server.get(&format!("/campaigns/{id}")).await.expect(200)["status"], "active");
     Reply::of(archive().header("origin", "http://localhost:3000")).await.expect(200);
+    let event = r#"{"event_type": "test", "user_id": "u"}"#;
+    let send = |origin: &'static str| {
+        let request = server.request(Method::POST, "/events").header("content-type", "application/json");
+        Reply::of(request.header("origin", origin).body(event))
+    };
+    send("https://evil.example").await.problem(403);
+    send("http://localhost:3000").await.expect(202);
 }
 
 #[tokio::test]
