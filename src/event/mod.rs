@@ -16,4 +16,4 @@ pub use document::{Document, JsonError, Parser};
 pub use envelope::{Arrival, Envelope, EnvelopeError, EnvelopeReader, Refusal};
 pub use limits::Limits;
 pub use place::{Place, Places};
-pub use rfc3339::parse as parse_time;
+pub use rfc3339::{is_time, parse as parse_time};

@@ -4,17 +4,20 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
-/// The instant that `text` names, or `None` when it is not an RFC 3339 date-time.
+/// The instant that `text` names, or `None` when it is not an RFC 3339 date-time before 9999-12-30T22:00:00Z. What comes
+/// later lies beyond a `Timestamp`, but for one second.
 #[must_use]
 pub fn parse(text: &str) -> Option<Timestamp> {
-    if is_time(text) { text.parse().ok() } else { None }
+    let time: Option<Timestamp> = if is_time(text) { text.parse().ok() } else { None };
+    time.filter(|time| time.as_second() < Timestamp::MAX.as_second())
 }
 
 /// Whether `text` is an RFC 3339 date-time (section 5.6).
 ///
 /// jiff reads more than that (basic format, times without seconds, zone annotations), and to parse costs several times
 /// what this check does, which events go through one by one.
-pub(super) fn is_time(text: &str) -> bool {
+#[must_use]
+pub fn is_time(text: &str) -> bool {
     let Some((date_time, rest)) = text.as_bytes().split_first_chunk::<19>() else { return false };
     let offset = match rest {
         [b'.', first, more @ ..] if first.is_ascii_digit() => {
@@ -85,6 +88,15 @@ mod tests {
             ("2015-06-30t16:59:60-07:00", 1_435_708_799),
         ] {
             assert_eq!(parse(text).map(Timestamp::as_second), Some(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_time_is_the_one_before_the_bound_that_messages_name() {
+        assert!(parse("9999-12-30T21:59:59.999999999Z").is_some());
+        assert_eq!(parse("9999-12-31T21:58:59+23:59"), parse("9999-12-30T21:59:59Z"));
+        for text in ["9999-12-30T22:00:00Z", "9999-12-30T22:00:00.999Z", "9999-12-30T22:00:01Z"] {
+            assert!(parse(text).is_none() && is_time(text), "{text}");
         }
     }
 
