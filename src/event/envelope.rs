@@ -408,14 +408,20 @@ fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Refusal> {
 
 fn text<'a>(name: &str, value: Document<'a>, limit: u16) -> Result<&'a str, Refusal> {
     let text = string(name, value)?;
-    if text.is_empty() {
-        return Err(Refusal::member(name, "is empty"));
+    if is_blank(text) {
+        return Err(Refusal::member(name, if text.is_empty() { "is empty" } else { "is blank" }));
     }
     if text.len() > usize::from(limit) {
         let complaint = format!("is {} bytes long; the limit is {limit}", text.len());
         return Err(Refusal::member(name, &complaint));
     }
     Ok(text)
+}
+
+/// Whether a text has nothing but white space, or nothing at all.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 fn time<'a>(name: &str, value: Document<'a>) -> Result<&'a str, Refusal> {

@@ -198,7 +198,9 @@ async fn what_becomes_a_column_is_stored_up_to_its_limit_in_bytes() {
             ("a\\u0000b".to_owned(), NUL),
             ("\\ud800".to_owned(), Refused("surrogate")),
             ("\u{202e}\u{ffff}\u{10ffff}\\u0001\\t\\\\ '; drop table events; --".to_owned(), Stored),
-            (" ".to_owned(), Stored),
+            (" ".to_owned(), Refused("is blank")),
+            ("\u{3000}\\t".to_owned(), Refused("is blank")),
+            (" x ".to_owned(), Stored),
             ("\\\\N".to_owned(), Stored),
         ]
     };
