@@ -1,7 +1,7 @@
 //! What an accepted event can hold at the path of a field. `docs/message_schema.md` says what an event is.
 
 use super::outcome::Outcome;
-use crate::event::parse_time;
+use crate::event::{Limits, MOST_TEXT_BYTES, is_blank, is_time};
 use crate::rules::predicate::Predicate;
 use crate::rules::value::{Literal, Value};
 
@@ -90,7 +90,8 @@ fn meant(member: &str) -> Option<&'static str> {
     MEANT.iter().find(|(spelling, _)| *spelling == plain).map(|(_, meant)| *meant)
 }
 
-fn plain(key: &str) -> String {
+/// A name in lower case and without `_`, `-` and `$`.
+pub(super) fn plain(key: &str) -> String {
     key.chars()
         .filter(|character| !matches!(character, '_' | '-' | '$'))
         .flat_map(char::to_lowercase)
@@ -103,11 +104,14 @@ pub(super) fn text(member: &str, predicate: &Predicate) -> Result<Outcome, Strin
     match predicate {
         Predicate::Absent => never(format!("{member:?} is in every event, so it is never missing")),
         Predicate::Exists => Ok(Outcome::Always),
-        Predicate::Exact(Literal::String(text)) | Predicate::EqualsIgnoreCase(text) if text.is_empty() => {
-            never(format!("{member:?} is never empty"))
+        Predicate::Exact(Literal::String(text)) | Predicate::EqualsIgnoreCase(text) if is_blank(text) => {
+            never(format!("{member:?} is never empty, nor only white space"))
         }
-        Predicate::Exact(Literal::String(text)) if member == "timestamp" && parse_time(text).is_none() => {
+        Predicate::Exact(Literal::String(text)) if member == "timestamp" && !is_time(text) => {
             never(format!("{text:?} is not a time such as \"2026-11-23T05:00:00Z\""))
+        }
+        _ if limits(member).is_some() && length(predicate) > usize::from(MOST_TEXT_BYTES) => {
+            never(format!("{member:?} is never longer than {MOST_TEXT_BYTES} bytes"))
         }
         Predicate::Exact(number @ Literal::Number(_)) => {
             never(format!("{member:?} is a string and never the number {number}; write \"{number}\""))
@@ -118,6 +122,39 @@ pub(super) fn text(member: &str, predicate: &Predicate) -> Result<Outcome, Strin
         Predicate::AnythingBut(excluded) if excluded.iter().all(is_number) => Ok(Outcome::Always),
         Predicate::Prefix(affix) | Predicate::Suffix(affix) if affix.is_empty() => Ok(Outcome::Always),
         _ => Ok(Outcome::Possible),
+    }
+}
+
+/// What to know of a text that only some servers would accept in an event.
+pub(super) fn unusual_length(member: &str, predicate: &Predicate) -> Option<String> {
+    let (setting, limit) = limits(member)?;
+    let length = length(predicate);
+    let is_unusual = length > usize::from(limit) && length <= usize::from(MOST_TEXT_BYTES);
+    is_unusual.then(|| {
+        format!(
+            "{member:?} is at most {limit} bytes long, unless {setting} says otherwise, and this is {length} bytes long"
+        )
+    })
+}
+
+/// The setting that limits a member's length, and its default.
+fn limits(member: &str) -> Option<(&'static str, u16)> {
+    const DEFAULT: Limits = Limits::DEFAULT;
+    match member {
+        "event_id" => Some(("MAX_EVENT_ID_BYTES", DEFAULT.max_event_id_bytes)),
+        "event_type" => Some(("MAX_EVENT_TYPE_BYTES", DEFAULT.max_event_type_bytes)),
+        "user_id" => Some(("MAX_USER_ID_BYTES", DEFAULT.max_user_id_bytes)),
+        _ => None,
+    }
+}
+
+/// The least length of a string that satisfies a predicate, in bytes.
+fn length(predicate: &Predicate) -> usize {
+    match predicate {
+        Predicate::Exact(Literal::String(text)) | Predicate::Prefix(text) | Predicate::Suffix(text) => {
+            text.len()
+        }
+        _ => 0,
     }
 }
 

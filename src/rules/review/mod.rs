@@ -4,10 +4,14 @@
 //! is saved or tried; one that was stored before goes on as it is.
 //!
 //! - [`outcome`]: never, possibly, always
+//! - [`texts`]: which strings the members that are strings may be
 //! - [`accepted`]: what an accepted event can hold at a path
+//! - [`lookalikes`]: names that other languages have for operators
 
 mod accepted;
+mod lookalikes;
 mod outcome;
+mod texts;
 
 use super::error::{RuleError, RuleErrors};
 use super::index::RULE_STEPS;
@@ -22,6 +26,8 @@ use outcome::Outcome;
 use simd_json::Node;
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::take;
+use texts::Texts;
 
 /// A part of a rule is dear if it takes more steps than this for each value of an event's arrays: then an event with a
 /// thousand values is too much.
@@ -40,7 +46,7 @@ impl Review {
         Pattern::parse(json_text)?;
         let mut reviewer = Reviewer::default();
         let outcome = Parser::new(reader::MAX_JSON_DEPTH)
-            .parse(json_text.as_bytes(), |document| reviewer.whole_pattern(document, None));
+            .parse(json_text.as_bytes(), |document| reviewer.whole_pattern(document, None).outcome);
         Ok(reviewer.review(outcome.unwrap_or(Outcome::Possible)))
     }
 
@@ -61,6 +67,8 @@ impl Review {
 #[derive(Clone, Debug)]
 struct Found {
     outcome: Outcome,
+    /// What the members that are strings may be.
+    texts: Texts,
     /// In how many ways its `$or`s can be combined.
     ways: u64,
     /// The most fields that one combination has.
@@ -73,21 +81,23 @@ struct Found {
 
 impl Found {
     fn outcome(outcome: Outcome) -> Self {
-        Self { outcome, ways: 1, fields: 0, checks: 0, arrays: Vec::new() }
+        Self { outcome, texts: Texts::default(), ways: 1, fields: 0, checks: 0, arrays: Vec::new() }
     }
 
-    fn and(self, other: Self) -> Self {
+    fn and(mut self, mut other: Self) -> Self {
         Self {
             outcome: self.outcome.and(other.outcome),
+            texts: take(&mut self.texts).and(take(&mut other.texts)),
             ways: self.ways.saturating_mul(other.ways),
             fields: self.fields + other.fields,
             ..self.beside(other)
         }
     }
 
-    fn or(self, other: Self) -> Self {
+    fn or(mut self, mut other: Self) -> Self {
         Self {
             outcome: self.outcome.or(other.outcome),
+            texts: take(&mut self.texts).or(take(&mut other.texts)),
             ways: self.ways + other.ways,
             fields: self.fields.max(other.fields),
             ..self.beside(other)
@@ -149,21 +159,35 @@ impl Reviewer {
     }
 
     /// A pattern that is matched on its own.
-    fn whole_pattern(&mut self, pattern: Document<'_>, prefix: Option<&str>) -> Outcome {
-        let found = self.pattern(pattern, prefix);
-        let outcome = found.outcome;
+    fn whole_pattern(&mut self, pattern: Document<'_>, prefix: Option<&str>) -> Found {
+        let mut found = self.pattern(pattern, prefix);
+        let alone = Found { texts: take(&mut found.texts), ..Found::outcome(found.outcome) };
         let steps = found.steps_a_value();
         self.steps_a_value = self.steps_a_value.saturating_add(steps);
         if steps > DEAR {
             self.dear = true;
             self.warn_of_dear(steps);
         }
-        outcome
+        alone
+    }
+
+    /// Two parts that must hold together.
+    fn both(&mut self, one: Found, other: Found) -> Found {
+        let mut both = one.and(other);
+        if let Some(member) = both.texts.take_impossible() {
+            self.dead.push(self.error(format!(
+                "{member:?} is one string, and none is all that is asked of it here; put values of which one is \
+                 enough into one list"
+            )));
+            both.outcome = Outcome::Never;
+        }
+        both
     }
 
     fn pattern(&mut self, pattern: Document<'_>, prefix: Option<&str>) -> Found {
         pattern.entries().fold(Found::outcome(Outcome::Always), |found, (key, value)| {
-            found.and(self.at(key, |reviewer| reviewer.entry(key, value, prefix)))
+            let entry = self.at(key, |reviewer| reviewer.entry(key, value, prefix));
+            self.both(found, entry)
         })
     }
 
@@ -174,11 +198,12 @@ impl Reviewer {
                 .map(|(place, branch)| self.at(place, |reviewer| reviewer.pattern(branch, prefix)))
                 .reduce(Found::or)
                 .unwrap_or(Found::outcome(Outcome::Never)),
-            "$and" => Found::outcome(numbered().fold(Outcome::Always, |outcome, (place, branch)| {
-                outcome.and(self.at(place, |reviewer| reviewer.whole_pattern(branch, prefix)))
-            })),
+            "$and" => numbered().fold(Found::outcome(Outcome::Always), |found, (place, branch)| {
+                let branch = self.at(place, |reviewer| reviewer.whole_pattern(branch, prefix));
+                self.both(found, branch)
+            }),
             "$not" => {
-                let excluded = self.whole_pattern(value, prefix);
+                let excluded = self.whole_pattern(value, prefix).outcome;
                 if excluded == Outcome::Always {
                     self.dead.push(self.error("every event matches this, so its \"$not\" never holds"));
                 }
@@ -200,6 +225,11 @@ impl Reviewer {
                         format!("{key:?} is the name of an operator; here it is a field of that name");
                     self.warnings.push(self.error(detail));
                 }
+            }
+            _ if prefix.is_some_and(|above| !accepted::OBJECTS.contains(&above))
+                && let Some(advice) = lookalikes::advice(key) =>
+            {
+                self.warnings.push(self.error(advice));
             }
             _ if prefix.is_some() && key.starts_with('$') => {
                 let detail = format!("{}; here it is a field of that name", unknown_key(key));
@@ -228,11 +258,16 @@ impl Reviewer {
         let mut array = DefaultHasher::new();
         path.split('.').take(depth).for_each(|step| step.hash(&mut array));
         let checks = wanted.iter().flatten().map(checks).sum();
-        Found { outcome, ways: 1, fields: 1, checks, arrays: vec![array.finish()] }
+        let texts =
+            if let Place::Text(member) = place { Texts::of(member, &wanted) } else { Texts::default() };
+        Found { outcome, texts, ways: 1, fields: 1, checks, arrays: vec![array.finish()] }
     }
 
     fn text(&mut self, member: &str, wanted: Option<&Predicate>) -> Outcome {
         let Some(wanted) = wanted else { return Outcome::Possible };
+        if let Some(warning) = accepted::unusual_length(member, wanted) {
+            self.warnings.push(self.error(warning));
+        }
         accepted::text(member, wanted).unwrap_or_else(|complaint| {
             self.dead.push(self.error(complaint));
             Outcome::Never

@@ -38,6 +38,19 @@ fn what_no_accepted_event_can_match_is_refused_with_what_was_meant() {
         ),
         (r#"{"user_id": [{"exists": false}]}"#, r#"/user_id/0: "user_id" is in every event"#),
         (r#"{"event_id": [""]}"#, r#"/event_id/0: "event_id" is never empty"#),
+        (r#"{"event_type": [" \t"]}"#, r#"/event_type/0: "event_type" is never empty, nor only white space"#),
+        (
+            r#"{"$and": [{"event_type": ["a"]}, {"event_type": ["b"]}]}"#,
+            r#"/$and: "event_type" is one string, and none is all that is asked of it here"#,
+        ),
+        (
+            r#"{"event_type": ["a", "b"], "$and": [{"event_type": [{"anything-but": ["a", "b"]}]}]}"#,
+            r#""event_type" is one string"#,
+        ),
+        (
+            r#"{"user_id": ["a"], "$or": [{"user_id": ["b"]}, {"user_id": ["c"], "event_type": ["x"]}]}"#,
+            r#""user_id" is one string"#,
+        ),
         (r#"{"timestamp": ["yesterday"]}"#, r#"/timestamp/0: "yesterday" is not a time"#),
         (r#"{"user_id": {"name": ["x"]}}"#, r#"/user_id/name: "user_id" is a string and has no members"#),
         (r#"{"properties": ["x"]}"#, r#"/properties: "properties" is an object and has no value of its own"#),
@@ -55,6 +68,45 @@ fn what_no_accepted_event_can_match_is_refused_with_what_was_meant() {
     ] {
         assert!(refused(rule).starts_with(complaint), "{rule}\n{}", refused(rule));
     }
+}
+
+#[test]
+fn a_text_longer_than_any_event_can_have_is_refused_and_one_that_takes_another_limit_is_warned_of() {
+    let longest = "x".repeat(1024);
+    for member in ["event_id", "event_type", "user_id"] {
+        for entry in ["X", r#"{"prefix": "X"}"#, r#"{"suffix": "X"}"#] {
+            let rule = |text: &str| {
+                let entry =
+                    if entry.starts_with('X') { format!("\"{text}\"") } else { entry.replace('X', text) };
+                format!(r#"{{"{member}": [{entry}]}}"#)
+            };
+            assert!(refused(&rule(&format!("{longest}x"))).contains("is never longer than 1024 bytes"));
+            assert!(
+                warnings(&rule(&longest)).contains("this is 1024 bytes long"),
+                "{}",
+                warnings(&rule(&longest))
+            );
+            assert_eq!(warnings(&rule("short")), "");
+        }
+    }
+    assert!(warnings(&format!(r#"{{"event_type": ["x", "{longest}x"]}}"#)).starts_with("/event_type/1: "));
+}
+
+#[test]
+fn what_is_called_like_an_operator_of_another_language_is_warned_of() {
+    for (condition, meant) in [
+        (r#"{">": 100}"#, r#"[{"numeric": [">", …]}]"#),
+        (r#"{"gte": 100}"#, r#"[{"numeric": [">=", …]}]"#),
+        (r#"{"$gte": [100]}"#, r#"[{"numeric": [">=", …]}]"#),
+        (r#"{"Numeric": [">", 1]}"#, r#"[{"numeric": [">=", …]}]"#),
+        (r#"{"anything_but": ["x"]}"#, r#"[{"anything-but": …}]"#),
+        (r#"{"startsWith": "x"}"#, r#"[{"prefix": …}]"#),
+    ] {
+        let warned = warnings(&format!(r#"{{"properties": {{"amount": {condition}}}}}"#));
+        assert!(warned.contains("looks like an operator") && warned.contains(meant), "{condition}: {warned}");
+    }
+    // Right below an object of the envelope there is no field that the operator could be of.
+    assert_eq!(warnings(r#"{"properties": {"gte": [1], "contains": ["nuts"]}}"#), "");
 }
 
 #[test]
@@ -83,6 +135,11 @@ fn what_an_event_can_match_is_saved() {
         r#"{"timestamp": [{"prefix": "2026-"}, "2026-11-23T05:00:00Z"]}"#,
         r#"{"event_type": [{"anything-but": 5}], "$not": {"properties": {"a": [1]}}}"#,
         r#"{"properties.amount": [5]}"#,
+        r#"{"$and": [{"event_type": ["a", "b"]}, {"event_type": ["b", "c"]}]}"#,
+        r#"{"$and": [{"event_type": ["ab"]}, {"event_type": [{"prefix": "a"}]}]}"#,
+        r#"{"event_type": ["a"], "$or": [{"event_type": ["b"]}, {"properties": {"x": [1]}}]}"#,
+        r#"{"$and": [{"event_type": [{"anything-but": "a"}]}, {"event_type": [{"anything-but": "b"}]}]}"#,
+        r#"{"timestamp": ["9999-12-31T00:00:00Z"]}"#,
         r#"{"properties": {"$set": {"plan": ["pro"]}}}"#,
     ] {
         assert_eq!(warnings(rule), "", "{rule}");
