@@ -25,8 +25,8 @@ use campaign_manager::offline::{self, OfflineError, Reporting};
 use campaign_manager::ops::Signals;
 use campaign_manager::ops::metrics::{self, Part};
 use campaign_manager::roles::{
-    Addresses, Process, RoleError, RunEnv, Serve, ServeSettings, WelcomeKey, Worker, WorkerSettings, check_ports,
-    welcome,
+    Addresses, Process, RoleError, RunEnv, Serve, ServeSettings, WelcomeKey, Worker, WorkerSettings,
+    check_ports, welcome,
 };
 use campaign_manager::store::migrate::migrate_and_grant;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};

@@ -1,9 +1,11 @@
 //! What a client says of a campaign, read and checked: all of it, or what is to change. Pure.
 
+use jiff::Timestamp;
+
 use crate::api::Problem;
 use crate::api::members::Members;
 use crate::api::merge_patch::merge;
-use crate::campaign::{Definition, Status};
+use crate::campaign::{Definition, Status, Timing};
 use crate::event::flaw;
 use crate::rules::{Review, RuleError};
 
@@ -117,6 +119,17 @@ fn pointer(error: &RuleError) -> String {
     format!("/rules{}", error.pointer)
 }
 
+/// What there is to say of a campaign that was saved: what its rule warns of, and whether it is over.
+pub(super) fn warnings_of(definition: &Definition, now: Timestamp) -> Vec<RuleError> {
+    let mut warnings = warnings(&definition.rules);
+    let timing = Timing::of(now, definition.starts_at, definition.ends_at);
+    if let (Status::Active, Timing::Over(end)) = (definition.status, timing) {
+        let detail = format!("the campaign is active, and triggers nothing since its end at {end}");
+        warnings.push(RuleError { pointer: "/ends_at".to_owned(), detail });
+    }
+    warnings
+}
+
 /// What a rule that is saved warns of, with pointers into the body.
 pub(super) fn warnings(rules: &str) -> Vec<RuleError> {
     let review = Review::of(rules).unwrap_or_default();
@@ -208,6 +221,25 @@ mod tests {
             patched(r#"{"starts_at":"2026-01-02T01:00:00.0000001+01:00"}"#, true).expect("valid"),
             campaign()
         );
+    }
+
+    #[test]
+    fn an_active_campaign_that_is_over_is_warned_of() {
+        let warned = |status: &str, now: &str| {
+            let body = format!(
+                r#"{{"name":"n","rules":{{"properties":{{"a":[1]}}}},"status":"{status}","ends_at":"2026-01-02T00:00:00Z"}}"#
+            );
+            let definition = read(body.as_bytes()).expect("valid");
+            warnings_of(&definition, now.parse().expect("a time"))
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        let over =
+            "/ends_at: the campaign is active, and triggers nothing since its end at 2026-01-02T00:00:00Z";
+        assert_eq!(warned("active", "2026-01-02T00:00:00Z"), [over]);
+        assert!(warned("active", "2026-01-01T23:59:59Z").is_empty());
+        assert!(warned("draft", "2026-01-03T00:00:00Z").is_empty());
     }
 
     #[test]

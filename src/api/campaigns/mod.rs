@@ -19,6 +19,7 @@ use super::parameters::whole;
 use super::preconditions::{self, Preconditions, etag};
 use super::{Answer, Caller, Kind, Problem, json};
 use crate::campaign::{Campaign, CampaignId, Definition, Status, Step, WrongStep};
+use crate::ops::clock;
 use crate::rules::RuleError;
 use crate::store::{Pool, campaigns};
 
@@ -46,7 +47,7 @@ struct View<'a> {
     definition: DefinitionView<'a>,
     created_at: Timestamp,
     updated_at: Timestamp,
-    /// What its rule warns of; left out of lists.
+    /// What its rule warns of, and whether it is over; left out of lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     warnings: Option<Vec<RuleError>>,
 }
@@ -165,7 +166,7 @@ impl<'a> DefinitionView<'a> {
 }
 
 fn shown(status: StatusCode, campaign: &Campaign) -> Answer {
-    let warnings = Some(definition::warnings(&campaign.definition.rules));
+    let warnings = Some(definition::warnings_of(&campaign.definition, clock::now()));
     let mut answer = json(status, &View { warnings, ..View::of(campaign) });
     answer.headers_mut().extend(header(ETAG, &etag(campaign.version)));
     answer

@@ -73,7 +73,8 @@ async fn a_campaign_says_whether_an_event_would_trigger_it_and_what_is_in_the_wa
     };
 
     let draft = test(100, "2026-01-01T00:00:00Z").await;
-    server.post(&format!("/campaigns/{id}/activate"), "").await.expect(200);
+    let activated = server.post(&format!("/campaigns/{id}/activate"), "").await.expect(200);
+    assert_eq!(activated["warnings"][0]["pointer"], "/ends_at", "it is over: {activated}");
     let active = test(100, "2026-01-01T00:00:00Z").await;
     let early = test(100, "2025-12-31T23:59:59.999999Z").await;
     let late = test(100, "2026-02-01T00:00:00Z").await;
