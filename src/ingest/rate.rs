@@ -12,7 +12,7 @@
 //! reserve part of the rate would be lost.
 //!
 //! A body that turns out to hold more events than are left was read in vain. After that, no body of the key is read until
-//! there are enough events for that one. So the number of bodies read in vain is bounded, and large bodies get their turn.
+//! that one would be accepted, or for a second if that is shorter. So a flood of such bodies takes little CPU time.
 //!
 //! Invariants: the state is a few words a key; it is this process' own and lives with the cached key.
 
@@ -37,6 +37,9 @@ pub(super) const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// So many bytes of events, as they are queued, count as one event at least.
 const EVENT_BYTES: usize = 4096;
+
+/// The longest time that no body of a key is read because one was read in vain.
+const CLOSED_AT_MOST: Duration = Duration::from_secs(1);
 
 /// How many events a body counts as, of which so many were accepted.
 pub(super) fn events_of(events: usize, bytes: usize) -> u32 {
@@ -144,7 +147,7 @@ impl State {
     }
 
     fn take(&mut self, events: u32, now: Instant) -> Result<(), Duration> {
-        self.bucket.take(events, now).inspect_err(|wait| self.closed_until = now + *wait)
+        self.bucket.take(events, now).inspect_err(|wait| self.closed_until = now + CLOSED_AT_MOST.min(*wait))
     }
 }
 

@@ -95,7 +95,7 @@ fn a_body_beyond_the_burst_is_refused_with_when_its_parts_may_be_sent() {
     assert_eq!(request(&limit, 11, now).0, Some(Kind::TooManyAtOnce(1)), "one too many is too many");
     assert_eq!(request(&limit, 8, now).0, None);
     assert_eq!(request(&limit, 10, now).0, Some(Kind::RateLimited(9)), "it would fit, but one is left");
-    assert_eq!(request(&limit, 11, now).0, Some(Kind::RateLimited(9)), "it is not read before that");
+    assert_eq!(request(&limit, 11, now).0, Some(Kind::RateLimited(1)), "it is not read yet");
     assert_eq!(request(&limit, 10, now + ms(10_000)).0, None);
 }
 
@@ -132,7 +132,7 @@ fn requests_that_are_at_fault_themselves_are_refused_unread_in_the_end() {
 }
 
 #[test]
-fn after_a_body_was_read_in_vain_none_is_read_until_it_would_be_taken() {
+fn after_a_body_was_read_in_vain_none_is_read_until_it_would_be_accepted_or_for_a_second() {
     let (limit, now) = limit(10, Some(20), 1);
     assert_eq!(request(&limit, 20, now).0, None);
     assert_eq!(request(&limit, 15, now).0, Some(Kind::RateLimited(1)), "10 are left");
@@ -141,6 +141,10 @@ fn after_a_body_was_read_in_vain_none_is_read_until_it_would_be_taken() {
         assert!(allowance.check(now + ms(499)).is_err(), "14 are there, and one would do");
     }
     assert_eq!(request(&limit, 15, now + ms(500)).0, None);
+
+    assert_eq!(request(&limit, 20, now + ms(600)).0, Some(Kind::RateLimited(2)));
+    assert_eq!(request(&limit, 1, now + ms(1_599)).0, Some(Kind::RateLimited(1)));
+    assert_eq!(request(&limit, 1, now + ms(1_600)).0, None, "small ones need not wait for large ones");
 }
 
 #[test]
