@@ -25,7 +25,7 @@ async fn a_server_asked_to_end_under_load_ends_well_and_everything_acknowledged_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_does_not_end_its_request_leaves_a_server_time_to_report_what_it_accepted() {
     let stores = TestStores::start().await;
-    let (mut serve, addr) = Running::serve(&Urls::of(&stores), &["--shutdown-timeout=6s"], "").await;
+    let (mut serve, addr) = Running::serve(&Urls::of(&stores), &["--shutdown-timeout=12s"], "").await;
     let mut slow = TcpStream::connect(addr).await.unwrap();
     let head = b"POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                  content-length: 100\r\nexpect: 100-continue\r\n\r\n";
@@ -39,8 +39,8 @@ async fn a_client_that_does_not_end_its_request_leaves_a_server_time_to_report_w
 
     let asked = Instant::now();
     serve.signal(Signal::TERM);
-    assert_eq!(serve.ended_within(Duration::from_secs(10)).await.code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(5), "connections have half of the time");
+    assert_eq!(serve.ended_within(Duration::from_secs(20)).await.code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(11), "connections have half of the time");
     assert_eq!(serve.logged("some connections were cut").len(), 1, "{}", serve.said());
     for blamed in ["Redis did not take", "Postgres was not told"] {
         assert!(serve.logged(blamed).is_empty(), "{}", serve.said());
