@@ -21,7 +21,7 @@ mod vocabulary;
 use page::Page;
 
 /// Every document for people.
-const PAGES: [(&str, &str); 15] = [
+const PAGES: [(&str, &str); 17] = [
     ("README.md", include_str!("../../../README.md")),
     ("CHANGELOG.md", include_str!("../../../CHANGELOG.md")),
     ("infra/README.md", include_str!("../../../infra/README.md")),
@@ -29,12 +29,14 @@ const PAGES: [(&str, &str); 15] = [
     ("docs/architecture.md", include_str!("../../../docs/architecture.md")),
     ("docs/clients.md", include_str!("../../../docs/clients.md")),
     ("docs/decisions.md", include_str!("../../../docs/decisions.md")),
+    ("docs/glossary.md", include_str!("../../../docs/glossary.md")),
     ("docs/guarantees.md", include_str!("../../../docs/guarantees.md")),
     ("docs/load_testing.md", include_str!("../../../docs/load_testing.md")),
     ("docs/message_schema.md", include_str!("../../../docs/message_schema.md")),
     ("docs/metrics.md", include_str!("../../../docs/metrics.md")),
     ("docs/monitoring.md", include_str!("../../../docs/monitoring.md")),
     ("docs/operations.md", include_str!("../../../docs/operations.md")),
+    ("docs/performance-log.md", include_str!("../../../docs/performance-log.md")),
     ("docs/project_overview.md", include_str!("../../../docs/project_overview.md")),
     ("docs/troubleshooting.md", include_str!("../../../docs/troubleshooting.md")),
 ];
