@@ -1,6 +1,6 @@
 //! Too much for too long: ingest refuses, what is queued is drained, and ingest goes on by itself.
 
-use bb8_redis::redis;
+use bb8_redis::redis::{self, InfoDict};
 use campaign_manager::ops::Readiness;
 use campaign_manager::roles::Worker;
 use serde_json::json;
@@ -72,12 +72,16 @@ async fn with_redis_quite_full_nothing_is_accepted_and_what_was_accepted_is_drai
     server.post_lines(lines(0)).await.expect(202);
     configure(&server.stores, "maxmemory-policy", "volatile-ttl").await;
     let mut redis = server.stores.redis().await;
+    let about: InfoDict = redis::cmd("INFO").arg("memory").query_async(&mut redis).await.unwrap();
+    let used: usize = about.get("used_memory").unwrap();
     // Keys that may be evicted, in the way of claims.
-    for key in 0..100 {
+    for key in 0..300 {
         let set = redis::cmd("SET").arg(key).arg("x".repeat(10_000)).arg("EX").arg(3600).to_owned();
         let () = set.query_async(&mut redis).await.unwrap();
     }
-    configure(&server.stores, "maxmemory", "2mb").await;
+    // Some of them have to go for a worker's connections, its claims, and the histogram of 24 KB that Redis keeps for each
+    // command that it is sent.
+    configure(&server.stores, "maxmemory", &(used + (2 << 20)).to_string()).await;
     let worker = start_worker(&server.stores, &Settings::with(&[])).await;
     until_rows(&server.stores, "events", 500).await;
     worker.drain(DEADLINE).await.unwrap();
